@@ -1,0 +1,47 @@
+/*
+ * The table of every section and key that agentsh.ini(5) knows: one table, read by the parser
+ * (policy.c), by agentshctl flatten and by whoever prints a policy.
+ */
+#ifndef AGENTSH_POLICY_KEYS_H
+#define AGENTSH_POLICY_KEYS_H
+
+#include <stddef.h>
+
+#include "policy.h"
+
+enum value_kind {
+	VALUE_BOOLEAN,  /* true, yes, on | false, no, off */
+	VALUE_WORD,     /* one of words[] */
+	VALUE_SYSCALLS, /* a list of system call names */
+	VALUE_LIST,     /* a list of names: [A-Za-z0-9_.-]+ */
+	VALUE_PATHS,    /* a list of absolute path patterns and @names */
+	VALUE_WORDS,    /* a list of words[] */
+	VALUE_PATH,     /* an absolute path */
+	VALUE_EVENTS    /* empty, an absolute path, "-", "syslog:" or "journald:" */
+};
+
+struct policy_key {
+	const char *section; /* RULE_SECTION for a key of [unix_socket_rules.NAME] */
+	const char *name;
+	enum value_kind kind;
+	const char *const *words; /* NULL-terminated, in the order of the enum; or NULL */
+	size_t offset;            /* of the field in struct policy, or in struct socket_rule */
+	enum policy_scalar scalar; /* KEY_COUNT for a key of a rule */
+};
+
+#define RULE_SECTION "unix_socket_rules"
+#define RULE_NAME_MAX 31U /* bytes; inih cuts section names of 50 and more */
+
+/* The keys in the order of the manual page; a row with section == NULL ends them. */
+const struct policy_key *policy_keys(void);
+
+/* The key, or NULL. For a key of a rule, section is RULE_SECTION. */
+const struct policy_key *policy_key_find(const char *section, const char *name);
+
+/* Is there any key in that section? */
+int policy_section_exists(const char *section);
+
+/* Does the key take more than one value? */
+int policy_key_is_list(const struct policy_key *key);
+
+#endif

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# What every bats file here starts with: where the programs are, and how a test gets a policy.
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${AGENTSH_BUILD:-$TOP/build}
+# shellcheck disable=SC2034 # used by the files that load this one
+{
+	EXEC=$BUILD/agentsh-exec
+	EXEC_STATIC=$BUILD/static/agentsh-exec
+	CTL=$BUILD/agentshctl
+	PROGRAMS=$BUILD/tests
+}
+unset AGENTSH_CONFIG AGENTSH_SESSION_ID
+
+# policy TEXT: writes it to a new file that only its owner can write and prints the path.
+policy() {
+	local file
+	file=$(umask 077 && mktemp "$BATS_TEST_TMPDIR/policy.XXXXXX.ini")
+	printf '%s\n' "$1" >"$file"
+	printf '%s\n' "$file"
+}
+
+need_root() {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+}
+
+need_command() {
+	command -v "$1" >/dev/null || skip "needs the program $1"
+}
+
+# wait_for COMMAND...: until it succeeds, at most 20 s.
+wait_for() {
+	local tries=400
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
