@@ -21,8 +21,8 @@ LOADER_LIBS = -lseccomp -linih
 CTL_LIBS = -lseccomp -linih -lyaml
 
 # One policy module and one filter module for every program.
-POLICY_OBJECTS = error diagnostics ini_lines policy policy_keys syscall_table rules filter config
-LOADER_OBJECTS = $(POLICY_OBJECTS) invocation session descriptors program isolation exec
+POLICY_OBJECTS = error diagnostics list ini_lines policy_keys policy_value policy syscall_table rules filter config
+LOADER_OBJECTS = $(POLICY_OBJECTS) invocation session environment descriptors program isolation exec
 CTL_OBJECTS = $(POLICY_OBJECTS) lint explain flatten probe doctor ctl
 
 objects = $(patsubst %,$(B)/%.o,$(1))

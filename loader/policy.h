@@ -11,13 +11,14 @@
 #include <stddef.h>
 
 #include "diagnostics.h"
+#include "list.h"
 
 /* Bounds. Beyond any of them the configuration is refused, nothing is cut. */
-#define POLICY_TEXT_MAX (256U * 1024) /* bytes of INI text */
-#define POLICY_LIST_MAX 1024U         /* entries in one list */
-#define POLICY_RULES_MAX 256U         /* [unix_socket_rules.*] sections */
-#define POLICY_RULE_PATHS_MAX 64U     /* paths in one rule */
-#define POLICY_PATTERN_STARS_MAX 8U   /* runs of '*' in one path pattern: what a match may cost */
+#define POLICY_TEXT_MAX          (256U * 1024) /* bytes of INI text */
+#define POLICY_LIST_MAX          1024U         /* entries in one list */
+#define POLICY_RULES_MAX         256U          /* [unix_socket_rules.*] sections */
+#define POLICY_RULE_PATHS_MAX    64U           /* paths in one rule */
+#define POLICY_PATTERN_STARS_MAX 8U            /* runs of '*' in one path pattern: what a match may cost */
 
 enum policy_mode { MODE_ENFORCE, MODE_AUDIT, MODE_DISABLED };
 enum socket_action { SOCKET_ENFORCE, SOCKET_AUDIT };
@@ -28,19 +29,9 @@ enum socket_degraded { DEGRADED_REFUSE, DEGRADED_NO_UNIX };
 enum default_action { DEFAULT_ALLOW, DEFAULT_BLOCK };
 enum on_block { ON_BLOCK_KILL, ON_BLOCK_LOG_AND_KILL, ON_BLOCK_ERRNO, ON_BLOCK_LOG };
 enum decision { DECISION_ALLOW, DECISION_DENY };
+enum user_config { USER_CONFIG_DENY, USER_CONFIG_ALLOW };
 enum notices { NOTICES_AUTO, NOTICES_ALWAYS, NOTICES_NEVER };
 enum event_loss { EVENT_LOSS_CONTINUE, EVENT_LOSS_DENY };
-
-/* One entry of a list value. */
-struct list_entry {
-	char *text;    /* owned */
-	unsigned line; /* where it stands; 0: a built-in default */
-};
-
-struct list {
-	struct list_entry *entries; /* owned */
-	size_t count;
-};
 
 /* [unix_socket_rules.NAME] */
 struct socket_rule {
@@ -99,7 +90,7 @@ struct policy {
 	struct socket_rule *rules; /* owned; in file order */
 	size_t rule_count;
 	char *shell_program; /* owned; absolute */
-	bool user_config;
+	enum user_config user_config;
 	bool close_fds;
 	bool isolate;
 	enum notices notices;

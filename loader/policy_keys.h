@@ -24,12 +24,12 @@ struct policy_key {
 	const char *section; /* RULE_SECTION for a key of [unix_socket_rules.NAME] */
 	const char *name;
 	enum value_kind kind;
-	const char *const *words; /* NULL-terminated, in the order of the enum; or NULL */
-	size_t offset;            /* of the field in struct policy, or in struct socket_rule */
+	const char *const *words;  /* NULL-terminated, in the order of the enum; or NULL */
+	size_t offset;             /* of the field in struct policy, or in struct socket_rule */
 	enum policy_scalar scalar; /* KEY_COUNT for a key of a rule */
 };
 
-#define RULE_SECTION "unix_socket_rules"
+#define RULE_SECTION  "unix_socket_rules"
 #define RULE_NAME_MAX 31U /* bytes; inih cuts section names of 50 and more */
 
 /* The keys in the order of the manual page; a row with section == NULL ends them. */

@@ -20,16 +20,16 @@
 #define RULE_COMPARISONS_MAX 2U
 
 enum rule_reason {
-	RULE_BLOCK_LIST,     /* named in block */
-	RULE_ALLOW_LIST,     /* named in allow */
-	RULE_NOT_LISTED,     /* default_action = block, and allow does not name it */
-	RULE_NO_UNIX,        /* degraded = no_unix */
-	RULE_IO_URING,       /* io_uring would go around the sockets stage */
-	RULE_SOCKETCALL,     /* hides its arguments behind a pointer */
-	RULE_NEWER,          /* newer than the table: ENOSYS under an allow-list */
-	RULE_MEDIATED,       /* carried out by the sidecar */
-	RULE_FOREIGN_ARCH,   /* of another architecture */
-	RULE_DEFAULT_ALLOW   /* nothing names it */
+	RULE_BLOCK_LIST,   /* named in block */
+	RULE_ALLOW_LIST,   /* named in allow */
+	RULE_NOT_LISTED,   /* default_action = block, and allow does not name it */
+	RULE_NO_UNIX,      /* degraded = no_unix */
+	RULE_IO_URING,     /* io_uring would go around the sockets stage */
+	RULE_SOCKETCALL,   /* hides its arguments behind a pointer */
+	RULE_NEWER,        /* newer than the table: ENOSYS under an allow-list */
+	RULE_MEDIATED,     /* carried out by the sidecar */
+	RULE_FOREIGN_ARCH, /* of another architecture */
+	RULE_DEFAULT_ALLOW /* nothing names it */
 };
 
 /* A call, what its arguments must be (none: whatever they are), and what it then gets. */
@@ -68,7 +68,7 @@ struct ruling {
 	uint32_t action;
 	enum rule_reason reason;
 	unsigned line;
-	bool conditional;        /* some arguments get *exception instead */
+	bool conditional;             /* some arguments get *exception instead */
 	const struct rule *exception; /* the first such rule; valid as long as the rules */
 };
 struct ruling rules_of_call(const struct rules *rules, int number);

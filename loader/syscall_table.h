@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SYSCALL_UNKNOWN (-1)   /* no such name anywhere */
+#define SYSCALL_UNKNOWN   (-1) /* no such name anywhere */
 #define SYSCALL_ELSEWHERE (-2) /* exists, but not on that architecture */
 
 #define SYSCALL_NAME_MAX 40U /* bytes with the NUL: no name is longer */

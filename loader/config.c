@@ -1,0 +1,262 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define USER_CONFIG          "agentsh/agentsh.ini"
+#define CHECK_REMEDY         "'agentshctl check' shows every finding"
+#define OVERFLOW_UID_DEFAULT 65534U
+
+static const char system_config[] = AGENTSH_SYSTEM_CONFIG;
+
+/* The first number of a file of /proc, or fallback. */
+static unsigned read_number(const char *path, unsigned fallback)
+{
+	FILE *file = fopen(path, "re");
+	unsigned number;
+
+	if (!file)
+		return fallback;
+	if (fscanf(file, "%u", &number) != 1)
+		number = fallback;
+	(void)fclose(file);
+	return number;
+}
+
+/*
+ * Is uid one that this user namespace has no user for? What is shown in its place, the overflow
+ * uid, may itself be somebody's: then the two cannot be told apart, and the answer is no.
+ */
+static bool is_unmapped(uid_t uid)
+{
+	FILE *map;
+	unsigned first;
+	unsigned outside;
+	unsigned count;
+	bool mapped = false;
+
+	if (uid != read_number("/proc/sys/kernel/overflowuid", OVERFLOW_UID_DEFAULT))
+		return false;
+	map = fopen("/proc/self/uid_map", "re");
+	if (!map)
+		return false;
+	while (!mapped && fscanf(map, "%u %u %u", &first, &outside, &count) == 3)
+		mapped = uid >= first && uid - first < count;
+	(void)fclose(map);
+	return !mapped;
+}
+
+static bool is_trusted_owner(int descriptor, uid_t owner)
+{
+	struct statvfs mount;
+
+	if (owner == 0 || owner == getuid())
+		return true;
+	return is_unmapped(owner) && fstatvfs(descriptor, &mount) == 0 && (mount.f_flag & ST_RDONLY);
+}
+
+static int judge(int descriptor, const char *path, struct error *err)
+{
+	struct stat status;
+
+	if (fstat(descriptor, &status) != 0)
+		return error_set(err, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return error_set(err, "%s: not a regular file", path);
+	if (!is_trusted_owner(descriptor, status.st_uid))
+		return error_set(err, "%s: owned by uid %u, neither root nor you (chown it)", path, status.st_uid);
+	if (status.st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(err, "%s: group or others can write it (chmod go-w)", path);
+	if (status.st_size > (off_t)POLICY_TEXT_MAX)
+		return error_set(err, "%s: too large (at most %u bytes)", path, POLICY_TEXT_MAX);
+	return 0;
+}
+
+/* Reads to the end, at most one byte more than there may be: the parser then refuses it. */
+static int read_all(int descriptor, const char *path, char **text, size_t *length, struct error *err)
+{
+	const size_t room = POLICY_TEXT_MAX + 1;
+	char *buffer = malloc(room);
+	size_t used = 0;
+	ssize_t taken;
+
+	if (!buffer)
+		return error_set(err, "%s: out of memory", path);
+	while (used < room && (taken = read(descriptor, buffer + used, room - used)) != 0) {
+		if (taken < 0 && errno == EINTR)
+			continue;
+		if (taken < 0) {
+			free(buffer);
+			return error_set(err, "%s: %s", path, strerror(errno));
+		}
+		used += (size_t)taken;
+	}
+	*text = buffer;
+	*length = used;
+	return 0;
+}
+
+int config_read(const char *path, char **text, size_t *length, struct error *err)
+{
+	/* A FIFO must not make us wait, a terminal not become ours. */
+	int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int result;
+
+	if (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 1;
+	if (descriptor < 0)
+		return error_set(err, "%s: %s", path, strerror(errno));
+	result = judge(descriptor, path, err);
+	if (result == 0)
+		result = read_all(descriptor, path, text, length, err);
+	close(descriptor);
+	return result;
+}
+
+/* 0: loaded; 1: no such file; -1: *err. */
+static int load_file(const char *path, struct config *config, struct diagnostics *diagnostics, struct error *err)
+{
+	const struct diagnostic *first;
+	char *text;
+	size_t length;
+	int result = config_read(path, &text, &length, err);
+
+	if (result != 0)
+		return result;
+	result = policy_parse(text, length, &config->policy, diagnostics);
+	free(text);
+	(void)snprintf(config->path, sizeof(config->path), "%s", path);
+	config->builtin = false;
+	if (result == 0)
+		return 0;
+	first = diagnostics_first_error(diagnostics);
+	return error_set(err, "%s:%u: %s (%s)", path, first ? first->line : 0, first ? first->text : "refused",
+			 CHECK_REMEDY);
+}
+
+static int load_named(const char *path, const char *how, struct config *config, struct diagnostics *diagnostics,
+		      struct error *err)
+{
+	int result = load_file(path, config, diagnostics, err);
+
+	if (result == 1)
+		return error_set(err, "%s: %s (%s names it)", path, strerror(ENOENT), how);
+	return result;
+}
+
+/* Only the system's file may let a user's count; in any other the key would mean nothing. */
+static int refuse_user_config(struct config *config, struct diagnostics *diagnostics, struct error *err)
+{
+	unsigned line = config->policy.lines[KEY_USER_CONFIG];
+
+	if (config->policy.user_config == USER_CONFIG_DENY || strcmp(config->path, system_config) == 0)
+		return 0;
+	(void)diagnostics_error(diagnostics, line, "user_config = allow counts in %s only", system_config);
+	(void)error_set(err, "%s:%u: user_config = allow counts in %s only (remove it)", config->path, line,
+			system_config);
+	policy_free(&config->policy);
+	return -1;
+}
+
+/* Writes the path of the user's file. False where there is none to look for. */
+static bool user_config_path(const struct config_search *search, char *path, size_t size)
+{
+	int length = -1;
+
+	if (search->system_only)
+		return false;
+	/* A relative $XDG_CONFIG_HOME does not count: the XDG Base Directory Specification. */
+	if (search->config_home && search->config_home[0] == '/')
+		length = snprintf(path, size, "%s/%s", search->config_home, USER_CONFIG);
+	else if (search->home && search->home[0] == '/')
+		length = snprintf(path, size, "%s/.config/%s", search->home, USER_CONFIG);
+	return length > 0 && (size_t)length < size;
+}
+
+static int load_user(const struct config_search *search, struct config *config, struct diagnostics *diagnostics,
+		     struct error *err)
+{
+	char path[PATH_MAX];
+
+	if (!user_config_path(search, path, sizeof(path)))
+		return 1;
+	return load_file(path, config, diagnostics, err);
+}
+
+static int load_defaults(struct config *config, struct error *err)
+{
+	config->builtin = true;
+	config->path[0] = '\0';
+	if (policy_defaults(&config->policy) != 0)
+		return error_set(err, "configuration: out of memory");
+	return 0;
+}
+
+/* The system's file is there and lets the user's come first. */
+static int turn_around(const struct config_search *search, struct config *config, struct diagnostics *diagnostics,
+		       struct error *err)
+{
+	struct config user = {0};
+	int result = load_user(search, &user, diagnostics, err);
+
+	if (result == 1)
+		return 0;
+	policy_free(&config->policy);
+	*config = user;
+	return result;
+}
+
+static int load_found(const struct config_search *search, struct config *config, struct diagnostics *diagnostics,
+		      struct error *err)
+{
+	int result = load_file(system_config, config, diagnostics, err);
+
+	if (result == 0 && config->policy.user_config == USER_CONFIG_ALLOW)
+		return turn_around(search, config, diagnostics, err);
+	if (result == 1)
+		result = load_user(search, config, diagnostics, err);
+	if (result == 1)
+		result = load_defaults(config, err);
+	return result;
+}
+
+struct config_search config_search_environment(const char *named)
+{
+	return (struct config_search){
+	    .named = named,
+	    .environment = getenv("AGENTSH_CONFIG"),
+	    .config_home = getenv("XDG_CONFIG_HOME"),
+	    .home = getenv("HOME"),
+	};
+}
+
+int config_load(const struct config_search *search, struct config *config, struct diagnostics *diagnostics,
+		struct error *err)
+{
+	int result;
+
+	*config = (struct config){0};
+	if (!search->system_only && search->named)
+		result = load_named(search->named, "-f", config, diagnostics, err);
+	else if (!search->system_only && search->environment && search->environment[0])
+		result = load_named(search->environment, "$AGENTSH_CONFIG", config, diagnostics, err);
+	else
+		result = load_found(search, config, diagnostics, err);
+	return result == 0 ? refuse_user_config(config, diagnostics, err) : result;
+}
+
+void config_free(struct config *config)
+{
+	policy_free(&config->policy);
+}
+
+const char *config_name(const struct config *config)
+{
+	return config->builtin ? "the built-in defaults" : config->path;
+}

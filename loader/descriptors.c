@@ -1,0 +1,92 @@
+#include "descriptors.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_NOT_STANDARD 3U
+#define IO_URING_LINK      "anon_inode:[io_uring]"
+
+int descriptors_close(struct error *err)
+{
+	if (close_range(FIRST_NOT_STANDARD, ~0U, 0) == 0)
+		return 0;
+	return error_set(err, "close_fds: close_range: %s (it needs Linux 5.9; set close_fds = no)",
+			 strerrordesc_np(errno));
+}
+
+static int integer_option(int descriptor, int option)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(descriptor, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+/* A connected stream or seqpacket socket stays with its peer for ever; any other can be addressed. */
+static bool is_addressable_unix(int descriptor)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	int type;
+
+	if (integer_option(descriptor, SO_DOMAIN) != AF_UNIX)
+		return false;
+	type = integer_option(descriptor, SO_TYPE);
+	if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
+		return true;
+	return getpeername(descriptor, (struct sockaddr *)&peer, &size) != 0;
+}
+
+static bool is_io_uring(int directory, const char *name)
+{
+	char link[sizeof(IO_URING_LINK) + 1];
+	ssize_t length = readlinkat(directory, name, link, sizeof(link));
+
+	return length == (ssize_t)strlen(IO_URING_LINK) && memcmp(link, IO_URING_LINK, (size_t)length) == 0;
+}
+
+static int judge(int directory, const char *name, struct error *err)
+{
+	int descriptor = (int)strtol(name, NULL, 10);
+	const char *remedy = descriptor < (int)FIRST_NOT_STANDARD ? "redirect it" : "close it, or set close_fds = yes";
+	struct stat status;
+
+	if (descriptor == directory)
+		return 0;
+	if (fstat(descriptor, &status) != 0)
+		return error_set(err, "descriptor %d: %s (%s)", descriptor, strerrordesc_np(errno), remedy);
+	if (S_ISSOCK(status.st_mode) && is_addressable_unix(descriptor))
+		return error_set(err, "descriptor %d: an inherited Unix socket that no peer is fixed to (%s)",
+				 descriptor, remedy);
+	/* Anonymous inodes have no file type. */
+	if ((status.st_mode & S_IFMT) == 0 && is_io_uring(directory, name))
+		return error_set(err, "descriptor %d: an inherited io_uring, which makes sockets unseen (%s)",
+				 descriptor, remedy);
+	return 0;
+}
+
+int descriptors_refuse_addressable(struct error *err)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	int result = 0;
+
+	if (!directory)
+		return error_set(err, "/proc/self/fd: %s (mount /proc: inherited descriptors are looked at)",
+				 strerrordesc_np(errno));
+	errno = 0;
+	while (result == 0 && (entry = readdir(directory)) != NULL)
+		if (entry->d_name[0] != '.')
+			result = judge(dirfd(directory), entry->d_name, err);
+	if (result == 0 && errno != 0)
+		result = error_set(err, "/proc/self/fd: %s", strerrordesc_np(errno));
+	(void)closedir(directory);
+	return result;
+}

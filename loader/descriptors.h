@@ -1,0 +1,20 @@
+/*
+ * The descriptors that the target would inherit.
+ */
+#ifndef AGENTSH_DESCRIPTORS_H
+#define AGENTSH_DESCRIPTORS_H
+
+#include "error.h"
+
+/* close_fds = yes: closes all but 0, 1 and 2. 0, or -1 and *err. */
+int descriptors_close(struct error *err);
+
+/*
+ * degraded = no_unix: refuses what could still be given an address although the filter lets no
+ * Unix socket be made: an inherited Unix socket that is not connected or is a datagram socket,
+ * and an io_uring, through which sockets are made behind the filter's back (io_uring(7)).
+ * Looks at every open descriptor (/proc/self/fd). 0, or -1 and *err.
+ */
+int descriptors_refuse_addressable(struct error *err);
+
+#endif

@@ -1,0 +1,39 @@
+#include "isolation.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SCOPE_SIGNAL (1ULL << 1) /* LANDLOCK_SCOPE_SIGNAL, newer than the headers */
+
+/* struct landlock_ruleset_attr as of ABI 6. */
+struct ruleset_attributes {
+	uint64_t handled_access_fs;
+	uint64_t handled_access_net;
+	uint64_t scoped;
+};
+
+static bool is_missing(int error)
+{
+	return error == ENOSYS || error == EOPNOTSUPP || error == E2BIG || error == EINVAL;
+}
+
+int isolation_enter(bool accept, struct error *err)
+{
+	const struct ruleset_attributes attributes = {.scoped = SCOPE_SIGNAL};
+	long ruleset = syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
+	long result;
+
+	if (ruleset < 0 && is_missing(errno) && accept)
+		return 0;
+	if (ruleset < 0)
+		return error_set(err, "isolate: Landlock: %s (it needs Linux 6.12; or accept = %s)",
+				 strerrordesc_np(errno), ISOLATION_DEGRADATION);
+	result = syscall(SYS_landlock_restrict_self, (int)ruleset, 0);
+	if (result != 0)
+		(void)error_set(err, "isolate: Landlock: %s (see agentshctl doctor)", strerrordesc_np(errno));
+	close((int)ruleset);
+	return result == 0 ? 0 : -1;
+}

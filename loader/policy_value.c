@@ -1,0 +1,233 @@
+#include "policy_value.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "syscall_table.h"
+
+#define SEPARATORS      ", \t"
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+struct place {
+	const struct policy_key *key;
+	unsigned line;
+	struct diagnostics *diagnostics;
+};
+
+static int set_boolean(const struct place *at, const char *value, bool *field)
+{
+	static const char *const yes[] = {"true", "yes", "on"};
+	static const char *const no[] = {"false", "no", "off"};
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		if (strcasecmp(value, yes[i]) == 0 || strcasecmp(value, no[i]) == 0) {
+			*field = strcasecmp(value, yes[i]) == 0;
+			return 0;
+		}
+	}
+	return diagnostics_error(at->diagnostics, at->line, "%s is true or false, not '%s'", at->key->name, value);
+}
+
+static void join_words(const char *const *words, char *out, size_t size)
+{
+	size_t length = 0;
+
+	out[0] = '\0';
+	for (; *words && length < size; words++) {
+		int written = snprintf(out + length, size - length, "%s%s", length ? " | " : "", *words);
+
+		length += written > 0 ? (size_t)written : 0;
+	}
+}
+
+static int find_word(const struct place *at, const char *value)
+{
+	char all[160];
+
+	for (int i = 0; at->key->words[i]; i++)
+		if (strcmp(at->key->words[i], value) == 0)
+			return i;
+	join_words(at->key->words, all, sizeof(all));
+	return diagnostics_error(at->diagnostics, at->line, "%s is one of %s, not '%s'", at->key->name, all, value);
+}
+
+static int set_word(const struct place *at, const char *value, void *field)
+{
+	int word = find_word(at, value);
+	unsigned number = (unsigned)word;
+
+	if (word < 0)
+		return -1;
+	/* Every word key's field is an enum without negative members: an unsigned int to gcc and clang. */
+	memcpy(field, &number, sizeof(number));
+	return 0;
+}
+
+static int set_text(const struct place *at, const char *value, char **field)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return diagnostics_error(at->diagnostics, at->line, "out of memory");
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static int set_path(const struct place *at, const char *value, char **field)
+{
+	if (value[0] != '/' || value[1] == '\0')
+		return diagnostics_error(at->diagnostics, at->line, "%s is an absolute path, not '%s'", at->key->name,
+					 value);
+	return set_text(at, value, field);
+}
+
+static int set_events(const struct place *at, const char *value, char **field)
+{
+	bool known = value[0] == '\0' || (value[0] == '/' && value[1]) || strcmp(value, "-") == 0 ||
+		     strcmp(value, "syslog:") == 0 || strcmp(value, "journald:") == 0;
+
+	if (!known)
+		return diagnostics_error(at->diagnostics, at->line,
+					 "events is empty, an absolute path, -, syslog: or journald:, not '%s'", value);
+	return set_text(at, value, field);
+}
+
+int policy_value_scalar(const struct policy_key *key, const char *value, void *field, unsigned line,
+			struct diagnostics *diagnostics)
+{
+	const struct place at = {.key = key, .line = line, .diagnostics = diagnostics};
+
+	switch (key->kind) {
+	case VALUE_BOOLEAN:
+		return set_boolean(&at, value, field);
+	case VALUE_WORD:
+		return set_word(&at, value, field);
+	case VALUE_PATH:
+		return set_path(&at, value, field);
+	case VALUE_EVENTS:
+		return set_events(&at, value, field);
+	default:
+		return diagnostics_error(diagnostics, line, "%s is a list", key->name);
+	}
+}
+
+static int check_syscall(const struct place *at, const char *name)
+{
+	char nearest[SYSCALL_NAME_MAX];
+
+	if (syscall_number(syscall_native_arch(), name) != SYSCALL_UNKNOWN)
+		return 0;
+	if (syscall_nearest(name, nearest))
+		return diagnostics_error(at->diagnostics, at->line, "unknown system call '%s' (did you mean '%s'?)",
+					 name, nearest);
+	return diagnostics_error(at->diagnostics, at->line, "unknown system call '%s'", name);
+}
+
+static int check_name(const struct place *at, const char *name)
+{
+	if (name[strspn(name, NAME_CHARACTERS)] != '\0')
+		return diagnostics_error(at->diagnostics, at->line, "'%s' is no name: letters, digits, '_', '.', '-'",
+					 name);
+	return 0;
+}
+
+/* Runs of stars, each a place where a match may have to try again; -1: a bracket is not closed. */
+static int count_stars(const char *pattern)
+{
+	int stars = 0;
+
+	for (const char *c = pattern; *c; c++) {
+		if (*c == '[') {
+			c = strchr(c[1] == ']' ? c + 2 : c + 1, ']');
+			if (!c)
+				return -1;
+		} else if (*c == '*' && (c == pattern || c[-1] != '*')) {
+			stars++;
+		}
+	}
+	return stars;
+}
+
+/* A pattern is held against paths as the kernel resolves them: none has an empty, "." or ".." component. */
+static bool has_odd_component(const char *pattern)
+{
+	const char *component = pattern + 1;
+
+	for (;;) {
+		size_t length = strcspn(component, "/");
+
+		if (length == 0 || (length == 1 && component[0] == '.') ||
+		    (length == 2 && component[0] == '.' && component[1] == '.'))
+			return true;
+		if (component[length] == '\0')
+			return false;
+		component += length + 1;
+	}
+}
+
+static int check_path(const struct place *at, const char *pattern)
+{
+	int stars = count_stars(pattern);
+
+	if ((pattern[0] != '/' && pattern[0] != '@') || pattern[1] == '\0')
+		return diagnostics_error(at->diagnostics, at->line,
+					 "'%s' is neither an absolute path nor an abstract @name", pattern);
+	if (pattern[0] == '/' && has_odd_component(pattern))
+		return diagnostics_error(at->diagnostics, at->line,
+					 "'%s' can match nothing: a resolved path has no empty, '.' or '..' component",
+					 pattern);
+	if (stars < 0)
+		return diagnostics_error(at->diagnostics, at->line, "'%s' has a '[' without its ']'", pattern);
+	if ((unsigned)stars > POLICY_PATTERN_STARS_MAX)
+		return diagnostics_error(at->diagnostics, at->line, "'%s' has too many '*' (%d, at most %u)", pattern,
+					 stars, POLICY_PATTERN_STARS_MAX);
+	return 0;
+}
+
+static int check_entry(const struct place *at, const char *entry)
+{
+	switch (at->key->kind) {
+	case VALUE_SYSCALLS:
+		return check_syscall(at, entry);
+	case VALUE_PATHS:
+		return check_path(at, entry);
+	case VALUE_WORDS:
+		return find_word(at, entry) < 0 ? -1 : 0;
+	default:
+		return check_name(at, entry);
+	}
+}
+
+static int add_entry(const struct place *at, struct list *list, const char *entry, size_t length)
+{
+	size_t most = at->key->kind == VALUE_PATHS ? POLICY_RULE_PATHS_MAX : POLICY_LIST_MAX;
+
+	if (list->count == most)
+		return diagnostics_error(at->diagnostics, at->line, "%s has too many entries (at most %zu)",
+					 at->key->name, most);
+	if (list_add(list, entry, length, at->line) != 0)
+		return diagnostics_error(at->diagnostics, at->line, "out of memory");
+	if (check_entry(at, list->entries[list->count - 1].text) != 0)
+		return -1;
+	return 0;
+}
+
+int policy_value_list(const struct policy_key *key, const char *value, struct list *list, unsigned line,
+		      struct diagnostics *diagnostics)
+{
+	const struct place at = {.key = key, .line = line, .diagnostics = diagnostics};
+	const char *entry = value + strspn(value, SEPARATORS);
+	int result = 0;
+
+	while (*entry) {
+		size_t length = strcspn(entry, SEPARATORS);
+
+		if (add_entry(&at, list, entry, length) != 0)
+			result = -1;
+		entry += length;
+		entry += strspn(entry, SEPARATORS);
+	}
+	return result;
+}

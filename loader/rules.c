@@ -1,0 +1,246 @@
+#include "rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "syscall_table.h"
+
+#define LOW_32_BITS 0xffffffffU /* an int argument: the kernel looks at no more */
+
+/* A rule of the sockets stage by name. */
+struct named_rule {
+	const char *name;
+	uint32_t action;
+	enum rule_reason reason;
+	unsigned comparisons;
+	struct scmp_arg_cmp compare[RULE_COMPARISONS_MAX];
+};
+
+#define DOMAIN_IS_UNIX                                                                                                 \
+	{                                                                                                              \
+		.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = LOW_32_BITS, .datum_b = AF_UNIX                         \
+	}
+#define TYPE_BITS(mask, value)                                                                                         \
+	{                                                                                                              \
+		.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value)                              \
+	}
+
+/*
+ * SOCK_STREAM is 1 and SOCK_SEQPACKET 5 of the type's low four bits (the others are flags, or
+ * make the kernel answer EINVAL): what has bit 0 clear, bit 1 set or bit 3 set is neither.
+ */
+static const struct named_rule no_unix_rules[] = {
+    {"socket", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, 1, {DOMAIN_IS_UNIX}},
+    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, 2, {DOMAIN_IS_UNIX, TYPE_BITS(1, 0)}},
+    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, 2, {DOMAIN_IS_UNIX, TYPE_BITS(2, 2)}},
+    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, 2, {DOMAIN_IS_UNIX, TYPE_BITS(8, 8)}},
+};
+
+static const struct named_rule mediated_rules[] = {
+    {"connect", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
+    {"bind", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
+    {"sendto", SCMP_ACT_NOTIFY, RULE_MEDIATED, 1, {{.arg = 4, .op = SCMP_CMP_NE, .datum_a = 0}}},
+};
+
+static const struct named_rule datagram_mediated_rules[] = {
+    {"sendmsg", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
+    {"sendmmsg", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
+};
+
+/* SOCK_DGRAM is 2 and SOCK_RAW, which the kernel makes a SOCK_DGRAM, 3. */
+static const struct named_rule datagram_denied_rules[] = {
+    {"socket", SCMP_ACT_ERRNO(EACCES), RULE_MEDIATED, 2, {DOMAIN_IS_UNIX, TYPE_BITS(0xe, 2)}},
+    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_MEDIATED, 2, {DOMAIN_IS_UNIX, TYPE_BITS(0xe, 2)}},
+};
+
+static const struct named_rule io_uring_rules[] = {
+    {"io_uring_setup", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, 0, {{0}}},
+    {"io_uring_enter", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, 0, {{0}}},
+    {"io_uring_register", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, 0, {{0}}},
+};
+
+#define TABLE(rules) (rules), sizeof(rules) / sizeof((rules)[0])
+
+uint32_t rules_block_action(const struct policy *policy)
+{
+	if (policy->mode == MODE_AUDIT)
+		return SCMP_ACT_NOTIFY;
+	switch (policy->syscalls.on_block) {
+	case ON_BLOCK_ERRNO:
+		return SCMP_ACT_ERRNO(EPERM);
+	case ON_BLOCK_LOG:
+	case ON_BLOCK_LOG_AND_KILL:
+		return SCMP_ACT_NOTIFY;
+	case ON_BLOCK_KILL:
+	default:
+		return SCMP_ACT_KILL_PROCESS;
+	}
+}
+
+static int add_rule(struct stage *stage, const struct rule *rule, struct error *err)
+{
+	struct rule *rules = reallocarray(stage->rules, stage->count + 1, sizeof(*rules));
+
+	if (!rules)
+		return error_set(err, "filter: out of memory");
+	stage->rules = rules;
+	rules[stage->count++] = *rule;
+	return 0;
+}
+
+static const struct rule *find_rule(const struct stage *stage, int number)
+{
+	for (size_t i = 0; i < stage->count; i++)
+		if (stage->rules[i].number == number)
+			return &stage->rules[i];
+	return NULL;
+}
+
+static int add_list(struct rules *rules, const struct list *list, uint32_t action, enum rule_reason reason,
+		    struct error *err)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct rule rule = {
+		    .number = syscall_number(rules->arch, list->entries[i].text),
+		    .action = action,
+		    .reason = reason,
+		    .line = list->entries[i].line,
+		};
+
+		/* A name of another architecture has no call to rule over; a name given twice needs one rule. */
+		if (rule.number < 0 || find_rule(&rules->list, rule.number))
+			continue;
+		if (add_rule(&rules->list, &rule, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_named(struct rules *rules, const struct named_rule *named, size_t count, unsigned line,
+		     struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct rule rule = {
+		    .number = syscall_number(rules->arch, named[i].name),
+		    .action = named[i].action,
+		    .comparisons = named[i].comparisons,
+		    .reason = named[i].reason,
+		    .line = line,
+		};
+
+		if (rule.number < 0)
+			continue;
+		for (unsigned c = 0; c < named[i].comparisons; c++)
+			rule.compare[c] = named[i].compare[c];
+		if (add_rule(&rules->sockets, &rule, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int build_list(const struct policy *policy, struct rules *rules, struct error *err)
+{
+	uint32_t blocked = rules_block_action(policy);
+	bool allow_list = policy->syscalls.default_action == DEFAULT_BLOCK;
+
+	rules->list.otherwise = allow_list ? blocked : SCMP_ACT_ALLOW;
+	rules->highest = allow_list ? syscall_highest(rules->arch) : -1;
+	if (add_list(rules, &policy->syscalls.block, blocked, RULE_BLOCK_LIST, err) != 0)
+		return -1;
+	if (allow_list)
+		return add_list(rules, &policy->syscalls.allow, SCMP_ACT_ALLOW, RULE_ALLOW_LIST, err);
+	return 0;
+}
+
+static int build_mediated(const struct policy *policy, struct rules *rules, struct error *err)
+{
+	unsigned line = policy->lines[KEY_UNIX_ENABLED];
+
+	if (add_named(rules, TABLE(mediated_rules), line, err) != 0)
+		return -1;
+	if (policy->unix_socket.datagram == DATAGRAM_MEDIATE)
+		return add_named(rules, TABLE(datagram_mediated_rules), line, err);
+	return add_named(rules, TABLE(datagram_denied_rules), policy->lines[KEY_UNIX_DATAGRAM], err);
+}
+
+static int build_sockets(const struct policy *policy, struct rules *rules, struct error *err)
+{
+	bool observed = policy->mode == MODE_AUDIT || policy->unix_socket.action == SOCKET_AUDIT;
+	unsigned line = policy->lines[KEY_UNIX_DEGRADED];
+
+	rules->sockets.otherwise = SCMP_ACT_ALLOW;
+	if (!policy->unix_socket.enabled)
+		return 0;
+	if (policy->unix_socket.degraded == DEGRADED_NO_UNIX && !observed) {
+		if (add_named(rules, TABLE(no_unix_rules), line, err) != 0)
+			return -1;
+	} else {
+		line = policy->lines[KEY_UNIX_ENABLED];
+		if (build_mediated(policy, rules, err) != 0)
+			return -1;
+	}
+	return observed ? 0 : add_named(rules, TABLE(io_uring_rules), line, err);
+}
+
+/* policy_parse has refused such a policy; nothing that was made in another way gets past here either. */
+static int check_execve(const struct rules *rules, struct error *err)
+{
+	struct ruling ruling = rules_of_call(rules, syscall_number(rules->arch, "execve"));
+
+	if (ruling.action == SCMP_ACT_ALLOW || ruling.action == SCMP_ACT_NOTIFY)
+		return 0;
+	return error_set(err, "filter: execve is blocked (a command is started by it: allow execve)");
+}
+
+int rules_build(const struct policy *policy, uint32_t arch, struct rules *rules, struct error *err)
+{
+	*rules = (struct rules){
+	    .arch = arch,
+	    .list = {.otherwise = SCMP_ACT_ALLOW},
+	    .sockets = {.otherwise = SCMP_ACT_ALLOW},
+	    .highest = -1,
+	};
+	if (!syscall_arch_name(arch))
+		return error_set(err, "filter: no support for this architecture (run on x86_64 or aarch64)");
+	if (!policy_filters(policy))
+		return 0;
+	if (build_list(policy, rules, err) == 0 && build_sockets(policy, rules, err) == 0 &&
+	    check_execve(rules, err) == 0)
+		return 0;
+	rules_free(rules);
+	return -1;
+}
+
+void rules_free(struct rules *rules)
+{
+	free(rules->list.rules);
+	free(rules->sockets.rules);
+	*rules = (struct rules){0};
+}
+
+static struct ruling ruling_of_list(const struct rules *rules, int number)
+{
+	const struct rule *rule = find_rule(&rules->list, number);
+
+	if (rules->highest >= 0 && number > rules->highest)
+		return (struct ruling){.action = SCMP_ACT_ERRNO(ENOSYS), .reason = RULE_NEWER};
+	if (rule)
+		return (struct ruling){.action = rule->action, .reason = rule->reason, .line = rule->line};
+	return (struct ruling){.action = rules->list.otherwise,
+			       .reason = rules->highest >= 0 ? RULE_NOT_LISTED : RULE_DEFAULT_ALLOW};
+}
+
+struct ruling rules_of_call(const struct rules *rules, int number)
+{
+	struct ruling ruling = ruling_of_list(rules, number);
+	const struct rule *rule = find_rule(&rules->sockets, number);
+
+	if (ruling.action != SCMP_ACT_ALLOW || !rule)
+		return ruling;
+	if (rule->comparisons == 0)
+		return (struct ruling){.action = rule->action, .reason = rule->reason, .line = rule->line};
+	ruling.conditional = true;
+	ruling.exception = rule;
+	return ruling;
+}

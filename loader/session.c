@@ -1,0 +1,33 @@
+#include "session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define ID_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+#define RANDOM_BYTES  6U
+
+static int new_id(char out[SESSION_ID_SIZE], struct error *err)
+{
+	unsigned char bytes[RANDOM_BYTES];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		return error_set(err, "session: getrandom: %s (name one with -s)", strerrordesc_np(errno));
+	(void)snprintf(out, SESSION_ID_SIZE, "sess_%02x%02x%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3],
+		       bytes[4], bytes[5]);
+	return 0;
+}
+
+int session_id(const char *wanted, const char *how, char out[SESSION_ID_SIZE], struct error *err)
+{
+	size_t length;
+
+	if (!wanted || !*wanted)
+		return new_id(out, err);
+	length = strlen(wanted);
+	if (length >= SESSION_ID_SIZE || strspn(wanted, ID_CHARACTERS) != length)
+		return error_set(err, "%s: no session ID (1 to 64 of A-Z a-z 0-9 _ . -)", how);
+	memcpy(out, wanted, length + 1);
+	return 0;
+}
