@@ -10,43 +10,137 @@ B ?= build
 CC ?= gcc
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
-HARDENING = -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+HARDENING = -fPIE -fstack-protector-strong $(FORTIFY)
+FORTIFY ?= -D_FORTIFY_SOURCE=2
 OPTIMISE ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -Iloader -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
-LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
+LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 
-# Linked: libseccomp compiles the filter, inih parses the INI; libyaml only for agentshctl flatten.
+# What is linked, and why: libseccomp compiles the filter, inih parses the INI; libyaml serves
+# agentshctl flatten and nothing else.
 LOADER_LIBS = -lseccomp -linih
-CTL_LIBS = -lseccomp -linih -lyaml
+CTL_LIBS = $(LOADER_LIBS) -lyaml
 
-# One policy module and one filter module for every program.
-POLICY_OBJECTS = error diagnostics list ini_lines policy_keys policy_value policy syscall_table rules filter config
-LOADER_OBJECTS = $(POLICY_OBJECTS) invocation session environment descriptors program isolation exec
-CTL_OBJECTS = $(POLICY_OBJECTS) lint explain flatten probe doctor ctl
+# One policy module and one filter module for every program. Every other file of loader/ is in the
+# library that both programs and the unit tests link.
+MAINS = exec ctl
+SOURCES = $(wildcard loader/*.c)
+MODULES = $(filter-out $(MAINS:%=loader/%.c),$(SOURCES))
+LIBRARY = $(B)/libagentsh.a
 
-objects = $(patsubst %,$(B)/%.o,$(1))
-
+# A parallel build of two output folders must not share one: everything built is below $(B).
 .PHONY: all
 all: $(B)/agentsh-exec $(B)/agentshctl $(B)/static/agentsh-exec
 
-$(B)/%.o: loader/%.c
+$(B)/%.o: loader/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/agentsh-exec: $(call objects,$(LOADER_OBJECTS))
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LOADER_LIBS)
+$(LIBRARY): $(MODULES:loader/%.c=$(B)/%.o)
+	rm -f $@
+	$(AR) rcs $@ $^
 
-# The same objects without a dynamic linker: LD_PRELOAD of a hostile login means nothing to it.
-$(B)/static/agentsh-exec: $(call objects,$(LOADER_OBJECTS))
+$(B)/agentsh-exec: $(B)/exec.o $(LIBRARY)
+	$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(LOADER_LIBS)
+
+# The same objects without a dynamic linker: the LD_PRELOAD of a hostile login means nothing to it.
+$(B)/static/agentsh-exec: $(B)/exec.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -static-pie $(filter-out -pie,$(LDFLAGS)) -o $@ $^ $(LOADER_LIBS)
+	$(CC) $(CFLAGS) -static-pie $(LDFLAGS) -o $@ $^ $(LOADER_LIBS)
 
-$(B)/agentshctl: $(call objects,$(CTL_OBJECTS))
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CTL_LIBS)
+$(B)/agentshctl: $(B)/ctl.o $(LIBRARY)
+	$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(CTL_LIBS)
 
 -include $(wildcard $(B)/*.d)
 
-.PHONY: clean
+# --- Tests: programs that bats files run, and units ---
+
+PROGRAMS = $(patsubst tests/programs/%.c,$(B)/tests/%,$(wildcard tests/programs/*.c))
+UNITS = $(patsubst tests/unit/test_%.c,$(B)/unit/test_%,$(wildcard tests/unit/test_*.c))
+UNIT_HELPERS = $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
+FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: test-programs unit-programs
+test-programs: $(PROGRAMS)
+unit-programs: $(UNITS)
+
+$(B)/tests/%: tests/programs/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -pie -pthread -o $@ $<
+
+# No C library: what an allow-list of two names can run.
+$(B)/tests/nolibc_%: tests/programs/nolibc_%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 $(WARNINGS) -static -nostdlib -ffreestanding -fno-stack-protector -o $@ $<
+
+$(B)/unit/test_%: tests/unit/test_%.c $(UNIT_HELPERS) $(LIBRARY) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/unit -DTEST_TOP='"$(CURDIR)"' $(CFLAGS) -pie $(LDFLAGS) -o $@ $< $(UNIT_HELPERS) $(LIBRARY) -lcmocka $(CTL_LIBS)
+
+# The suites are in tests/run; each closes with "N passed, N failed".
+.PHONY: check check-long lint test
+check: install-deps all
+	CC=$(CC) MAKE='$(MAKE)' B='$(B)' tests/run check
+
+check-long: install-deps all
+	CC=$(CC) MAKE='$(MAKE)' B='$(B)' tests/run long
+
+test: all test-programs unit-programs
+	CC=$(CC) MAKE='$(MAKE)' B='$(B)' tests/run test
+
+lint:
+	tests/lint
+
+.PHONY: bench demo install-deps
+bench: all test-programs
+	AGENTSH_BUILD='$(abspath $(B))' tests/bench/bench
+
+demo: install-deps
+	$(MAKE) -s all
+	AGENTSH_BUILD='$(abspath $(B))' tests/demo
+
+install-deps:
+	scripts/install-deps
+
+# --- Fuzzing: clang's libFuzzer, with both sanitizers ---
+
+FUZZ_FLAGS = -std=gnu17 -O1 -g $(WARNINGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+.PHONY: fuzzers
+fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
+$(B)/fuzz/%: tests/fuzz/%.c $(MODULES) Makefile
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $< $(MODULES) $(CTL_LIBS)
+
+# --- Installing ---
+
+.PHONY: install uninstall
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR)
+	install -m 755 -s $(B)/static/agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-exec
+	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
+	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
+	install -m 644 loader/agentsh-exec.1 loader/agentshctl.1 $(DESTDIR)$(MANDIR)/man1
+	ln -sf agentsh-exec.1 $(DESTDIR)$(MANDIR)/man1/agentsh-shell.1
+	install -m 644 loader/agentsh.ini.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 loader/agentsh-exec.bash $(DESTDIR)$(COMPLETIONDIR)/agentsh-exec
+	ln -sf agentsh-exec $(DESTDIR)$(COMPLETIONDIR)/agentshctl
+	install -m 644 README.md LICENSE conf/agentsh.ini conf/hardened.ini $(DESTDIR)$(DOCDIR)
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-shell agentshctl)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5)
+	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,agentsh-exec agentshctl)
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+.PHONY: clean help
 clean:
 	rm -rf $(B)
+
+help:
+	@echo 'make demo         build, then run real commands behind the default policy'
+	@echo 'make check        build, then every test (check-long: fuzzing as well)'
+	@echo 'make bench        what it costs, as ratios'
+	@echo 'make install      PREFIX=$(PREFIX) DESTDIR= SYSCONFDIR=$(SYSCONFDIR)'
+	@echo 'make lint         format, clang-tidy, cppcheck, shellcheck'
+	@echo 'make clean'

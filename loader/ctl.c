@@ -1,0 +1,50 @@
+/*
+ * agentshctl: what needs the same policy code as the loader, but no target.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+
+struct subcommand {
+	const char *name;
+	int (*run)(int argc, char **argv);
+};
+
+static const struct subcommand subcommands[] = {
+    {"check", ctl_check}, {"explain", ctl_explain}, {"export", ctl_export},
+    {"init", ctl_init},   {"flatten", ctl_flatten}, {"doctor", ctl_doctor},
+};
+
+static const char help[] = "Usage: agentshctl SUBCOMMAND [argument...]\n"
+			   "\n"
+			   "  check [FILE...]                     what is wrong with a policy, FILE:LINE: message\n"
+			   "  explain [--syscall NAME] [FILE]     what each system call gets, and why\n"
+			   "  export --format=bpf|pfc [FILE]      the filter, as a program or as text\n"
+			   "  init [FILE]                         a commented starter policy\n"
+			   "  flatten [--ignore-other] [FILE|-]   a YAML policy as INI\n"
+			   "  doctor                              what this host can do\n"
+			   "  --help, --version\n"
+			   "\n"
+			   "Where FILE is left out, the policy is the one that agentsh-exec would use.\n"
+			   "Exit status: 0 good; 1 a finding; 2 wrong usage.\n";
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		(void)fputs(help, stderr);
+		return CTL_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		(void)fputs(help, stdout);
+		return ctl_finish();
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		(void)puts("agentshctl " AGENTSH_VERSION);
+		return ctl_finish();
+	}
+	for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
+		if (strcmp(subcommands[i].name, argv[1]) == 0)
+			return subcommands[i].run(argc - 1, argv + 1);
+	return ctl_usage(argv[1], "no such subcommand");
+}

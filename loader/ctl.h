@@ -1,0 +1,34 @@
+/*
+ * The subcommands of agentshctl(1). Each takes its own argv (argv[0] is its name) and returns the
+ * exit status.
+ */
+#ifndef AGENTSH_CTL_H
+#define AGENTSH_CTL_H
+
+#include "config.h"
+
+enum ctl_status { CTL_OK = 0, CTL_FINDING = 1, CTL_USAGE = 2 };
+
+int ctl_check(int argc, char **argv);
+int ctl_explain(int argc, char **argv);
+int ctl_export(int argc, char **argv);
+int ctl_init(int argc, char **argv);
+int ctl_flatten(int argc, char **argv);
+int ctl_doctor(int argc, char **argv);
+
+/* Prints "agentshctl SUBCOMMAND: PROBLEM" and where help is. Returns CTL_USAGE. */
+int ctl_usage(const char *subcommand, const char *problem);
+
+/* Prints the one line of an error. Returns CTL_FINDING. */
+int ctl_failed(const struct error *err);
+
+/*
+ * Loads the policy of FILE, or of the search that agentsh-exec does where file is NULL. Returns
+ * CTL_OK (free with config_free), or CTL_FINDING, with everything that is wrong told on stderr.
+ */
+int ctl_load(const char *file, struct config *config);
+
+/* Flushes stdout: CTL_OK, or CTL_FINDING where not all could be written. */
+int ctl_finish(void);
+
+#endif

@@ -1,0 +1,39 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "lint.h"
+
+/* Errors go to stderr through ctl_load; warnings do here. Only errors are a finding. */
+static int check(const char *file)
+{
+	struct config config;
+	struct diagnostics diagnostics;
+	int status = ctl_load(file, &config);
+
+	if (status != CTL_OK)
+		return status;
+	diagnostics_init(&diagnostics);
+	lint(&config.policy, &diagnostics);
+	diagnostics_print(stderr, config_name(&config), &diagnostics);
+	config_free(&config);
+	return CTL_OK;
+}
+
+int ctl_check(int argc, char **argv)
+{
+	int status = CTL_OK;
+
+	if (argc > 1 && argv[1][0] == '-' && strcmp(argv[1], "--") != 0)
+		return ctl_usage("check", "it takes files and no option");
+	if (argc > 1 && strcmp(argv[1], "--") == 0) {
+		argc--;
+		argv++;
+	}
+	if (argc == 1)
+		return check(NULL);
+	for (int i = 1; i < argc; i++)
+		if (check(argv[i]) != CTL_OK)
+			status = CTL_FINDING;
+	return status;
+}
