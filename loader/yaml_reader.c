@@ -56,17 +56,6 @@ static enum scalar_type type_of_plain(const char *text)
 	return is_number(text) ? SCALAR_NUMBER : SCALAR_STRING;
 }
 
-/*
- * libyaml drops the tag "!", which makes a plain scalar a string, without a word; but the event
- * begins where the tag did. What is no string when plain has neither escapes nor multibyte
- * characters nor line ends, so that it is exactly as long as its text, if it has no tag.
- */
-static bool is_plain(const yaml_event_t *event)
-{
-	return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-	       event->end_mark.index - event->start_mark.index == event->data.scalar.length;
-}
-
 static void take_scalar(struct node *node, const yaml_event_t *event)
 {
 	const char *tag = (const char *)event->data.scalar.tag;
@@ -78,7 +67,8 @@ static void take_scalar(struct node *node, const yaml_event_t *event)
 	node->length = event->data.scalar.length;
 	node->merge = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strcmp(node->text, "<<") == 0;
 	if (!tag) {
-		node->type = is_plain(event) ? type_of_plain(node->text) : SCALAR_STRING;
+		node->type =
+		    event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? type_of_plain(node->text) : SCALAR_STRING;
 		return;
 	}
 	if (strcmp(tag, YAML_STR_TAG) == 0) {
