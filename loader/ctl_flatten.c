@@ -56,8 +56,8 @@ static int flatten(const char *file, bool pass_foreign)
 {
 	struct diagnostics diagnostics;
 	struct error err;
-	size_t length;
-	char *text;
+	size_t length = 0;
+	char *text = NULL;
 	char *ini;
 
 	if (read_file(file, &text, &length, &err) != 0)

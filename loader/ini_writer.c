@@ -80,7 +80,6 @@ enum ini_writer_result ini_writer_list(struct ini_writer *writer, const char *ke
 
 enum ini_writer_result ini_writer_item(struct ini_writer *writer, size_t section, const char *item, unsigned line)
 {
-	enum ini_writer_result result;
 	/* What may follow on the line is a space, or a comma and a space, before it, and a comma after it. */
 	bool fits = writer->open_length + strlen(", ") + strlen(item) + strlen(",") <= INI_WRITER_LINE_MAX;
 
@@ -89,7 +88,8 @@ enum ini_writer_result ini_writer_item(struct ini_writer *writer, size_t section
 	if (writer->open_items)
 		append(writer, ",");
 	if (!fits || (writer->open_items && line != writer->open_line)) {
-		result = flush(writer, section);
+		enum ini_writer_result result = flush(writer, section);
+
 		if (result != INI_WRITER_OK)
 			return result;
 		append(writer, INDENT);

@@ -84,7 +84,7 @@ char *flat_data(const char *name)
 	file = fopen(path, "re");
 	assert_non_null(file);
 	assert_non_null(text);
-	(void)fread(text, 1, POLICY_TEXT_MAX - 1, file);
+	assert_true(fread(text, 1, POLICY_TEXT_MAX - 1, file) > 0);
 	assert_int_equal(fclose(file), 0);
 	return text;
 }
