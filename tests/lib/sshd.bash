@@ -8,7 +8,7 @@
 
 SSHD_OPEN_PORT=23
 SSHD_FORCED_PORT=24
-# shellcheck disable=SC2034 # used by the test
+# shellcheck disable=SC2016 # expanded by the login shell
 FORCED_COMMAND='prove; echo "asked for: $SSH_ORIGINAL_COMMAND"; exit 7'
 
 # sshd_start: for setup_file, after world_start.
