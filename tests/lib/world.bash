@@ -142,9 +142,9 @@ same() {
 	}
 }
 
-# What prove(1) says behind the filter.
+# What prove says behind the filter.
 # shellcheck disable=SC2034 # used by the tests
-FILTERED=$'NoNewPrivs:1\nSeccomp:2\ntrace_self=159'
+FILTERED=$'seccomp=2 no_new_privs=1\ntrace_self=159'
 
 # is A B: they are equal; tells both where they are not.
 is() {
