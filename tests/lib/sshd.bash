@@ -80,6 +80,7 @@ sshd_client() {
 			IdentitiesOnly yes
 			IdentityFile ~/.ssh/id_ed25519
 			GSSAPIAuthentication no
+			KexAlgorithms curve25519-sha256
 			LogLevel ERROR
 	EOT
 }

@@ -98,10 +98,10 @@ forget_noted() {
 	world truncate -s 0 /run/noted
 }
 
-# world_file USER PATH MODE [TEXT]: a file of that user's, with directories.
+# world_file USER PATH MODE [TEXT]: a file (text from stdin) in that user's home, with directories.
 world_file() {
 	# shellcheck disable=SC2016 # expanded in the world
-	world bash -c 'install -D -o "$0" -g "$0" -m "$2" /dev/null "$1" && printf "%s\n" "$3" >"$1"' \
+	world bash -c 'install -D -m "$2" /dev/null "$1" && printf "%s\n" "$3" >"$1" && chown -R "$0:$0" "/home/$0"' \
 		"$1" "$2" "$3" "${4-$(cat)}"
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Types at a program that runs in a pseudo-terminal.
 
-pty.py PROMPT COMMAND [ARGUMENT...] <STEPS
+type_at.py PROMPT COMMAND [ARGUMENT...] <STEPS
 
 Each line of STEPS is typed, with a carriage return, once PROMPT (a regular expression) stands at
 the end of what the program has shown since the line before. A line that begins with '=' holds a
