@@ -9,7 +9,6 @@ load ../lib/common
 load ../lib/world
 
 setup_file() {
-	need_world
 	world_start
 }
 
@@ -18,6 +17,7 @@ teardown_file() {
 }
 
 setup() {
+	need_world
 	default_config
 	clean_homes
 }

@@ -8,14 +8,30 @@
 AGENT_SHELL=/usr/local/bin/agentsh-shell
 SYSTEM_CONFIG=/etc/agentsh/agentsh.ini
 
-# need_world: skips where this machine lets nobody make one.
-need_world() {
-	need_root
-	unshare --mount --pid --net --fork true 2>/dev/null || skip "needs new mount, pid and network namespaces"
+# Why this machine lets nobody make a world; nothing where it does.
+world_obstacle() {
+	local program
+	[ "$(id -u)" -eq 0 ] || {
+		echo "needs root"
+		return
+	}
+	for program in ip nsenter unshare setpriv useradd; do
+		command -v "$program" >/dev/null || echo "needs the program $program"
+	done
+	unshare --mount --pid --net --fork true 2>/dev/null || echo "needs new mount, pid and network namespaces"
 }
 
-# world_start: for setup_file. The world lasts until world_stop, or the death of bats.
+# need_world: for setup. Skips where there is none.
+need_world() {
+	[ -z "$WORLD_OBSTACLE" ] || skip "$WORLD_OBSTACLE"
+}
+
+# world_start: for setup_file. The world lasts until world_stop, or the death of bats. Where this
+# machine lets nobody make one, there is none, and need_world skips.
 world_start() {
+	WORLD_OBSTACLE=$(world_obstacle)
+	export WORLD_OBSTACLE
+	[ -z "$WORLD_OBSTACLE" ] || return 0
 	local directory=$BATS_FILE_TMPDIR/world
 	mkdir "$directory"
 	cp "$EXEC_STATIC" "$directory/agentsh-shell"
