@@ -120,12 +120,12 @@ install: all
 	install -m 755 -s $(B)/static/agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
 	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
-	install -m 644 loader/agentsh-exec.1 loader/agentshctl.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 $(wildcard loader/*.1) $(DESTDIR)$(MANDIR)/man1
 	ln -sf agentsh-exec.1 $(DESTDIR)$(MANDIR)/man1/agentsh-shell.1
-	install -m 644 loader/agentsh.ini.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 $(wildcard loader/*.5) $(DESTDIR)$(MANDIR)/man5
 	install -m 644 loader/agentsh-exec.bash $(DESTDIR)$(COMPLETIONDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(COMPLETIONDIR)/agentshctl
-	install -m 644 README.md LICENSE conf/agentsh.ini conf/hardened.ini $(DESTDIR)$(DOCDIR)
+	install -m 644 README.md LICENSE $(wildcard conf/*.ini) $(DESTDIR)$(DOCDIR)
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-shell agentshctl)

@@ -301,7 +301,8 @@ static void the_bounds(void **state)
 	policy_free(&policy);
 	assert_int_equal(policy_parse(text, POLICY_TEXT_MAX + 1, &policy, &diagnostics), -1);
 	for (unsigned i = 0; i <= POLICY_RULES_MAX; i++)
-		used += (size_t)snprintf(text + used, POLICY_TEXT_MAX - used, "[unix_socket_rules.r%u]\npaths = /x\n", i);
+		used +=
+		    (size_t)snprintf(text + used, POLICY_TEXT_MAX - used, "[unix_socket_rules.r%u]\npaths = /x\n", i);
 	expect_bad(text, 2 * POLICY_RULES_MAX + 1, "too many rules (at most 256)");
 	used = (size_t)snprintf(text, POLICY_TEXT_MAX, SYSCALLS "block =\n");
 	for (unsigned i = 0; i <= POLICY_LIST_MAX; i++)
@@ -374,10 +375,14 @@ static void what_needs_the_sidecar(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(defaults_equal_the_shipped_file), cmocka_unit_test(everything_of_the_contract),
-	    cmocka_unit_test(a_list_of_every_name),	       cmocka_unit_test(every_bad_one_has_its_line),
-	    cmocka_unit_test(a_line_of_the_limit_and_one_more), cmocka_unit_test(a_nul_byte_is_refused),
-	    cmocka_unit_test(the_bounds),		       cmocka_unit_test(findings_are_bounded_and_counted),
+	    cmocka_unit_test(defaults_equal_the_shipped_file),
+	    cmocka_unit_test(everything_of_the_contract),
+	    cmocka_unit_test(a_list_of_every_name),
+	    cmocka_unit_test(every_bad_one_has_its_line),
+	    cmocka_unit_test(a_line_of_the_limit_and_one_more),
+	    cmocka_unit_test(a_nul_byte_is_refused),
+	    cmocka_unit_test(the_bounds),
+	    cmocka_unit_test(findings_are_bounded_and_counted),
 	    cmocka_unit_test(what_needs_the_sidecar),
 	};
 
