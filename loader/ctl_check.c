@@ -23,16 +23,16 @@ static int check(const char *file)
 int ctl_check(int argc, char **argv)
 {
 	int status = CTL_OK;
+	int first = 1;
 
-	if (argc > 1 && argv[1][0] == '-' && strcmp(argv[1], "--") != 0)
-		return ctl_usage("check", "it takes files and no option");
-	if (argc > 1 && strcmp(argv[1], "--") == 0) {
-		argc--;
-		argv++;
-	}
-	if (argc == 1)
+	if (argc > 1 && strcmp(argv[1], "--") == 0)
+		first = 2;
+	for (int i = 1; first == 1 && i < argc; i++)
+		if (argv[i][0] == '-')
+			return ctl_usage("check", "it takes files and no option");
+	if (first == argc)
 		return check(NULL);
-	for (int i = 1; i < argc; i++)
+	for (int i = first; i < argc; i++)
 		if (check(argv[i]) != CTL_OK)
 			status = CTL_FINDING;
 	return status;

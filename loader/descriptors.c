@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,14 +35,24 @@ static bool is_addressable_unix(int descriptor)
 {
 	struct sockaddr_storage peer;
 	socklen_t size = sizeof(peer);
+	int domain = integer_option(descriptor, SO_DOMAIN);
 	int type;
 
-	if (integer_option(descriptor, SO_DOMAIN) != AF_UNIX)
+	/* -1: a filter around us may refuse the question. What cannot be told apart is taken for one. */
+	if (domain != AF_UNIX && domain >= 0)
 		return false;
 	type = integer_option(descriptor, SO_TYPE);
 	if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
 		return true;
 	return getpeername(descriptor, (struct sockaddr *)&peer, &size) != 0;
+}
+
+/* Opened with O_PATH it is the file of a socket, no socket. */
+static bool is_path_only(int descriptor)
+{
+	int flags = fcntl(descriptor, F_GETFL);
+
+	return flags >= 0 && (flags & O_PATH);
 }
 
 static bool is_io_uring(int directory, const char *name)
@@ -62,7 +73,7 @@ static int judge(int directory, const char *name, struct error *err)
 		return 0;
 	if (fstat(descriptor, &status) != 0)
 		return error_set(err, "descriptor %d: %s (%s)", descriptor, strerrordesc_np(errno), remedy);
-	if (S_ISSOCK(status.st_mode) && is_addressable_unix(descriptor))
+	if (S_ISSOCK(status.st_mode) && !is_path_only(descriptor) && is_addressable_unix(descriptor))
 		return error_set(err, "descriptor %d: an inherited Unix socket that no peer is fixed to (%s)",
 				 descriptor, remedy);
 	/* Anonymous inodes have no file type. */

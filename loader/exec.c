@@ -66,7 +66,9 @@ static int refuse_sidecar_options(const struct invocation *invocation, struct er
 	else if (invocation->init)
 		option = "--init";
 	if (option)
-		return error_set(err, "%s: there is no sidecar in this version (leave it out; --sidecar=none blocks)",
+		return error_set(err,
+				 "%s: there is no sidecar in this version (leave it out; degraded = no_unix refuses "
+				 "Unix sockets without one)",
 				 option);
 	return 0;
 }
@@ -180,10 +182,22 @@ static int prepare_fallback(struct target *target)
 	target->shell_arguments = calloc(count + 2, sizeof(char *));
 	if (!target->shell_arguments)
 		return -1;
-	target->shell_arguments[0] = target->arguments[0];
+	/* Not the file's own name: a busybox goes by it. */
+	target->shell_arguments[0] = strdup(FALLBACK_SHELL);
+	if (!target->shell_arguments[0])
+		return -1;
 	target->shell_arguments[1] = target->program.path;
 	memcpy(&target->shell_arguments[2], &target->arguments[1], (count - 1) * sizeof(char *));
 	return 0;
+}
+
+static int refuse_foreign(const struct load *load, struct error *err)
+{
+	if (!load->target.program.foreign || load->filter.count == 0)
+		return 0;
+	(void)error_set(err, "%s: a 32-bit program, whose system calls the filter refuses (use a 64-bit build)",
+			load->target.program.path);
+	return STATUS_NOT_EXECUTABLE;
 }
 
 static bool may_write(const struct load *load)
@@ -211,6 +225,8 @@ static int aim(const struct invocation *invocation, const char *called, struct l
 		status = aim_at_shell(invocation, called, load, err);
 	else
 		status = aim_at_command(invocation, load, err);
+	if (status == 0)
+		status = refuse_foreign(load, err);
 	if (status != 0)
 		return status;
 	if (load->shell)
@@ -268,6 +284,23 @@ static int load_filter(const struct filter *filter, struct error *err)
 			 strerrordesc_np(errno));
 }
 
+/* What may be done about an execve(2) that failed although all that could be known spoke for it. */
+static const char *remedy_of(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return "its interpreter or dynamic linker is missing";
+	case E2BIG:
+		return "shorten the arguments or the environment";
+	case ENOEXEC:
+		return "it is built for another machine, or damaged";
+	case ETXTBSY:
+		return "somebody has it open for writing";
+	default:
+		return "run it without agentsh-exec to compare";
+	}
+}
+
 /* Past the load: execve only, unless it fails. Then a line where write is allowed, and the end. */
 static _Noreturn void execute(const struct target *target)
 {
@@ -281,7 +314,7 @@ static _Noreturn void execute(const struct target *target)
 		error = errno;
 	}
 	if (target->can_write) {
-		(void)error_set(&err, "%s: %s", target->program.path, strerrordesc_np(error));
+		(void)error_set(&err, "%s: %s (%s)", target->program.path, strerrordesc_np(error), remedy_of(error));
 		error_print(STDERR_FILENO, PROGRAM_NAME, &err);
 	}
 	_exit(STATUS_NOT_EXECUTABLE); /* SIGSYS where the policy kills exit_group */
@@ -307,7 +340,12 @@ static int run(const struct invocation *invocation, const char *called, struct e
 
 static int print(const char *text)
 {
-	return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : STATUS_FAILED;
+	struct error err;
+
+	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+		return EXIT_SUCCESS;
+	(void)error_set(&err, "standard output: %s (redirect it)", strerrordesc_np(errno));
+	return give_up(&err, STATUS_FAILED);
 }
 
 int main(int argc, char **argv)

@@ -39,42 +39,6 @@ static bool join(char out[PATH_MAX], const char *directory, size_t length, const
 	return written > 0 && written < PATH_MAX;
 }
 
-/* 0 and the path, or the errno that execvp(3) would leave. */
-static int search_path(const char *name, const char *search, char out[PATH_MAX])
-{
-	const char *directory = search;
-	bool refused = false;
-
-	for (;;) {
-		size_t length = strcspn(directory, ":");
-		int error = ENAMETOOLONG;
-
-		if (length < PATH_MAX && join(out, directory, length, name))
-			error = executable(out);
-		if (error == 0)
-			return 0;
-		/* A directory that is too long for a path is passed over, as execvp(3) does. */
-		if (!goes_on(error) && error != ENAMETOOLONG)
-			return error;
-		refused = refused || error == EACCES;
-		if (directory[length] == '\0')
-			return refused ? EACCES : ENOENT;
-		directory += length + 1;
-	}
-}
-
-static int find(const char *name, const char *search, char out[PATH_MAX])
-{
-	if (*name == '\0')
-		return ENOENT;
-	if (!strchr(name, '/'))
-		return search_path(name, search ? search : DEFAULT_SEARCH, out);
-	if (strlen(name) >= PATH_MAX)
-		return ENAMETOOLONG;
-	memcpy(out, name, strlen(name) + 1);
-	return executable(out);
-}
-
 /* Reads the program's first bytes; 0 where it cannot be read: it may still be executed. */
 static size_t read_head(const char *path, unsigned char *head)
 {
@@ -112,19 +76,15 @@ static int judge_script(const char *path, const unsigned char *head, size_t leng
 	return STATUS_NOT_EXECUTABLE;
 }
 
-/* A program of the 32-bit sibling: its first system call would be its last. */
-static int judge_binary(const char *path, const unsigned char *head, size_t length, struct error *err)
+static bool is_foreign(const unsigned char *head, size_t length)
 {
 	Elf32_Ehdr header;
 
 	if (length < sizeof(header))
-		return 0;
+		return false;
 	memcpy(&header, head, sizeof(header));
-	if (header.e_ident[EI_CLASS] != ELFCLASS32 ||
-	    (header.e_machine != EM_386 && header.e_machine != EM_X86_64 && header.e_machine != EM_ARM))
-		return 0;
-	(void)error_set(err, "%s: a 32-bit program, whose system calls the filter refuses (use a 64-bit build)", path);
-	return STATUS_NOT_EXECUTABLE;
+	return header.e_ident[EI_CLASS] == ELFCLASS32 &&
+	       (header.e_machine == EM_386 || header.e_machine == EM_X86_64 || header.e_machine == EM_ARM);
 }
 
 static int judge_head(struct program *program, struct error *err)
@@ -133,20 +93,59 @@ static int judge_head(struct program *program, struct error *err)
 	size_t length = read_head(program->path, head);
 
 	program->binary = length >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0;
-	if (program->binary)
-		return judge_binary(program->path, head, length, err);
+	program->foreign = program->binary && is_foreign(head, length);
 	if (length >= 2 && head[0] == '#' && head[1] == '!')
 		return judge_script(program->path, head, length, err);
 	return 0;
 }
 
-int program_find(const char *name, const char *search, struct program *program, struct error *err)
+static int not_found(const char *name, int error, struct error *err)
 {
-	int error = find(name, search, program->path);
-
-	if (error == 0)
-		return judge_head(program, err);
 	(void)error_set(err, "%s: %s (%s)", *name ? name : "''", strerrordesc_np(error),
 			error == ENOENT && !strchr(name, '/') ? "it is nowhere in PATH" : "name an executable file");
 	return error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+}
+
+static int search_path(const char *name, const char *search, struct program *program, struct error *err)
+{
+	const char *directory = search;
+	bool refused = false;
+	int status = 0; /* of the first that was there, but whose head spoke against it; *err has it */
+
+	for (;;) {
+		size_t length = strcspn(directory, ":");
+		int error = ENAMETOOLONG;
+
+		if (length < PATH_MAX && join(program->path, directory, length, name))
+			error = executable(program->path);
+		if (error == 0) {
+			int judged = judge_head(program, status ? NULL : err);
+
+			if (judged == 0)
+				return 0;
+			status = judged;
+		} else if (!goes_on(error) && error != ENAMETOOLONG) {
+			/* A directory that is too long for a path is passed over, as execvp(3) does. */
+			return not_found(name, error, err);
+		}
+		refused = refused || error == EACCES;
+		if (directory[length] == '\0')
+			return status ? status : not_found(name, refused ? EACCES : ENOENT, err);
+		directory += length + 1;
+	}
+}
+
+int program_find(const char *name, const char *search, struct program *program, struct error *err)
+{
+	int error;
+
+	if (*name == '\0')
+		return not_found(name, ENOENT, err);
+	if (!strchr(name, '/'))
+		return search_path(name, search ? search : DEFAULT_SEARCH, program, err);
+	if (strlen(name) >= PATH_MAX)
+		return not_found(name, ENAMETOOLONG, err);
+	memcpy(program->path, name, strlen(name) + 1);
+	error = executable(name);
+	return error == 0 ? judge_head(program, err) : not_found(name, error, err);
 }

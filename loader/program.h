@@ -15,12 +15,14 @@
 
 struct program {
 	char path[PATH_MAX];
-	bool binary; /* begins as an ELF file does: never given to /bin/sh */
+	bool binary;  /* begins as an ELF file does: never given to /bin/sh */
+	bool foreign; /* a binary of the 32-bit sibling: behind a filter its first system call is its last */
 };
 
 /*
  * Finds the program of that name: with a slash as it is, else along search (a PATH; NULL: the
- * system's default, as confstr(3) has it). Looks at its head as well, where it can be read.
+ * system's default, as confstr(3) has it). Looks at its head as well, where it can be read: a
+ * script whose interpreter is missing is passed over, as execvp(3) passes over its ENOENT.
  * Returns 0, or STATUS_NOT_FOUND or STATUS_NOT_EXECUTABLE and *err.
  */
 int program_find(const char *name, const char *search, struct program *program, struct error *err);
