@@ -12,21 +12,38 @@
 #define USER_CONFIG          "agentsh/agentsh.ini"
 #define CHECK_REMEDY         "'agentshctl check' shows every finding"
 #define OVERFLOW_UID_DEFAULT 65534U
+#define LINE_SIZE            64
 
 static const char system_config[] = AGENTSH_SYSTEM_CONFIG;
 
-/* The first number of a file of /proc, or fallback. */
-static unsigned read_number(const char *path, unsigned fallback)
+/* A file of /proc that is one line of numbers. False where it is not to be had. */
+static bool read_line(const char *path, char *line, int size)
 {
 	FILE *file = fopen(path, "re");
-	unsigned number;
+	bool got = file && fgets(line, size, file);
 
-	if (!file)
-		return fallback;
-	if (fscanf(file, "%u", &number) != 1)
-		number = fallback;
-	(void)fclose(file);
-	return number;
+	if (file)
+		(void)fclose(file);
+	return got;
+}
+
+static unsigned long overflow_uid(void)
+{
+	char line[LINE_SIZE];
+
+	if (!read_line("/proc/sys/kernel/overflowuid", line, sizeof(line)))
+		return OVERFLOW_UID_DEFAULT;
+	return strtoul(line, NULL, 10);
+}
+
+/* A line of uid_map: the first uid inside, the first outside, how many. */
+static bool maps(const char *line, uid_t uid)
+{
+	char *rest;
+	unsigned long first = strtoul(line, &rest, 10);
+
+	(void)strtoul(rest, &rest, 10);
+	return uid >= first && uid - first < strtoul(rest, NULL, 10);
 }
 
 /*
@@ -36,32 +53,30 @@ static unsigned read_number(const char *path, unsigned fallback)
 static bool is_unmapped(uid_t uid)
 {
 	FILE *map;
-	unsigned first;
-	unsigned outside;
-	unsigned count;
+	char line[LINE_SIZE];
 	bool mapped = false;
 
-	if (uid != read_number("/proc/sys/kernel/overflowuid", OVERFLOW_UID_DEFAULT))
+	if (uid != overflow_uid())
 		return false;
 	map = fopen("/proc/self/uid_map", "re");
 	if (!map)
 		return false;
-	while (!mapped && fscanf(map, "%u %u %u", &first, &outside, &count) == 3)
-		mapped = uid >= first && uid - first < count;
+	while (!mapped && fgets(line, sizeof(line), map))
+		mapped = maps(line, uid);
 	(void)fclose(map);
 	return !mapped;
 }
 
-static bool is_trusted_owner(int descriptor, uid_t owner)
+static bool is_trusted_owner(int descriptor, uid_t owner, enum config_trust trust)
 {
 	struct statvfs mount;
 
-	if (owner == 0 || owner == getuid())
+	if (owner == 0 || (trust == TRUST_CALLER && owner == getuid()))
 		return true;
 	return is_unmapped(owner) && fstatvfs(descriptor, &mount) == 0 && (mount.f_flag & ST_RDONLY);
 }
 
-static int judge(int descriptor, const char *path, struct error *err)
+static int judge(int descriptor, const char *path, enum config_trust trust, struct error *err)
 {
 	struct stat status;
 
@@ -69,12 +84,13 @@ static int judge(int descriptor, const char *path, struct error *err)
 		return error_set(err, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(status.st_mode))
 		return error_set(err, "%s: not a regular file", path);
-	if (!is_trusted_owner(descriptor, status.st_uid))
-		return error_set(err, "%s: owned by uid %u, neither root nor you (chown it)", path, status.st_uid);
+	if (!is_trusted_owner(descriptor, status.st_uid, trust))
+		return error_set(err, "%s: owned by uid %u, not by root%s (chown it)", path, status.st_uid,
+				 trust == TRUST_CALLER ? " or you" : ", as a login shell's must be");
 	if (status.st_mode & (S_IWGRP | S_IWOTH))
 		return error_set(err, "%s: group or others can write it (chmod go-w)", path);
 	if (status.st_size > (off_t)POLICY_TEXT_MAX)
-		return error_set(err, "%s: too large (at most %u bytes)", path, POLICY_TEXT_MAX);
+		return error_set(err, "%s: too large (at most %zu bytes)", path, POLICY_TEXT_MAX);
 	return 0;
 }
 
@@ -102,7 +118,7 @@ static int read_all(int descriptor, const char *path, char **text, size_t *lengt
 	return 0;
 }
 
-int config_read(const char *path, char **text, size_t *length, struct error *err)
+int config_read(const char *path, enum config_trust trust, char **text, size_t *length, struct error *err)
 {
 	/* A FIFO must not make us wait, a terminal not become ours. */
 	int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -112,7 +128,7 @@ int config_read(const char *path, char **text, size_t *length, struct error *err
 		return 1;
 	if (descriptor < 0)
 		return error_set(err, "%s: %s", path, strerror(errno));
-	result = judge(descriptor, path, err);
+	result = judge(descriptor, path, trust, err);
 	if (result == 0)
 		result = read_all(descriptor, path, text, length, err);
 	close(descriptor);
@@ -120,12 +136,13 @@ int config_read(const char *path, char **text, size_t *length, struct error *err
 }
 
 /* 0: loaded; 1: no such file; -1: *err. */
-static int load_file(const char *path, struct config *config, struct diagnostics *diagnostics, struct error *err)
+static int load_file(const char *path, enum config_trust trust, struct config *config, struct diagnostics *diagnostics,
+		     struct error *err)
 {
 	const struct diagnostic *first;
-	char *text;
-	size_t length;
-	int result = config_read(path, &text, &length, err);
+	char *text = NULL;
+	size_t length = 0;
+	int result = config_read(path, trust, &text, &length, err);
 
 	if (result != 0)
 		return result;
@@ -143,7 +160,7 @@ static int load_file(const char *path, struct config *config, struct diagnostics
 static int load_named(const char *path, const char *how, struct config *config, struct diagnostics *diagnostics,
 		      struct error *err)
 {
-	int result = load_file(path, config, diagnostics, err);
+	int result = load_file(path, TRUST_CALLER, config, diagnostics, err);
 
 	if (result == 1)
 		return error_set(err, "%s: %s (%s names it)", path, strerror(ENOENT), how);
@@ -186,7 +203,7 @@ static int load_user(const struct config_search *search, struct config *config, 
 
 	if (!user_config_path(search, path, sizeof(path)))
 		return 1;
-	return load_file(path, config, diagnostics, err);
+	return load_file(path, TRUST_CALLER, config, diagnostics, err);
 }
 
 static int load_defaults(struct config *config, struct error *err)
@@ -215,7 +232,9 @@ static int turn_around(const struct config_search *search, struct config *config
 static int load_found(const struct config_search *search, struct config *config, struct diagnostics *diagnostics,
 		      struct error *err)
 {
-	int result = load_file(system_config, config, diagnostics, err);
+	/* A user who could write the policy of the own login shell would have none. */
+	enum config_trust trust = search->system_only ? TRUST_ROOT : TRUST_CALLER;
+	int result = load_file(system_config, trust, config, diagnostics, err);
 
 	if (result == 0 && config->policy.user_config == USER_CONFIG_ALLOW)
 		return turn_around(search, config, diagnostics, err);

@@ -20,6 +20,9 @@ struct config_search {
 	bool system_only;        /* as a shell: nothing of the above counts */
 };
 
+/* Whose files count: as a login shell, root's alone. */
+enum config_trust { TRUST_ROOT, TRUST_CALLER };
+
 struct config {
 	struct policy policy;
 	char path[PATH_MAX]; /* of the file; "" for the built-in defaults */
@@ -43,11 +46,11 @@ const char *config_name(const struct config *config);
 
 /*
  * Opens a configuration as config_load does and reads it. It is judged on the opened descriptor:
- * a regular file of at most POLICY_TEXT_MAX bytes, owned by root or the caller (an owner that is
- * not mapped into this user namespace counts as root on a read-only mount only), not writable by
- * group or others. Returns 0 and *text (malloc'ed) and *length; 1 where there is no such file
+ * a regular file of at most POLICY_TEXT_MAX bytes, owned by root or (TRUST_CALLER) the caller,
+ * where an owner that is not mapped into this user namespace counts as root on a read-only mount
+ * only, and not writable by group or others. Returns 0 and *text (malloc'ed) and *length; 1 where there is no such file
  * (ENOENT, ENOTDIR), *err untouched; -1 and *err.
  */
-int config_read(const char *path, char **text, size_t *length, struct error *err);
+int config_read(const char *path, enum config_trust trust, char **text, size_t *length, struct error *err);
 
 #endif

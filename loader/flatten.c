@@ -383,7 +383,7 @@ static int check_written(const struct ini_written *written, struct diagnostics *
 	struct diagnostics found;
 
 	if (written->length > POLICY_TEXT_MAX)
-		return diagnostics_error(diagnostics, 0, "too large as INI (%zu bytes, at most %u)", written->length,
+		return diagnostics_error(diagnostics, 0, "too large as INI (%zu bytes, at most %zu)", written->length,
 					 POLICY_TEXT_MAX);
 	diagnostics_init(&found);
 	if (policy_parse(written->text, written->length, &policy, &found) == 0) {

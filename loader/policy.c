@@ -294,7 +294,7 @@ int policy_parse(const char *text, size_t length, struct policy *policy, struct 
 		return diagnostics_error(diagnostics, 0, "out of memory");
 	if (length > POLICY_TEXT_MAX) {
 		policy_free(policy);
-		return diagnostics_error(diagnostics, 0, "the file is too large (at most %u bytes)", POLICY_TEXT_MAX);
+		return diagnostics_error(diagnostics, 0, "the file is too large (at most %zu bytes)", POLICY_TEXT_MAX);
 	}
 	ini_lines_init(&parse.lines, text, length, diagnostics);
 	parse.lines.section = begin_section;

@@ -14,11 +14,11 @@
 #include "list.h"
 
 /* Bounds. Beyond any of them the configuration is refused, nothing is cut. */
-#define POLICY_TEXT_MAX          (256U * 1024) /* bytes of INI text */
-#define POLICY_LIST_MAX          1024U         /* entries in one list */
-#define POLICY_RULES_MAX         256U          /* [unix_socket_rules.*] sections */
-#define POLICY_RULE_PATHS_MAX    64U           /* paths in one rule */
-#define POLICY_PATTERN_STARS_MAX 8U            /* runs of '*' in one path pattern: what a match may cost */
+#define POLICY_TEXT_MAX          ((size_t)256 * 1024) /* bytes of INI text */
+#define POLICY_LIST_MAX          1024U                /* entries in one list */
+#define POLICY_RULES_MAX         256U                 /* [unix_socket_rules.*] sections */
+#define POLICY_RULE_PATHS_MAX    64U                  /* paths in one rule */
+#define POLICY_PATTERN_STARS_MAX 8U                   /* runs of '*' in one path pattern: what a match may cost */
 
 enum policy_mode { MODE_ENFORCE, MODE_AUDIT, MODE_DISABLED };
 enum socket_action { SOCKET_ENFORCE, SOCKET_AUDIT };

@@ -119,7 +119,8 @@ static int check_syscall(const struct place *at, const char *name)
 
 	if (syscall_number(syscall_native_arch(), name) != SYSCALL_UNKNOWN)
 		return 0;
-	if (syscall_nearest(name, nearest))
+	/* Not for findings that nobody will see: a file of nothing but unknown names would take long. */
+	if (at->diagnostics->count < DIAGNOSTICS_MAX && syscall_nearest(name, nearest))
 		return diagnostics_error(at->diagnostics, at->line, "unknown system call '%s' (did you mean '%s'?)",
 					 name, nearest);
 	return diagnostics_error(at->diagnostics, at->line, "unknown system call '%s'", name);

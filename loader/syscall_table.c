@@ -138,6 +138,11 @@ bool syscall_is_supplementary(uint32_t arch, int number)
 	return number >= 0 && !library_name(arch, number, name) && syscall_name(arch, number, name);
 }
 
+static size_t difference(size_t a, size_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
 static size_t smaller(size_t a, size_t b)
 {
 	return a < b ? a : b;
@@ -182,7 +187,7 @@ bool syscall_nearest(const char *name, char *out)
 		for (int number = 0; number < NUMBERS_MAX && best > 0; number++) {
 			size_t distance;
 
-			if (!syscall_name(searched[i], number, known))
+			if (!syscall_name(searched[i], number, known) || difference(strlen(known), length) >= best)
 				continue;
 			distance = edit_distance(name, known);
 			if (distance >= best)

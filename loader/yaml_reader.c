@@ -237,7 +237,7 @@ int yaml_reader_open(struct yaml_reader *reader, const char *text, size_t length
 
 	*reader = (struct yaml_reader){.diagnostics = diagnostics, .text = text + mark, .length = length - mark};
 	if (length > POLICY_TEXT_MAX)
-		return diagnostics_error(diagnostics, 0, "the file is too large (at most %u bytes)", POLICY_TEXT_MAX);
+		return diagnostics_error(diagnostics, 0, "the file is too large (at most %zu bytes)", POLICY_TEXT_MAX);
 	if (check_line_ends(reader) != 0)
 		return -1;
 	if (!yaml_parser_initialize(&reader->parser))
