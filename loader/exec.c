@@ -33,7 +33,8 @@
 struct target {
 	struct program program;
 	char **arguments;
-	char **shell_arguments; /* /bin/sh, the file, its arguments */
+	char shell[sizeof(FALLBACK_SHELL)];
+	char **shell_arguments; /* the shell, the file, its arguments */
 	char **environment;
 	bool can_write; /* write(2) is allowed: a failing execve can be told */
 };
@@ -183,9 +184,7 @@ static int prepare_fallback(struct target *target)
 	if (!target->shell_arguments)
 		return -1;
 	/* Not the file's own name: a busybox goes by it. */
-	target->shell_arguments[0] = strdup(FALLBACK_SHELL);
-	if (!target->shell_arguments[0])
-		return -1;
+	target->shell_arguments[0] = target->shell;
 	target->shell_arguments[1] = target->program.path;
 	memcpy(&target->shell_arguments[2], &target->arguments[1], (count - 1) * sizeof(char *));
 	return 0;
@@ -310,7 +309,7 @@ static _Noreturn void execute(const struct target *target)
 	execve(target->program.path, target->arguments, target->environment);
 	error = errno;
 	if (error == ENOEXEC && !target->program.binary) {
-		execve(FALLBACK_SHELL, target->shell_arguments, target->environment);
+		execve(target->shell, target->shell_arguments, target->environment);
 		error = errno;
 	}
 	if (target->can_write) {
@@ -323,7 +322,7 @@ static _Noreturn void execute(const struct target *target)
 /* Returns only where nothing ran: the exit status, and *err. */
 static int run(const struct invocation *invocation, const char *called, struct error *err)
 {
-	struct load load = {0};
+	struct load load = {.target.shell = FALLBACK_SHELL};
 	int status;
 
 	if (refuse_sidecar_options(invocation, err) != 0 || name_session(invocation, &load, err) != 0 ||

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define HEAD_SIZE      256 /* BINPRM_BUF_SIZE: what the kernel looks at */
+#define NAME_SHOWN     512 /* of a name that is longer than any: the reason behind it must fit as well */
 #define DEFAULT_SEARCH "/bin:/usr/bin"
 
 /* 0 where execve(2) would try to run it, else its errno. */
@@ -101,7 +102,7 @@ static int judge_head(struct program *program, struct error *err)
 
 static int not_found(const char *name, int error, struct error *err)
 {
-	(void)error_set(err, "%s: %s (%s)", *name ? name : "''", strerrordesc_np(error),
+	(void)error_set(err, "%.*s: %s (%s)", NAME_SHOWN, *name ? name : "''", strerrordesc_np(error),
 			error == ENOENT && !strchr(name, '/') ? "it is nowhere in PATH" : "name an executable file");
 	return error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 }
