@@ -25,24 +25,33 @@ static int write_starter(FILE *stream)
 	return fwrite(agentsh_starter, 1, length, stream) == length && fflush(stream) == 0 ? 0 : -1;
 }
 
+/* Half a policy is none: it would also keep the next try from making the file. */
+static int give_up(const char *path, int error, struct error *err)
+{
+	(void)unlink(path);
+	return error_set(err, "init: %s: %s", path, strerror(error));
+}
+
 static int write_file(const char *path, struct error *err)
 {
 	/* A policy that others could write would be refused by agentsh-exec. */
 	int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC, 0644);
 	FILE *stream;
 	int result;
+	int error;
 
 	if (descriptor < 0)
 		return error_set(err, "init: %s: %s", path, strerror(errno));
 	stream = fdopen(descriptor, "w");
 	if (!stream) {
 		close(descriptor);
-		return error_set(err, "init: %s: %s", path, strerror(errno));
+		return give_up(path, errno, err);
 	}
 	result = fchmod(descriptor, 0644) == 0 ? write_starter(stream) : -1;
-	if (fclose(stream) != 0 || result != 0)
-		return error_set(err, "init: %s: %s", path, strerror(errno));
-	return 0;
+	error = errno;
+	if (fclose(stream) == 0 && result == 0)
+		return 0;
+	return give_up(path, result == 0 ? errno : error, err);
 }
 
 int ctl_init(int argc, char **argv)

@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# The loader is tiny: its size, and every system call that it makes before the target begins.
+#
+# shellcheck disable=SC2016,SC2154 # an inner shell expands; run sets status, output and stderr
+bats_require_minimum_version 1.5.0
+load ../lib/common
+load ../lib/world
+load ../lib/contract
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+need_trace() {
+	need_command strace
+	strace -qq -o /dev/null true 2>/dev/null || skip "nothing can be traced here"
+}
+
+# trace COMMAND...: the calls between the first two execve, a call a line, into calls.
+# With strace's own words: openat "/path", prctl CONSTANT; of the others the name.
+trace() {
+	strace -qq -s 4096 -e signal=none -o trace "$@" >/dev/null 2>&1
+	awk '/^execve\(/ && /= 0$/ { n++; next } n == 1' trace |
+		sed -E -e 's/^(openat|newfstatat|faccessat2|access|readlink|memfd_create)\(([A-Z0-9_]+, )?("[^"]*").*/\1 \3/;t' \
+			-e 's/^newfstatat\([0-9]+, (""),.*/newfstatat \1/;t' \
+			-e 's/^(prctl|arch_prctl|seccomp)\(([A-Z0-9_]+).*/\1 \2/;t' \
+			-e 's/^prlimit64\(0, ([A-Z_]+), .*/prlimit64 \1/;t' \
+			-e 's/^getrandom\(.*, ([A-Z0-9_]+)\) *= .*/getrandom \1/;t' \
+			-e 's/^([a-z0-9_]+)\(.*/\1/' >calls
+}
+
+# listed BUILD: what tests/data/startup.calls has for it.
+listed() {
+	sed -n -E "s/^(both|$1) +//p" "$TOP/tests/data/startup.calls"
+}
+
+@test "size: stripped and dynamically linked it is under 64 KiB" {
+	need_command strip
+	strip -o stripped "$EXEC"
+	[ "$(stat -c %s stripped)" -lt 65536 ] || is "$(stat -c %s stripped)" 'less than 65536'
+	# It is the dynamic one.
+	[[ $(ldd "$EXEC") == *libseccomp* ]]
+}
+
+@test "size: nothing is linked but what the Makefile gives a reason for" {
+	is "$(objdump -p "$EXEC" | sed -n 's/^ *NEEDED *//p' | sort | xargs)" 'libc.so.6 libinih.so.1 libseccomp.so.2'
+	[[ $(objdump -p "$EXEC_STATIC") != *NEEDED* ]]
+}
+
+@test "system calls: the listed ones and no other" {
+	need_trace
+	[ "$(uname -m)" = x86_64 ] || skip "the list is that of x86_64"
+	[ ! -e /etc/agentsh/agentsh.ini ] || skip "this machine has a configuration of its own"
+	local build program
+	for build in static dynamic; do
+		program=$EXEC
+		[ "$build" = dynamic ] || program=$EXEC_STATIC
+		(exec env -i PATH="$PATH" "$BASH" -c "$(declare -f trace); trace \"\$@\"" trace "$program" -- /bin/true)
+		listed "$build" >wanted
+		diff -u wanted calls
+	done
+}
+
+# after_load COMMAND...: what is called between the load and the target.
+after_load() {
+	strace -qq -e signal=none -o trace "$@" >/dev/null 2>&1 || true
+	awk '/^seccomp\(SECCOMP_SET_MODE_FILTER/ { loaded = 1; next } loaded && /^execve\(/ { print; if (/= 0$/) exit; next }
+		loaded { print }' trace
+}
+
+@test "system calls: nothing but execve between the load and the target, whatever the policy" {
+	need_trace
+	local text program calls
+	for text in '' $'[loader]\nclose_fds = yes\nisolate = yes' \
+		$'[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix' \
+		$'[sandbox.seccomp.syscalls]\ndefault_action = block\nblock =\nallow = execve, exit_group'; do
+		for program in "$EXEC" "$EXEC_STATIC"; do
+			calls=$(after_load "$program" -f "$(policy "$text")" -- "$PROGRAMS/nolibc_exit")
+			[[ $calls == "execve(\"$PROGRAMS/nolibc_exit\""* && $calls == *'= 0' ]] || is "$calls" 'execve(...) = 0'
+			is "$(wc -l <<<"$calls")" 1
+		done
+	done
+	# A file for /bin/sh: execve twice.
+	: >script
+	chmod 755 script
+	calls=$(after_load "$EXEC" -f "$(policy '')" -- ./script)
+	is "$(sed -E 's/^(execve\("[^"]*").*= (-1 E[A-Z]+|0).*/\1 \2/' <<<"$calls")" 'execve("./script" -1 ENOEXEC
+execve("/bin/sh" 0'
+}
+
+@test "system calls: the configuration is opened once and judged on that descriptor" {
+	need_trace
+	local file
+	file=$(policy '')
+	trace "$EXEC_STATIC" -f "$file" -- /bin/true
+	is "$(grep -c -F "\"$file\"" trace)" 2 # execve's argv, and openat
+	is "$(grep -F "openat(AT_FDCWD, \"$file\"" trace | sed 's/.*", //;s/).*//')" \
+		'O_RDONLY|O_NOCTTY|O_NONBLOCK|O_CLOEXEC'
+	# No call by a path can then speak of another file.
+	is "$(grep -E '^(newfstatat|stat|access|faccessat2|readlink|openat)\(' trace | grep -c -F "$file")" 1
+}
+
+@test "system calls: the load asks for nothing but the filter" {
+	need_trace
+	trace "$EXEC_STATIC" -f "$(policy '')" -- /bin/true
+	is "$(grep -c '^seccomp(SECCOMP_SET_MODE_FILTER, 0, ' trace)" 1
+	is "$(grep -c '^prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)' trace)" 1
+	# No filter, no load.
+	trace "$EXEC_STATIC" -f "$(policy $'[sandbox.seccomp]\nenabled = false')" -- /bin/true
+	is "$(grep -c '^seccomp(' trace || true)" 0
+	is "$(grep -c '^memfd_create(' trace || true)" 0
+	is "$(grep -c '^prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)' trace)" 1
+}
