@@ -131,7 +131,8 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-shell agentshctl)
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5)
 	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,agentsh-exec agentshctl)
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE $(notdir $(wildcard conf/*.ini)))
+	if [ -d $(DESTDIR)$(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR); fi
 
 .PHONY: clean help
 clean:
@@ -142,5 +143,6 @@ help:
 	@echo 'make check        build, then every test (check-long: fuzzing as well)'
 	@echo 'make bench        what it costs, as ratios'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR= SYSCONFDIR=$(SYSCONFDIR)'
+	@echo 'make uninstall    what install has put there, and nothing else'
 	@echo 'make lint         format, clang-tidy, cppcheck, shellcheck'
 	@echo 'make clean'
