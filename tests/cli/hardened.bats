@@ -36,7 +36,9 @@ alike() {
 @test "all that the default policy blocks, and its siblings" {
 	local name
 	killed "$HARDENED" | cut -d ' ' -f 1 >blocked
-	for name in $("$CTL" explain "$TOP/conf/agentsh.ini" | awk '$3 == "kill" && $2 ~ /^[0-9]/ { print $1 }') \
+	install -m 644 "$TOP/conf/agentsh.ini" default.ini
+	[ "$(killed default.ini | wc -l)" -ge 12 ]
+	for name in $(killed default.ini | cut -d ' ' -f 1) \
 		move_mount open_tree open_tree_attr fsopen fsconfig fspick fsmount mount_setattr kexec_file_load \
 		pidfd_getfd process_madvise bpf userfaultfd setns open_by_handle_at; do
 		grep -qx "$name" blocked
