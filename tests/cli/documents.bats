@@ -262,7 +262,9 @@ int main(void) { return write(1, "it ran\n", 7) == 7 ? 0 : fork(); }' >static.c
 		"$TOP/loader/agentsh-exec.1")"
 	run -125 agentsh-exec -f missing.ini -- true
 	run -126 agentsh-exec -- "$TOP/README.md"
-	run -127 agentsh-exec -- no-such-command
+	run -127 env PATH=/usr/bin:/bin "$EXEC" -- no-such-command
+	mkdir -m 0 closed
+	[ "$(id -u)" -eq 0 ] || run -126 env PATH=/usr/bin:"$PWD/closed" "$EXEC" -- no-such-command
 	run -137 agentsh-exec -- sh -c 'kill -KILL $$'
 	run -159 agentsh-exec -- setarch -R true
 	for number in 0 1 125 255; do
