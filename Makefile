@@ -78,16 +78,18 @@ $(B)/unit/test_%: tests/unit/test_%.c $(UNIT_HELPERS) $(LIBRARY) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/unit -DTEST_TOP='"$(CURDIR)"' $(CFLAGS) -pie $(LDFLAGS) -o $@ $< $(UNIT_HELPERS) $(LIBRARY) -lcmocka $(CTL_LIBS)
 
+# By another name, so that "make -n" does not take these recipes for a make and run them.
+MAKE_COMMAND_NAME = $(MAKE)
 # The suites are in tests/run; each closes with "N passed, N failed".
 .PHONY: check check-long lint test
 check: install-deps all
-	CC=$(CC) MAKE='$(MAKE)' B='$(B)' tests/run check
+	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run check
 
 check-long: install-deps all
-	CC=$(CC) MAKE='$(MAKE)' B='$(B)' tests/run long
+	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run long
 
 test: all test-programs unit-programs
-	CC=$(CC) MAKE='$(MAKE)' B='$(B)' tests/run test
+	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run test
 
 lint:
 	tests/lint

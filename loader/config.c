@@ -46,6 +46,18 @@ static bool maps(const char *line, uid_t uid)
 	return uid >= first && uid - first < strtoul(rest, NULL, 10);
 }
 
+/* Does this user namespace have every user, so that the overflow uid stands for no other? */
+static bool has_all_users(void)
+{
+	FILE *map = fopen("/proc/self/uid_map", "re");
+	char line[LINE_SIZE];
+	bool all = map && fgets(line, sizeof(line), map) && maps(line, 0) && maps(line, (uid_t)-2);
+
+	if (map)
+		(void)fclose(map);
+	return all;
+}
+
 /*
  * Is uid one that this user namespace has no user for? What is shown in its place, the overflow
  * uid, may itself be somebody's: then the two cannot be told apart, and the answer is no.
@@ -69,11 +81,13 @@ static bool is_unmapped(uid_t uid)
 
 static bool is_trusted_owner(int descriptor, uid_t owner, enum config_trust trust)
 {
+	bool ours = trust == TRUST_CALLER && owner == getuid();
 	struct statvfs mount;
 
-	if (owner == 0 || (trust == TRUST_CALLER && owner == getuid()))
+	/* What is shown as the overflow uid's may be anybody's, also where we have that uid ourselves. */
+	if (owner == 0 || (ours && (owner != overflow_uid() || has_all_users())))
 		return true;
-	return is_unmapped(owner) && fstatvfs(descriptor, &mount) == 0 && (mount.f_flag & ST_RDONLY);
+	return (ours || is_unmapped(owner)) && fstatvfs(descriptor, &mount) == 0 && (mount.f_flag & ST_RDONLY);
 }
 
 static int judge(int descriptor, const char *path, enum config_trust trust, struct error *err)
@@ -83,7 +97,7 @@ static int judge(int descriptor, const char *path, enum config_trust trust, stru
 	if (fstat(descriptor, &status) != 0)
 		return error_set(err, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(status.st_mode))
-		return error_set(err, "%s: not a regular file", path);
+		return error_set(err, "%s: not a regular file (copy it into one)", path);
 	if (!is_trusted_owner(descriptor, status.st_uid, trust))
 		return error_set(err, "%s: owned by uid %u, not by root%s (chown it)", path, status.st_uid,
 				 trust == TRUST_CALLER ? " or you" : ", as a login shell's must be");
@@ -127,7 +141,7 @@ int config_read(const char *path, enum config_trust trust, char **text, size_t *
 	if (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 1;
 	if (descriptor < 0)
-		return error_set(err, "%s: %s", path, strerror(errno));
+		return error_set(err, "%s: %s (make it readable to you)", path, strerror(errno));
 	result = judge(descriptor, path, trust, err);
 	if (result == 0)
 		result = read_all(descriptor, path, text, length, err);
@@ -167,12 +181,17 @@ static int load_named(const char *path, const char *how, struct config *config, 
 	return result;
 }
 
+bool config_is_system(const struct config *config)
+{
+	return strcmp(config->path, system_config) == 0;
+}
+
 /* Only the system's file may let a user's count; in any other the key would mean nothing. */
 static int refuse_user_config(struct config *config, struct diagnostics *diagnostics, struct error *err)
 {
 	unsigned line = config->policy.lines[KEY_USER_CONFIG];
 
-	if (config->policy.user_config == USER_CONFIG_DENY || strcmp(config->path, system_config) == 0)
+	if (config->policy.user_config == USER_CONFIG_DENY || config_is_system(config))
 		return 0;
 	(void)diagnostics_error(diagnostics, line, "user_config = allow counts in %s only", system_config);
 	(void)error_set(err, "%s:%u: user_config = allow counts in %s only (remove it)", config->path, line,
@@ -262,12 +281,14 @@ int config_load(const struct config_search *search, struct config *config, struc
 
 	*config = (struct config){0};
 	if (!search->system_only && search->named)
-		result = load_named(search->named, "-f", config, diagnostics, err);
+		result = load_named(search->named, "the command line", config, diagnostics, err);
 	else if (!search->system_only && search->environment && search->environment[0])
 		result = load_named(search->environment, "$AGENTSH_CONFIG", config, diagnostics, err);
 	else
 		result = load_found(search, config, diagnostics, err);
-	return result == 0 ? refuse_user_config(config, diagnostics, err) : result;
+	if (result != 0 || search->draft)
+		return result;
+	return refuse_user_config(config, diagnostics, err);
 }
 
 void config_free(struct config *config)

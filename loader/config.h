@@ -18,6 +18,7 @@ struct config_search {
 	const char *config_home; /* $XDG_CONFIG_HOME; or NULL */
 	const char *home;        /* $HOME; or NULL */
 	bool system_only;        /* as a shell: nothing of the above counts */
+	bool draft;              /* to be looked at, not used: user_config = allow is no error elsewhere */
 };
 
 /* Whose files count: as a login shell, root's alone. */
@@ -40,6 +41,9 @@ struct config_search config_search_environment(const char *named);
 int config_load(const struct config_search *search, struct config *config, struct diagnostics *diagnostics,
 		struct error *err);
 void config_free(struct config *config);
+
+/* Is it the system's file, the one in which user_config = allow counts? */
+bool config_is_system(const struct config *config);
 
 /* Says config_load's search in words: the path, or "the built-in defaults". */
 const char *config_name(const struct config *config);

@@ -3,6 +3,7 @@
 
 #include "ctl.h"
 #include "lint.h"
+#include "writable.h"
 
 /* Errors go to stderr through ctl_load; warnings do here. Only errors are a finding. */
 static int check(const char *file)
@@ -14,7 +15,11 @@ static int check(const char *file)
 	if (status != CTL_OK)
 		return status;
 	diagnostics_init(&diagnostics);
-	lint(&config.policy, &diagnostics);
+	lint(&config.policy, writable_by_session, &diagnostics);
+	if (config.policy.user_config == USER_CONFIG_ALLOW && !config_is_system(&config))
+		(void)diagnostics_warning(&diagnostics, config.policy.lines[KEY_USER_CONFIG],
+					  "user_config = allow counts in " AGENTSH_SYSTEM_CONFIG
+					  " only: agentsh-exec refuses it here");
 	diagnostics_print(stderr, config_name(&config), &diagnostics);
 	config_free(&config);
 	return CTL_OK;

@@ -23,6 +23,7 @@ int ctl_load(const char *file, struct config *config)
 	struct diagnostics diagnostics;
 	struct error err;
 
+	search.draft = file != NULL;
 	diagnostics_init(&diagnostics);
 	if (config_load(&search, config, &diagnostics, &err) == 0)
 		return CTL_OK;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 int error_set(struct error *err, const char *format, ...)
@@ -17,19 +18,37 @@ int error_set(struct error *err, const char *format, ...)
 	return -1;
 }
 
+/*
+ * The length of what stands at text and may be shown: a printable character of ASCII, or of UTF-8
+ * beyond the control characters (C1 ends at U+009F). 0: its first byte is to be escaped.
+ */
+static size_t printable(const unsigned char *text)
+{
+	size_t length = text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
+
+	if (text[0] < 0x80)
+		return text[0] >= 0x20 && text[0] != 0x7f;
+	if (text[0] < 0xc2 || text[0] > 0xf4 || (text[0] == 0xc2 && text[1] < 0xa0))
+		return 0;
+	for (size_t i = 1; i < length; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
 size_t error_escape(char *out, size_t size, const char *text)
 {
 	static const char digits[] = "0123456789abcdef";
 	size_t length = 0;
 
-	for (const unsigned char *byte = (const unsigned char *)text; *byte; byte++) {
-		bool printable = *byte >= 0x20 && *byte != 0x7f;
-		size_t needed = printable ? 1 : 4;
+	for (const unsigned char *byte = (const unsigned char *)text; *byte;) {
+		size_t whole = printable(byte);
+		size_t needed = whole ? whole : 4;
 
 		if (size - length <= needed)
 			break;
-		if (printable) {
-			out[length] = (char)*byte;
+		if (whole) {
+			memcpy(out + length, byte, whole);
 		} else {
 			out[length] = '\\';
 			out[length + 1] = 'x';
@@ -37,6 +56,7 @@ size_t error_escape(char *out, size_t size, const char *text)
 			out[length + 3] = digits[*byte & 0xf];
 		}
 		length += needed;
+		byte += whole ? whole : 1;
 	}
 	out[length] = '\0';
 	return length;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,7 +317,11 @@ static _Noreturn void execute(const struct target *target)
 		(void)error_set(&err, "%s: %s (%s)", target->program.path, strerrordesc_np(error), remedy_of(error));
 		error_print(STDERR_FILENO, PROGRAM_NAME, &err);
 	}
-	_exit(STATUS_NOT_EXECUTABLE); /* SIGSYS where the policy kills exit_group */
+	/* The policy may kill exit_group, which is a SIGSYS, or refuse it: then SIGSYS by our own hand. */
+	(void)syscall(SYS_exit_group, STATUS_NOT_EXECUTABLE);
+	(void)signal(SIGSYS, SIG_DFL);
+	(void)raise(SIGSYS);
+	_exit(STATUS_NOT_EXECUTABLE);
 }
 
 /* Returns only where nothing ran: the exit status, and *err. */

@@ -1,11 +1,13 @@
 #include "filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,42 +161,84 @@ static scmp_filter_ctx compile_stage(const struct rules *rules, const struct sta
 	return NULL;
 }
 
-/* Appends what libseccomp wrote to the memfd. */
-static int append_exported(int memfd, struct filter *filter, struct error *err)
+bool filter_is_whole(const struct sock_filter *code, size_t count)
 {
-	struct sock_filter code[BPF_MAXINSNS + 1]; /* one more than there may be: append() then refuses it */
-	ssize_t length = pread(memfd, code, sizeof(code), 0);
+	if (count == 0 || BPF_CLASS(code[count - 1].code) != BPF_RET)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct sock_filter *at = &code[i];
+		size_t farthest = at->jt > at->jf ? at->jt : at->jf;
 
-	if (length <= 0 || (size_t)length % sizeof(code[0]) != 0)
-		return error_set(err, "filter: libseccomp's program cannot be read back");
-	return append(filter, code, (size_t)length / sizeof(code[0]), err);
+		if (BPF_CLASS(at->code) != BPF_JMP)
+			continue;
+		if (BPF_OP(at->code) == BPF_JA)
+			farthest = at->k;
+		if (farthest >= count - i - 1)
+			return false;
+	}
+	return true;
 }
 
-/* libseccomp 2.5 writes to descriptors only. A memfd with what it wrote, or -1. */
-static int export_to_memfd(int (*export)(const scmp_filter_ctx, int), scmp_filter_ctx context, struct error *err)
-{
-	int memfd = memfd_create("agentsh-filter", MFD_CLOEXEC);
-	int result;
+/* What libseccomp 2.5 writes to, which knows descriptors only: a memfd (one end), or a pipe. */
+struct channel {
+	int in;
+	int out;
+};
 
-	if (memfd < 0)
-		return error_set(err, "filter: memfd_create: %s", strerror(errno));
-	result = export(context, memfd);
-	if (result == 0)
-		return memfd;
-	close(memfd);
-	return error_set(err, "filter: libseccomp cannot compile it: %s", strerror(-result));
+/* Where RLIMIT_FSIZE could cut a file short, or end us by SIGXFSZ, a pipe: it is under no such limit. */
+static int channel_open(struct channel *channel, struct error *err)
+{
+	struct rlimit limit;
+	int ends[2];
+
+	*channel = (struct channel){.in = -1, .out = -1};
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY) {
+		channel->in = memfd_create("agentsh-filter", MFD_CLOEXEC);
+		channel->out = channel->in;
+	} else if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
+		*channel = (struct channel){.in = ends[1], .out = ends[0]};
+	}
+	if (channel->in >= 0)
+		return 0;
+	return error_set(err, "filter: no descriptor to write it to: %s (raise ulimit -n)", strerror(errno));
+}
+
+static void channel_close(const struct channel *channel)
+{
+	close(channel->in);
+	if (channel->out != channel->in)
+		close(channel->out);
+}
+
+/* Appends what libseccomp wrote. It does not notice a write that is cut short: we do. */
+static int append_exported(const struct channel *channel, struct filter *filter, struct error *err)
+{
+	struct sock_filter code[BPF_MAXINSNS + 1]; /* one more than there may be: append() then refuses it */
+	ssize_t length = channel->in == channel->out ? pread(channel->out, code, sizeof(code), 0)
+						     : read(channel->out, code, sizeof(code));
+	size_t count = length > 0 ? (size_t)length / sizeof(code[0]) : 0;
+
+	if (count == 0 || (size_t)length % sizeof(code[0]) != 0)
+		return error_set(err, "filter: libseccomp's program cannot be read back (raise ulimit -f)");
+	if (count <= BPF_MAXINSNS && !filter_is_whole(code, count))
+		return error_set(err, "filter: libseccomp's program was cut short (raise ulimit -f)");
+	return append(filter, code, count, err);
 }
 
 static int export_stage(scmp_filter_ctx context, struct filter *filter, struct error *err)
 {
-	int memfd = export_to_memfd(seccomp_export_bpf, context, err);
+	struct channel channel;
 	int result;
 
-	if (memfd < 0)
+	if (channel_open(&channel, err) != 0)
 		return -1;
-	result = append_exported(memfd, filter, err);
-	close(memfd);
-	return result;
+	result = seccomp_export_bpf(context, channel.in);
+	if (result != 0)
+		(void)error_set(err, "filter: libseccomp cannot compile it: %s", strerror(-result));
+	else
+		result = append_exported(&channel, filter, err);
+	channel_close(&channel);
+	return result == 0 ? 0 : -1;
 }
 
 static int append_stage(const struct rules *rules, const struct stage *stage, struct filter *filter, struct error *err)
@@ -267,19 +311,42 @@ static int copy_text(int memfd, FILE *stream, struct error *err)
 	return length == 0 ? 0 : error_set(err, "filter: libseccomp's text cannot be read back");
 }
 
+/* Did the limit on the size of files cut the text? */
+static bool was_cut(int memfd)
+{
+	struct rlimit limit;
+	struct stat status;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) != 0 || fstat(memfd, &status) != 0 ||
+	       (limit.rlim_cur != RLIM_INFINITY && (rlim_t)status.st_size >= limit.rlim_cur);
+}
+
+static int export_pfc(scmp_filter_ctx context, FILE *stream, struct error *err)
+{
+	int memfd = memfd_create("agentsh-filter", MFD_CLOEXEC);
+	int result;
+
+	if (memfd < 0)
+		return error_set(err, "filter: memfd_create: %s (raise ulimit -n)", strerror(errno));
+	result = seccomp_export_pfc(context, memfd);
+	if (result != 0)
+		(void)error_set(err, "filter: libseccomp cannot print it: %s", strerror(-result));
+	else if (was_cut(memfd))
+		result = error_set(err, "filter: libseccomp's text was cut short (raise ulimit -f)");
+	else
+		result = copy_text(memfd, stream, err);
+	close(memfd);
+	return result == 0 ? 0 : -1;
+}
+
 static int print_stage_pfc(const struct rules *rules, const struct stage *stage, FILE *stream, struct error *err)
 {
 	scmp_filter_ctx context = compile_stage(rules, stage, err);
-	int memfd;
-	int result = -1;
+	int result;
 
 	if (!context)
 		return -1;
-	memfd = export_to_memfd(seccomp_export_pfc, context, err);
-	if (memfd >= 0) {
-		result = copy_text(memfd, stream, err);
-		close(memfd);
-	}
+	result = export_pfc(context, stream, err);
 	seccomp_release(context);
 	return result;
 }

@@ -6,6 +6,7 @@
 #define AGENTSH_FILTER_H
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,5 +28,11 @@ void filter_free(struct filter *filter);
 
 /* Writes the policy as libseccomp's pseudo filter code, stage by stage. 0, or -1 and *err. */
 int filter_print_pfc(const struct policy *policy, uint32_t arch, FILE *stream, struct error *err);
+
+/*
+ * Can the program be left only by a RET: no jump leaves it, and it ends with one? A program that
+ * was cut short is not so: libseccomp's first test, of the architecture, jumps to its end.
+ */
+bool filter_is_whole(const struct sock_filter *code, size_t count);
 
 #endif

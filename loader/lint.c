@@ -1,5 +1,6 @@
 #include "lint.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -134,12 +135,49 @@ static void lint_without_effect(const struct policy *policy, struct diagnostics 
 					  needed, remedy);
 }
 
-void lint(const struct policy *policy, struct diagnostics *diagnostics)
+/* The directory that a pattern's sockets are in, as far as it is spelt out. */
+static void spelt_directory(const char *pattern, char directory[PATH_MAX])
+{
+	size_t literal = strcspn(pattern, "*?[");
+
+	while (literal > 1 && pattern[literal - 1] != '/')
+		literal--;
+	if (literal > 1)
+		literal--; /* the slash itself */
+	(void)snprintf(directory, PATH_MAX, "%.*s", (int)literal, pattern);
+}
+
+/* A path allows whatever listens there: also what the session has put in its place. */
+static void lint_writable(const struct policy *policy, lint_can_write *can_write, struct diagnostics *diagnostics)
+{
+	for (size_t r = 0; r < policy->rule_count; r++) {
+		const struct socket_rule *rule = &policy->rules[r];
+
+		if (rule->decision != DECISION_ALLOW)
+			continue;
+		for (size_t i = 0; i < rule->paths.count; i++) {
+			const struct list_entry *path = &rule->paths.entries[i];
+			char directory[PATH_MAX];
+
+			if (path->text[0] != '/')
+				continue;
+			spelt_directory(path->text, directory);
+			if (can_write(directory))
+				(void)diagnostics_warning(diagnostics, path->line,
+							  "%s is allowed, but the session can write %s and put a "
+							  "socket of its own there",
+							  path->text, directory);
+		}
+	}
+}
+
+void lint(const struct policy *policy, lint_can_write *can_write, struct diagnostics *diagnostics)
 {
 	if (policy_filters(policy) && policy->syscalls.default_action == DEFAULT_ALLOW)
 		lint_siblings(policy, diagnostics);
 	lint_repeated(&policy->syscalls.block, "block", diagnostics);
 	lint_repeated(&policy->syscalls.allow, "allow", diagnostics);
 	lint_without_effect(policy, diagnostics);
+	lint_writable(policy, can_write, diagnostics);
 	diagnostics_sort(diagnostics);
 }

@@ -4,10 +4,18 @@
 #ifndef AGENTSH_LINT_H
 #define AGENTSH_LINT_H
 
+#include <stdbool.h>
+
 #include "diagnostics.h"
 #include "policy.h"
 
-/* Adds warnings: a blocked call with an open sibling, a name given twice, a key without effect. */
-void lint(const struct policy *policy, struct diagnostics *diagnostics);
+/* Can what runs behind the policy write that directory (an absolute path)? writable.h asks the host. */
+typedef bool lint_can_write(const char *directory);
+
+/*
+ * Adds warnings: a blocked call with an open sibling, a name given twice, a key without effect, a
+ * path that is allowed in a directory that the session can write.
+ */
+void lint(const struct policy *policy, lint_can_write *can_write, struct diagnostics *diagnostics);
 
 #endif

@@ -172,9 +172,11 @@ static int check_path(const struct place *at, const char *pattern)
 {
 	int stars = count_stars(pattern);
 
-	if ((pattern[0] != '/' && pattern[0] != '@') || pattern[1] == '\0')
+	if ((pattern[0] != '/' && pattern[0] != '@') || strcmp(pattern, "@") == 0)
 		return diagnostics_error(at->diagnostics, at->line,
 					 "'%s' is neither an absolute path nor an abstract @name", pattern);
+	if (strcmp(pattern, "/") == 0)
+		return diagnostics_error(at->diagnostics, at->line, "'/' can match nothing: it is a directory");
 	if (pattern[0] == '/' && has_odd_component(pattern))
 		return diagnostics_error(at->diagnostics, at->line,
 					 "'%s' can match nothing: a resolved path has no empty, '.' or '..' component",

@@ -25,7 +25,6 @@ enum rule_reason {
 	RULE_NOT_LISTED,   /* default_action = block, and allow does not name it */
 	RULE_NO_UNIX,      /* degraded = no_unix */
 	RULE_IO_URING,     /* io_uring would go around the sockets stage */
-	RULE_SOCKETCALL,   /* hides its arguments behind a pointer */
 	RULE_NEWER,        /* newer than the table: ENOSYS under an allow-list */
 	RULE_MEDIATED,     /* carried out by the sidecar */
 	RULE_FOREIGN_ARCH, /* of another architecture */

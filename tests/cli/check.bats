@@ -83,7 +83,7 @@ several.ini:8: on_block is given twice, first on line 7"
 	printf '\n[secrets]\n' >three.ini
 	run -1 --separate-stderr "$CTL" check two.ini one.ini missing.ini three.ini
 	is "$(grep -v warning <<<"$stderr")" "two.ini:2: unknown key 'enable' in [shim]
-agentshctl: missing.ini: No such file or directory (-f names it)
+agentshctl: missing.ini: No such file or directory (the command line names it)
 three.ini:2: unknown section [secrets]"
 	# The last being good makes none of the others so.
 	run -1 "$CTL" check two.ini one.ini
@@ -175,4 +175,17 @@ silent() {
 	warns 2 'degraded = no_unix' $'[sandbox.seccomp.unix_socket]\nenabled = true'
 	warns 2 'on_block = kill' $'[sandbox.seccomp.syscalls]\non_block = log_and_kill'
 	silent 'refuses this' $'[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix'
+}
+
+@test "check: an allow rule in a directory that the session can write is a warning" {
+	local rule=$'[unix_socket_rules.a]\npaths = '
+	warns 2 "is allowed, but the session can write /tmp" "$rule/tmp/a.sock"
+	warns 2 "can write /tmp and" "$rule/tmp/a*/b.sock"
+	warns 2 "can write /tmp/not-there and" "$rule/tmp/not-there/b.sock"
+	silent 'can write' "$rule/run/a.sock"
+	silent 'can write' "$rule/tmp/a.sock"$'\ndecision = deny'
+	silent 'can write' "$rule@tmp/a.sock"
+	need_root
+	install -d -o nobody "$BATS_TEST_TMPDIR/others"
+	warns 2 "can write $BATS_TEST_TMPDIR/others" "$rule$BATS_TEST_TMPDIR/others/a.sock"
 }

@@ -101,7 +101,7 @@ FILTERED_STATE='seccomp=2 no_new_privs=1'
 	system_config "$OFF"
 	local name
 	for name in missing.ini missing/x.ini /etc/passwd/x.ini; do
-		says 125 "$name: No such file or directory (-f names it)" agent agentsh-exec -f "$name" touch ran
+		says 125 "$name: No such file or directory (the command line names it)" agent agentsh-exec -f "$name" touch ran
 		says 125 "$name: No such file or directory (\$AGENTSH_CONFIG names it)" \
 			agent env AGENTSH_CONFIG="$name" agentsh-exec touch ran
 	done

@@ -33,7 +33,7 @@ setup() {
 	ulimit -c 0
 	local signal
 	for signal in HUP ABRT KILL USR1 SEGV PIPE TERM SYS; do
-		run --separate-stderr "$EXEC" -- sh -c "kill -$signal \$\$"
+		run --separate-stderr env --default-signal "$EXEC" -- sh -c "kill -$signal \$\$"
 		is "$signal $status" "$signal $((128 + $(kill -l "$signal")))"
 	done
 	run --separate-stderr "$EXEC" -- "$PROGRAMS/trace_self"
@@ -673,6 +673,23 @@ bounded() {
 		done
 	done
 	[[ $ends == *' 0 '* && $ends == *' 125 '* ]] || is "$ends" '... 0 ... 125 ...'
+}
+
+@test "limits on the size of files: the whole filter, whatever its length" {
+	local program size policy
+	# Two stages: where the first is cut short, its jumps would land in the second.
+	policy=$(policy "$NO_UNIX
+[sandbox.seccomp.syscalls]
+block = ptrace, mount, umount2, acct, add_key, adjtimex, bpf, chroot, clock_settime, delete_module, finit_module,
+ fsconfig, fsmount, fsopen, fspick, init_module, ioperm, iopl, kexec_load, keyctl, lookup_dcookie, mbind, migrate_pages,
+ move_mount, move_pages, name_to_handle_at, open_by_handle_at, open_tree, perf_event_open, personality, pivot_root,
+ process_vm_readv, process_vm_writev, quotactl, reboot, request_key")
+	for program in "$EXEC" "$EXEC_STATIC"; do
+		for size in 0 $(seq 8 16 648); do
+			run prlimit --fsize="$size" --core=0 "$program" -f "$policy" -- "$PROGRAMS/trace_self"
+			is "$size $status" "$size 159"
+		done
+	done
 }
 
 @test "limits on the size of files: filtered, or nothing runs" {
