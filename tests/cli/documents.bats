@@ -170,7 +170,10 @@ blocks() {
 	run -1 agentshctl check "$(policy $'[loader]\n[shim]\n[loader]')"
 	run -1 agentshctl check "$(policy $'[sandbox.seccomp.syscalls]\nallow = mount')"
 	agentshctl check "$(policy $'[sandbox.seccomp.syscalls]\nallow = mount\nblock =')" 2>/dev/null
-	run -1 agentshctl check "$(policy $'[loader]\nuser_config = allow')"
+	file=$(policy $'[loader]\nuser_config = allow')
+	run -0 agentshctl check "$file"
+	[[ $output == "$file:2: warning: user_config = allow counts in "* ]]
+	run -125 agentsh-exec -f "$file" -- true
 }
 
 @test "agentsh.ini: no_unix is all that it is said to be" {

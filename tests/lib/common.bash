@@ -10,6 +10,8 @@ BUILD=${AGENTSH_BUILD:-$TOP/build}
 	PROGRAMS=$BUILD/tests
 }
 unset AGENTSH_CONFIG AGENTSH_SESSION_ID
+# A make that a test runs is nobody's sub-make: it would say which directory it enters.
+unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES
 
 # policy TEXT: writes it to a new file that only its owner can write and prints the path.
 policy() {
