@@ -1,0 +1,126 @@
+/*
+ * An event: one JSON object a line, as agentsh-sidecar(8) describes them. Pure: struct in, text
+ * out. sink.h writes it.
+ */
+#ifndef AGENTSH_EVENT_H
+#define AGENTSH_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define EVENT_LINE_MAX  ((size_t)64 * 1024) /* bytes with the newline: no event is longer, see event_format */
+#define EVENT_ARGUMENTS 6U
+
+enum event_type {
+	EVENT_SESSION_START,
+	EVENT_SESSION_END,
+	EVENT_PROCESS_START,
+	EVENT_SECCOMP_BLOCKED,
+	EVENT_SECCOMP_AUDIT,
+	EVENT_UNIX_SOCKET_ALLOWED,
+	EVENT_UNIX_SOCKET_BLOCKED,
+	EVENT_UNIX_SOCKET_AUDIT,
+	EVENT_SIDECAR_RECOVERED,
+	EVENT_EVENTS_SUPPRESSED,
+	EVENT_REPORT_MISMATCH,
+	EVENT_FOREIGN_ARCH
+};
+
+/* Bytes of somebody else's: any value, NUL included. data == NULL: not known, which is JSON's null. */
+struct event_bytes {
+	const void *data;
+	size_t length;
+};
+
+/* Whose event it is; as the sidecar read it while the notification was valid. */
+struct event_process {
+	pid_t pid;   /* the thread group; 0: not known, null */
+	pid_t tid;   /* 0: not known, null */
+	int64_t uid; /* -1: not known, null */
+	struct event_bytes comm;
+	struct event_bytes exe;
+};
+
+/* The call that was made. */
+struct event_call {
+	const char *name; /* NULL: a number without a name, null */
+	int number;
+	const char *reason; /* "blocked_by_policy", "would_be_blocked", ... */
+	const char *action; /* "killed", "denied", "allowed" */
+	const char *arch;   /* "x86_64", ... */
+	uint64_t arguments[EVENT_ARGUMENTS];
+	const char *rule; /* FILE:LINE of what decided, or NULL: left out */
+	const char *hint; /* the line that would allow it, or NULL: left out */
+};
+
+/* session_start: what began, under what. */
+struct event_start {
+	struct event_bytes command;     /* the argument vector, each argument ended by a NUL */
+	struct event_bytes policy_file; /* data == NULL: the built-in defaults, null */
+	const char *policy_sha256;      /* 64 hex digits */
+	bool policy_writable;           /* by the session */
+	const char *sidecar;            /* "system" or "private" */
+	const char *loader_version;
+	const char *sidecar_version;
+	const char *kernel;           /* release, as uname(2) has it */
+	struct event_bytes inherited; /* Unix sockets, each "FD TYPE NAME" ended by a NUL */
+	struct event_bytes degraded;  /* names as doctor prints them, each ended by a NUL */
+};
+
+/* session_end: how, and what was counted. */
+struct event_end {
+	const char *how; /* "all_exited", "sidecar_terminated" */
+	int status;      /* of the first process: its exit status; -1: not known or by a signal, null */
+	int signal;      /* that ended it; -1: null */
+	uint64_t duration_us;
+	uint64_t killed;
+	uint64_t denied;
+	uint64_t audited;
+	uint64_t foreign;
+	uint64_t lost; /* events that could not be written */
+};
+
+/* events_suppressed: events that stand nowhere else. */
+struct event_suppressed {
+	const char *reason; /* "repeated", "event_loss" */
+	const char *of;     /* the type of what was repeated; NULL: of several, null */
+	uint64_t count;
+	uint64_t first_seq;
+	uint64_t last_seq;
+};
+
+/* At most one of the details is not NULL; which, type says. Everything is borrowed. */
+struct event {
+	enum event_type type;
+	const char *session_id;
+	uint64_t seq;
+	uint64_t timestamp_us; /* since the epoch */
+	struct event_process process;
+	const struct event_call *call;
+	const struct event_start *start;
+	const struct event_end *end;
+	const struct event_suppressed *suppressed;
+};
+
+/* The name of a type, as it stands in "type". */
+const char *event_type_name(enum event_type type);
+
+/*
+ * Writes the event to line (size bytes; EVENT_LINE_MAX is always enough) as one JSON object and
+ * "\n", without a NUL. The first nine members of events with a call are type, timestamp,
+ * session_id, pid, comm, syscall, syscall_nr, reason, action, in this order; after them seq,
+ * timestamp_us, tid, uid, exe, arch, args, rule, hint. Events without a call leave out what does
+ * not apply and keep the order.
+ *
+ * Bytes that are not UTF-8, and NUL, come out as \xNN with NAME_hex beside them (all bytes of the
+ * member in hexadecimal), so that the line is valid JSON and the bytes can be had back. Of bytes
+ * that are longer than the bounds (comm 64, exe 4096, command 4096, ...) the first are kept, and
+ * NAME_cut (the whole length) says so.
+ *
+ * Returns the length, or 0 where memory ran out or size is too small (errno: ENOMEM, EMSGSIZE).
+ */
+size_t event_format(const struct event *event, char *line, size_t size);
+
+#endif

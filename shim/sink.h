@@ -1,0 +1,79 @@
+/*
+ * Where events go: a file, a descriptor, syslog or journald. One whole line a write(2), never
+ * waiting for anybody, so that a reader who is slow or gone cannot hold a session up.
+ */
+#ifndef AGENTSH_SINK_H
+#define AGENTSH_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+#define SINK_PENDING_MAX ((size_t)256 * 1024) /* bytes of lines that wait for a place */
+
+enum sink_kind {
+	SINK_STREAM,  /* a regular file, a pipe, a terminal, a stream socket */
+	SINK_SYSLOG,  /* a datagram socket connected to /dev/log */
+	SINK_JOURNALD /* a datagram socket connected to /run/systemd/journal/socket */
+};
+
+enum sink_result {
+	SINK_WRITTEN, /* write(2) has returned with all of it */
+	SINK_KEPT,    /* in memory, to be written before the next one */
+	SINK_LOST     /* there was no room to keep it: counted in loss */
+};
+
+/* Lines that were given up: none while count == 0. */
+struct sink_loss {
+	uint64_t count;
+	uint64_t first_seq;
+	uint64_t last_seq;
+};
+
+struct sink {
+	int descriptor; /* owned; -1: nowhere, everything is kept and then lost */
+	enum sink_kind kind;
+	char *pending; /* owned; whole lines */
+	size_t pending_length;
+	size_t torn; /* bytes of the first pending line that a write cut short has left in the file */
+	struct sink_loss loss;
+};
+
+/*
+ * Opens a destination: an absolute path (made with mode 0640, appended to, no symlink followed in
+ * its last component, opened with O_NONBLOCK so that a FIFO nobody reads is an error, a regular
+ * file, FIFO or character device), "-" (descriptor 2, opened anew so that O_NONBLOCK is ours alone, where
+ * the kernel lets us), "syslog:" or "journald:". Returns the descriptor (O_CLOEXEC) and *kind, or -1 and *err
+ * with a remedy that names --events.
+ */
+int sink_open(const char *destination, enum sink_kind *kind, struct error *err);
+
+/* Takes the descriptor over. 0, or -1 where memory for the pending lines cannot be had. */
+int sink_init(struct sink *sink, int descriptor, enum sink_kind kind);
+
+/* Another descriptor in its place (SIGHUP); what is pending goes to the new one. */
+void sink_replace(struct sink *sink, int descriptor, enum sink_kind kind);
+
+/* Closes it. What is still pending is lost; sink_flush() first. */
+void sink_close(struct sink *sink);
+
+/*
+ * Writes a line (with its newline) in one write(2), after those that are pending. Never blocks:
+ * EAGAIN, ENOSPC, EDQUOT, EIO, EPIPE ... keep the line. A write that was cut short is taken back where
+ * it can be (a regular file that has not grown since), else the rest is written first of all, so
+ * that no line is ever torn by ours. SIGPIPE is the caller's to ignore.
+ */
+enum sink_result sink_write(struct sink *sink, const char *line, size_t length, uint64_t seq);
+
+/* Tries the pending lines again. True where none is left. */
+bool sink_flush(struct sink *sink);
+
+/*
+ * Where lines were lost and nothing is pending any more: moves the loss to *loss, so that the
+ * owner can tell it in an events_suppressed line. False: nothing to tell (yet).
+ */
+bool sink_take_loss(struct sink *sink, struct sink_loss *loss);
+
+#endif
