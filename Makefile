@@ -13,7 +13,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDENING = -fPIE -fstack-protector-strong $(FORTIFY)
 FORTIFY ?= -D_FORTIFY_SOURCE=2
 OPTIMISE ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -Iloader -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"'
+CPPFLAGS += -D_GNU_SOURCE -Iloader -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 

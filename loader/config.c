@@ -161,11 +161,13 @@ static int load_file(const char *path, enum config_trust trust, struct config *c
 	if (result != 0)
 		return result;
 	result = policy_parse(text, length, &config->policy, diagnostics);
-	free(text);
 	(void)snprintf(config->path, sizeof(config->path), "%s", path);
 	config->builtin = false;
+	config->text = text;
+	config->text_length = length;
 	if (result == 0)
 		return 0;
+	config_free(config);
 	first = diagnostics_first_error(diagnostics);
 	return error_set(err, "%s:%u: %s (%s)", path, first ? first->line : 0, first ? first->text : "refused",
 			 CHECK_REMEDY);
@@ -196,7 +198,7 @@ static int refuse_user_config(struct config *config, struct diagnostics *diagnos
 	(void)diagnostics_error(diagnostics, line, "user_config = allow counts in %s only", system_config);
 	(void)error_set(err, "%s:%u: user_config = allow counts in %s only (remove it)", config->path, line,
 			system_config);
-	policy_free(&config->policy);
+	config_free(config);
 	return -1;
 }
 
@@ -229,7 +231,8 @@ static int load_defaults(struct config *config, struct error *err)
 {
 	config->builtin = true;
 	config->path[0] = '\0';
-	if (policy_defaults(&config->policy) != 0)
+	config->text = strdup("");
+	if (!config->text || policy_defaults(&config->policy) != 0)
 		return error_set(err, "configuration: out of memory");
 	return 0;
 }
@@ -243,7 +246,7 @@ static int turn_around(const struct config_search *search, struct config *config
 
 	if (result == 1)
 		return 0;
-	policy_free(&config->policy);
+	config_free(config);
 	*config = user;
 	return result;
 }
@@ -294,6 +297,8 @@ int config_load(const struct config_search *search, struct config *config, struc
 void config_free(struct config *config)
 {
 	policy_free(&config->policy);
+	free(config->text);
+	config->text = NULL;
 }
 
 const char *config_name(const struct config *config)

@@ -26,6 +26,8 @@ enum config_trust { TRUST_ROOT, TRUST_CALLER };
 
 struct config {
 	struct policy policy;
+	char *text; /* owned; what was parsed; "" for the built-in defaults */
+	size_t text_length;
 	char path[PATH_MAX]; /* of the file; "" for the built-in defaults */
 	bool builtin;        /* no file was found */
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define FIRST_NOT_STANDARD 3U
@@ -100,4 +101,63 @@ int descriptors_refuse_addressable(struct error *err)
 		result = error_set(err, "/proc/self/fd: %s", strerrordesc_np(errno));
 	(void)closedir(directory);
 	return result;
+}
+
+static const char *type_name(int type)
+{
+	switch (type) {
+	case SOCK_STREAM:
+		return "stream";
+	case SOCK_DGRAM:
+		return "dgram";
+	case SOCK_SEQPACKET:
+		return "seqpacket";
+	default:
+		return "-";
+	}
+}
+
+/* The peer's name in address, or "-"; an abstract one begins with "@". */
+static void name_peer(int descriptor, char *name, size_t size)
+{
+	struct sockaddr_un peer = {.sun_family = AF_UNIX};
+	socklen_t length = sizeof(peer);
+	size_t used;
+
+	(void)snprintf(name, size, "-");
+	if (getpeername(descriptor, (struct sockaddr *)&peer, &length) != 0 ||
+	    length <= offsetof(struct sockaddr_un, sun_path))
+		return;
+	used = length - offsetof(struct sockaddr_un, sun_path);
+	if (used > sizeof(peer.sun_path))
+		used = sizeof(peer.sun_path);
+	if (peer.sun_path[0] == '\0')
+		(void)snprintf(name, size, "@%.*s", (int)used - 1, peer.sun_path + 1);
+	else
+		(void)snprintf(name, size, "%.*s", (int)used, peer.sun_path);
+}
+
+size_t descriptors_list_unix(char *text, size_t size)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	size_t used = 0;
+
+	while (directory && (entry = readdir(directory)) != NULL) {
+		int descriptor = (int)strtol(entry->d_name, NULL, 10);
+		char name[sizeof(struct sockaddr_un) + 2];
+		int length;
+
+		if (entry->d_name[0] == '.' || integer_option(descriptor, SO_DOMAIN) != AF_UNIX)
+			continue;
+		name_peer(descriptor, name, sizeof(name));
+		length = snprintf(text + used, size - used, "%d %s %s", descriptor,
+				  type_name(integer_option(descriptor, SO_TYPE)), name);
+		if (length < 0 || (size_t)length >= size - used)
+			break;
+		used += (size_t)length + 1;
+	}
+	if (directory)
+		(void)closedir(directory);
+	return used;
 }

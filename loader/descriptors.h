@@ -4,6 +4,8 @@
 #ifndef AGENTSH_DESCRIPTORS_H
 #define AGENTSH_DESCRIPTORS_H
 
+#include <stddef.h>
+
 #include "error.h"
 
 /* close_fds = yes: closes all but 0, 1 and 2. 0, or -1 and *err. */
@@ -16,5 +18,13 @@ int descriptors_close(struct error *err);
  * Looks at every open descriptor (/proc/self/fd). 0, or -1 and *err.
  */
 int descriptors_refuse_addressable(struct error *err);
+
+/*
+ * Writes the Unix sockets among the descriptors to text (size bytes), each as "FD TYPE NAME" with
+ * a NUL behind it: TYPE is stream, dgram or seqpacket, NAME the peer's path, "@" and an abstract
+ * name, or "-". Returns the bytes used; what does not fit is left out, as is everything where
+ * /proc cannot be read.
+ */
+size_t descriptors_list_unix(char *text, size_t size);
 
 #endif

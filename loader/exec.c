@@ -1,51 +1,43 @@
 /*
- * agentsh-exec: reads the policy, sets no_new_privs, loads the filter, executes the target.
+ * agentsh-exec: reads the policy, finds who supervises, sets no_new_privs, loads the filter, hands
+ * its listener over, executes the target.
  *
- * Everything that can fail is done before the load. After it there is execve and nothing else:
- * any other call may be one that the policy kills.
+ * Everything that can fail is done before the load. After it there is the hand-over, by calls that
+ * the policy leaves alone, and execve: any other call may be one that the policy kills.
  */
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "descriptors.h"
-#include "environment.h"
 #include "error.h"
 #include "filter.h"
 #include "invocation.h"
 #include "isolation.h"
 #include "program.h"
 #include "rules.h"
-#include "session.h"
+#include "supervision.h"
 #include "syscall_table.h"
+#include "target.h"
 
-#define PROGRAM_NAME   "agentsh-exec"
-#define FALLBACK_SHELL "/bin/sh" /* for a file that execve(2) answers ENOEXEC to: execvp(3) */
-
-/* What is executed, and how; made before the load. */
-struct target {
-	struct program program;
-	char **arguments;
-	char shell[sizeof(FALLBACK_SHELL)];
-	char **shell_arguments; /* the shell, the file, its arguments */
-	char **environment;
-	bool can_write; /* write(2) is allowed: a failing execve can be told */
-};
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
 
 struct load {
 	struct config config;
-	struct filter filter; /* empty where the policy has none */
-	char session[sizeof(SESSION_VARIABLE "=") + SESSION_ID_SIZE];
-	char *shell; /* "SHELL=..."; or NULL */
+	struct supervision supervision;
+	struct filter filter; /* empty where there is none to load */
 	struct target target;
+	bool may_write; /* write(2) is allowed behind the filter: a failure can be told */
+	char inherited[HANDOVER_INHERITED_MAX];
+	size_t inherited_length;
 };
 
 static int give_up(const struct error *err, int status)
@@ -54,40 +46,26 @@ static int give_up(const struct error *err, int status)
 	return status;
 }
 
-/* Options that only a sidecar could serve. */
-static int refuse_sidecar_options(const struct invocation *invocation, struct error *err)
+static int refuse_options(const struct invocation *invocation, struct error *err)
 {
-	const char *option = NULL;
-
-	if (strcmp(invocation->sidecar, "auto") != 0 && strcmp(invocation->sidecar, "none") != 0)
-		option = "--sidecar";
-	else if (invocation->events)
-		option = "--events";
-	else if (invocation->shim)
-		option = "--shim";
-	else if (invocation->init)
-		option = "--init";
-	if (option)
-		return error_set(err,
-				 "%s: there is no sidecar in this version (leave it out; degraded = no_unix refuses "
-				 "Unix sockets without one)",
-				 option);
-	return 0;
+	if (!invocation->shim && !invocation->init)
+		return 0;
+	return error_set(err, "%s: it is not in this version (leave it out)", invocation->shim ? "--shim" : "--init");
 }
 
-static int refuse_sidecar_policy(const struct config *config, struct error *err)
+static int refuse_unsupported(const struct config *config, struct error *err)
 {
 	unsigned line = 0;
 	const char *remedy = NULL;
-	const char *what = policy_needs_sidecar(&config->policy, &line, &remedy);
+	const char *what = policy_unsupported(&config->policy, &line, &remedy);
 
 	if (!what)
 		return 0;
-	return error_set(err, "%s:%u: %s: it needs the sidecar, which is not in this version (what runs: %s)",
-			 config_name(config), line, what, remedy);
+	return error_set(err, "%s:%u: %s: it is not in this version (what runs: %s)", config_name(config), line, what,
+			 remedy);
 }
 
-static int load_policy(const struct invocation *invocation, struct load *load, struct error *err)
+static int load_policy(const struct invocation *invocation, struct config *config, struct error *err)
 {
 	struct config_search search = {.system_only = true};
 	struct diagnostics diagnostics;
@@ -95,151 +73,14 @@ static int load_policy(const struct invocation *invocation, struct load *load, s
 	if (invocation->form == INVOKED_AS_PREFIX)
 		search = config_search_environment(invocation->file);
 	diagnostics_init(&diagnostics);
-	if (config_load(&search, &load->config, &diagnostics, err) != 0)
+	if (config_load(&search, config, &diagnostics, err) != 0)
 		return -1;
-	if (refuse_sidecar_policy(&load->config, err) != 0)
-		return -1;
-	if (!policy_filters(&load->config.policy))
-		return 0;
-	return filter_build(&load->config.policy, syscall_native_arch(), &load->filter, err);
+	return refuse_unsupported(config, err);
 }
 
-static int name_session(const struct invocation *invocation, struct load *load, struct error *err)
+static int prepare_descriptors(struct load *load, struct error *err)
 {
-	const char *wanted = invocation->session;
-	const char *how = "-s";
-	char id[SESSION_ID_SIZE];
-
-	if (!wanted && invocation->form == INVOKED_AS_PREFIX) {
-		wanted = getenv(SESSION_VARIABLE);
-		how = "$" SESSION_VARIABLE;
-	}
-	if (session_id(wanted, how, id, err) != 0)
-		return -1;
-	(void)snprintf(load->session, sizeof(load->session), SESSION_VARIABLE "=%s", id);
-	return 0;
-}
-
-/* Is the [shell] program this very loader? It would execute itself for ever. */
-static bool is_ourselves(const char *path)
-{
-	struct stat program;
-	struct stat ourselves;
-
-	return stat(path, &program) == 0 && stat("/proc/self/exe", &ourselves) == 0 &&
-	       program.st_dev == ourselves.st_dev && program.st_ino == ourselves.st_ino;
-}
-
-/* argv[0] as the shell would have been called itself: "-bash", "bash", or its path. */
-static char *translate_name(const char *program, const char *called, bool login)
-{
-	const char *slash = strrchr(program, '/');
-	const char *base = slash ? slash + 1 : program;
-	char *name = NULL;
-
-	if (!login)
-		return strdup(strchr(called, '/') ? program : base);
-	return asprintf(&name, "-%s", base) < 0 ? NULL : name;
-}
-
-static int out_of_memory(struct error *err)
-{
-	(void)error_set(err, "memory: %s", strerrordesc_np(ENOMEM));
-	return STATUS_FAILED;
-}
-
-static int aim_at_shell(const struct invocation *invocation, const char *called, struct load *load, struct error *err)
-{
-	const char *program = load->config.policy.shell_program;
-	size_t count = 0;
-
-	if (is_ourselves(program)) {
-		(void)error_set(err, "[shell] program: %s is this loader (name a shell)", program);
-		return STATUS_FAILED;
-	}
-	while (invocation->arguments[count])
-		count++;
-	load->target.arguments = calloc(count + 2, sizeof(char *));
-	if (!load->target.arguments || asprintf(&load->shell, "SHELL=%s", program) < 0)
-		return out_of_memory(err);
-	load->target.arguments[0] = translate_name(program, called, invocation->login);
-	if (!load->target.arguments[0])
-		return out_of_memory(err);
-	memcpy(&load->target.arguments[1], invocation->arguments, count * sizeof(char *));
-	return program_find(program, NULL, &load->target.program, err);
-}
-
-static int aim_at_command(const struct invocation *invocation, struct load *load, struct error *err)
-{
-	load->target.arguments = invocation->arguments;
-	return program_find(invocation->arguments[0], getenv("PATH"), &load->target.program, err);
-}
-
-static int prepare_fallback(struct target *target)
-{
-	size_t count = 0;
-
-	while (target->arguments[count])
-		count++;
-	target->shell_arguments = calloc(count + 2, sizeof(char *));
-	if (!target->shell_arguments)
-		return -1;
-	/* Not the file's own name: a busybox goes by it. */
-	target->shell_arguments[0] = target->shell;
-	target->shell_arguments[1] = target->program.path;
-	memcpy(&target->shell_arguments[2], &target->arguments[1], (count - 1) * sizeof(char *));
-	return 0;
-}
-
-static int refuse_foreign(const struct load *load, struct error *err)
-{
-	if (!load->target.program.foreign || load->filter.count == 0)
-		return 0;
-	(void)error_set(err, "%s: a 32-bit program, whose system calls the filter refuses (use a 64-bit build)",
-			load->target.program.path);
-	return STATUS_NOT_EXECUTABLE;
-}
-
-static bool may_write(const struct load *load)
-{
-	struct rules rules;
-	bool allowed;
-
-	if (load->filter.count == 0)
-		return true;
-	if (rules_build(&load->config.policy, syscall_native_arch(), &rules, NULL) != 0)
-		return false;
-	allowed = rules_of_call(&rules, SYS_write).action == SCMP_ACT_ALLOW;
-	rules_free(&rules);
-	return allowed;
-}
-
-/* Everything about the target. 0, or the exit status and *err. */
-static int aim(const struct invocation *invocation, const char *called, struct load *load, struct error *err)
-{
-	char *settings[2] = {load->session};
-	size_t count = 1;
-	int status;
-
-	if (invocation->form == INVOKED_AS_SHELL)
-		status = aim_at_shell(invocation, called, load, err);
-	else
-		status = aim_at_command(invocation, load, err);
-	if (status == 0)
-		status = refuse_foreign(load, err);
-	if (status != 0)
-		return status;
-	if (load->shell)
-		settings[count++] = load->shell;
-	load->target.environment = environment_with(environ, settings, count);
-	if (!load->target.environment || prepare_fallback(&load->target) != 0)
-		return out_of_memory(err);
-	load->target.can_write = may_write(load);
-	return 0;
-}
-
-static int prepare_descriptors(const struct policy *policy, struct error *err)
-{
+	const struct policy *policy = &load->config.policy;
 	bool no_unix =
 	    policy_filters(policy) && policy->unix_socket.enabled && policy->unix_socket.degraded == DEGRADED_NO_UNIX;
 
@@ -248,14 +89,46 @@ static int prepare_descriptors(const struct policy *policy, struct error *err)
 	return no_unix ? descriptors_refuse_addressable(err) : 0;
 }
 
-/* A kernel that does not know the action takes it for KILL_THREAD: the process would live on. */
-static int require_kill_process(struct error *err)
+/* Outside of any session, and with a filter to come: the sidecar is told. */
+static int begin_session(const struct invocation *invocation, struct load *load, struct error *err)
 {
-	const uint32_t action = SECCOMP_RET_KILL_PROCESS;
+	struct handover_part inherited;
 
+	if (load->supervision.kind == SUPERVISED_ALREADY || !policy_filters(&load->config.policy))
+		return 0;
+	load->inherited_length = descriptors_list_unix(load->inherited, sizeof(load->inherited));
+	inherited = (struct handover_part){load->inherited, load->inherited_length};
+	return supervision_begin(invocation, &load->config, load->target.arguments, &inherited, &load->supervision,
+				 err);
+}
+
+/* The filter, and all that depends on its rules. */
+static int prepare_filter(struct load *load, struct error *err)
+{
+	const struct rules_setting setting = supervision_setting(&load->supervision);
+	const struct policy *policy = &load->config.policy;
+	uint32_t arch = syscall_native_arch();
+	struct rules rules;
+	int result;
+
+	load->may_write = true;
+	if (!supervision_filters(&load->supervision, policy))
+		return 0;
+	if (filter_build_for(policy, &setting, arch, &load->filter, err) != 0 ||
+	    rules_build_for(policy, &setting, arch, &rules, err) != 0)
+		return -1;
+	load->may_write = rules_of_call(&rules, SYS_write).action == SCMP_ACT_ALLOW;
+	result = supervision_arm(&load->supervision, &rules, err);
+	rules_free(&rules);
+	return result;
+}
+
+/* A kernel that does not know the action takes it for KILL_THREAD: the process would live on. */
+static int require_action(uint32_t action, const char *what, struct error *err)
+{
 	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
 		return 0;
-	return error_set(err, "seccomp: the kernel cannot kill a process: %s (see agentshctl doctor)",
+	return error_set(err, "seccomp: the kernel cannot %s: %s (see agentshctl doctor)", what,
 			 strerrordesc_np(errno));
 }
 
@@ -268,78 +141,79 @@ static int confine(const struct policy *policy, struct error *err)
 	return 0;
 }
 
-static int load_filter(const struct filter *filter, struct error *err)
+static long load_program(struct sock_fprog *program, unsigned long flags)
 {
-	struct sock_fprog program = {.len = (unsigned short)filter->count, .filter = filter->instructions};
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+}
 
-	if (filter->count == 0)
-		return 0;
-	if (filter->count > BPF_MAXINSNS)
-		return error_set(err, "seccomp: the filter is too long");
-	if (require_kill_process(err) != 0)
-		return -1;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0)
-		return 0;
+/* The listener, or -1 and errno. A kernel without WAIT_KILLABLE_RECV loses that flag, and no other. */
+static int load_with_listener(struct sock_fprog *program, bool *wait_killable)
+{
+	long listener =
+	    load_program(program, SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+
+	*wait_killable = listener >= 0;
+	if (listener < 0 && errno == EINVAL)
+		listener = load_program(program, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+	return (int)listener;
+}
+
+static int not_loaded(struct error *err)
+{
+	if (errno == EBUSY)
+		return error_set(err,
+				 "seccomp: another supervisor's listener is there already (--sidecar=none, where the "
+				 "policy needs no notifications)");
 	return error_set(err, "seccomp: the filter cannot be loaded: %s (see agentshctl doctor)",
 			 strerrordesc_np(errno));
 }
 
-/* What may be done about an execve(2) that failed although all that could be known spoke for it. */
-static const char *remedy_of(int error)
+static int load_filter(struct load *load, struct error *err)
 {
-	switch (error) {
-	case ENOENT:
-		return "its interpreter or dynamic linker is missing";
-	case E2BIG:
-		return "shorten the arguments or the environment";
-	case ENOEXEC:
-		return "it is built for another machine, or damaged";
-	case ETXTBSY:
-		return "somebody has it open for writing";
-	default:
-		return "run it without agentsh-exec to compare";
-	}
-}
+	struct sock_fprog program = {.len = (unsigned short)load->filter.count, .filter = load->filter.instructions};
+	bool listens = load->supervision.kind == SUPERVISED_BY_SIDECAR;
+	bool wait_killable;
+	int listener;
 
-/* Past the load: execve only, unless it fails. Then a line where write is allowed, and the end. */
-static _Noreturn void execute(const struct target *target)
-{
-	struct error err;
-	int error;
-
-	execve(target->program.path, target->arguments, target->environment);
-	error = errno;
-	if (error == ENOEXEC && !target->program.binary) {
-		execve(target->shell, target->shell_arguments, target->environment);
-		error = errno;
-	}
-	if (target->can_write) {
-		(void)error_set(&err, "%s: %s (%s)", target->program.path, strerrordesc_np(error), remedy_of(error));
-		error_print(STDERR_FILENO, PROGRAM_NAME, &err);
-	}
-	/* The policy may kill exit_group, which is a SIGSYS, or refuse it: then SIGSYS by our own hand. */
-	(void)syscall(SYS_exit_group, STATUS_NOT_EXECUTABLE);
-	(void)signal(SIGSYS, SIG_DFL);
-	(void)raise(SIGSYS);
-	_exit(STATUS_NOT_EXECUTABLE);
+	if (load->filter.count == 0)
+		return 0;
+	if (load->filter.count > BPF_MAXINSNS)
+		return error_set(err, "seccomp: the filter is too long");
+	if (require_action(SECCOMP_RET_KILL_PROCESS, "kill a process", err) != 0)
+		return -1;
+	if (!listens)
+		return load_program(&program, 0) == 0 ? 0 : not_loaded(err);
+	if (require_action(SECCOMP_RET_USER_NOTIF, "notify a sidecar", err) != 0)
+		return -1;
+	listener = load_with_listener(&program, &wait_killable);
+	if (listener < 0)
+		return not_loaded(err);
+	/* From here on: only calls that the policy leaves alone. */
+	if (supervision_hand_over(&load->supervision, listener, wait_killable, err) == 0)
+		return 0;
+	if (load->may_write)
+		error_print(STDERR_FILENO, PROGRAM_NAME, err);
+	target_give_up(STATUS_FAILED);
 }
 
 /* Returns only where nothing ran: the exit status, and *err. */
 static int run(const struct invocation *invocation, const char *called, struct error *err)
 {
-	struct load load = {.target.shell = FALLBACK_SHELL};
+	struct load load = {.config = {.path = ""}};
 	int status;
 
-	if (refuse_sidecar_options(invocation, err) != 0 || name_session(invocation, &load, err) != 0 ||
-	    load_policy(invocation, &load, err) != 0)
+	if (refuse_options(invocation, err) != 0 || load_policy(invocation, &load.config, err) != 0 ||
+	    supervision_find(invocation, &load.config, &load.supervision, err) != 0)
 		return STATUS_FAILED;
-	status = aim(invocation, called, &load, err);
+	status = target_find(invocation, called, &load.config.policy, &load.target, err);
+	if (status == 0)
+		status = target_set_session(&load.target, load.supervision.session, err);
 	if (status != 0)
 		return status;
-	if (prepare_descriptors(&load.config.policy, err) != 0 || confine(&load.config.policy, err) != 0 ||
-	    load_filter(&load.filter, err) != 0)
+	if (prepare_descriptors(&load, err) != 0 || begin_session(invocation, &load, err) != 0 ||
+	    prepare_filter(&load, err) != 0 || confine(&load.config.policy, err) != 0 || load_filter(&load, err) != 0)
 		return STATUS_FAILED;
-	execute(&load.target); /* last: the filter is loaded */
+	target_execute(&load.target, load.may_write); /* last: the filter is loaded */
 }
 
 static int print(const char *text)

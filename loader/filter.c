@@ -18,7 +18,9 @@
 #define X32_NUMBERS          0x40000000U /* from here on a number on x86_64 is x32's */
 #define NO_NUMBER            0xffffffffU /* a tracer skips a call by this one */
 #define NUMBER_OFFSET        ((uint32_t)offsetof(struct seccomp_data, nr))
-#define ARCH_OFFSET          ((uint32_t)offsetof(struct seccomp_data, arch))
+/* The low half of the first argument: both architectures are little-endian. */
+#define ARGUMENT_OFFSET ((uint32_t)offsetof(struct seccomp_data, args))
+#define ARCH_OFFSET     ((uint32_t)offsetof(struct seccomp_data, arch))
 
 static int append(struct filter *filter, const struct sock_filter *code, size_t count, struct error *err)
 {
@@ -67,6 +69,20 @@ static int append_supplements(const struct rules *rules, struct filter *filter, 
 	return 0;
 }
 
+/* The reserved call, before everything that a policy says of prctl. An int: its low 32 bits count. */
+static int append_reserved(const struct rules *rules, struct filter *filter, struct error *err)
+{
+	const struct sock_filter code[] = {
+	    jump(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)syscall_number(rules->arch, "prctl"), 0, 4),
+	    statement(BPF_LD | BPF_W | BPF_ABS, ARGUMENT_OFFSET),
+	    jump(BPF_JMP | BPF_JEQ | BPF_K, RESERVED_CALL, 0, 1),
+	    statement(BPF_RET | BPF_K, SCMP_ACT_NOTIFY),
+	    statement(BPF_LD | BPF_W | BPF_ABS, NUMBER_OFFSET),
+	};
+
+	return rules->reserved ? append(filter, code, sizeof(code) / sizeof(code[0]), err) : 0;
+}
+
 /* Calls newer than the table: ENOSYS. x32's numbers and -1 are left to libseccomp's own tests. */
 static int append_ceiling(const struct rules *rules, struct filter *filter, struct error *err)
 {
@@ -95,8 +111,8 @@ static int append_prologue(const struct rules *rules, struct filter *filter, str
 	const size_t head_count = sizeof(head) / sizeof(head[0]);
 	size_t away = 2; /* the JA's place in head */
 
-	if (append(filter, head, head_count, err) != 0 || append_supplements(rules, filter, err) != 0 ||
-	    append_ceiling(rules, filter, err) != 0)
+	if (append(filter, head, head_count, err) != 0 || append_reserved(rules, filter, err) != 0 ||
+	    append_supplements(rules, filter, err) != 0 || append_ceiling(rules, filter, err) != 0)
 		return -1;
 	if (filter->count == head_count)
 		filter->count = 0; /* nothing to say */
@@ -105,8 +121,9 @@ static int append_prologue(const struct rules *rules, struct filter *filter, str
 	return 0;
 }
 
-static scmp_filter_ctx new_context(uint32_t arch, uint32_t otherwise, struct error *err)
+static scmp_filter_ctx new_context(const struct rules *rules, uint32_t otherwise, struct error *err)
 {
+	uint32_t arch = rules->arch;
 	scmp_filter_ctx context;
 	uint32_t native = seccomp_arch_native();
 
@@ -114,7 +131,7 @@ static scmp_filter_ctx new_context(uint32_t arch, uint32_t otherwise, struct err
 	context = seccomp_init(otherwise);
 	if (context &&
 	    (arch == native || (seccomp_arch_remove(context, native) == 0 && seccomp_arch_add(context, arch) == 0)) &&
-	    seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0)
+	    seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, rules->foreign) == 0)
 		return context;
 	seccomp_release(context);
 	(void)error_set(err, "filter: libseccomp cannot begin one");
@@ -151,7 +168,7 @@ static int add_stage_rules(scmp_filter_ctx context, const struct rules *rules, c
 
 static scmp_filter_ctx compile_stage(const struct rules *rules, const struct stage *stage, struct error *err)
 {
-	scmp_filter_ctx context = new_context(rules->arch, stage->otherwise, err);
+	scmp_filter_ctx context = new_context(rules, stage->otherwise, err);
 
 	if (!context)
 		return NULL;
@@ -276,13 +293,21 @@ static int compile(const struct rules *rules, struct filter *filter, struct erro
 
 int filter_build(const struct policy *policy, uint32_t arch, struct filter *filter, struct error *err)
 {
+	const struct rules_setting alone = {0};
+
+	return filter_build_for(policy, &alone, arch, filter, err);
+}
+
+int filter_build_for(const struct policy *policy, const struct rules_setting *setting, uint32_t arch,
+		     struct filter *filter, struct error *err)
+{
 	struct rules rules;
 	int result;
 
 	*filter = (struct filter){0};
 	if (!policy_filters(policy))
 		return error_set(err, "filter: the policy has none (enabled = true and mode = enforce ask for one)");
-	if (rules_build(policy, arch, &rules, err) != 0)
+	if (rules_build_for(policy, setting, arch, &rules, err) != 0)
 		return -1;
 	result = compile(&rules, filter, err);
 	if (result != 0)

@@ -13,6 +13,7 @@
 
 #include "error.h"
 #include "policy.h"
+#include "rules.h"
 
 struct filter {
 	struct sock_filter *instructions; /* owned */
@@ -24,6 +25,10 @@ struct filter {
  * (free with filter_free) or -1 and *err. Either every rule is in the program or it is an error.
  */
 int filter_build(const struct policy *policy, uint32_t arch, struct filter *filter, struct error *err);
+
+/* The same for a setting; filter_build is that of a setting that is all zero. */
+int filter_build_for(const struct policy *policy, const struct rules_setting *setting, uint32_t arch,
+		     struct filter *filter, struct error *err);
 void filter_free(struct filter *filter);
 
 /* Writes the policy as libseccomp's pseudo filter code, stage by stage. 0, or -1 and *err. */

@@ -11,10 +11,10 @@ const char invocation_help[] =
     "\n"
     "  -f FILE               the policy (default: $AGENTSH_CONFIG, the system's, the user's, built in)\n"
     "  -s ID                 the session's name: 1 to 64 of A-Z a-z 0-9 _ . -\n"
-    "      --sidecar WHICH   auto (default) or none; private and PATH are refused: there is no sidecar yet\n"
-    "      --events FILE     refused: there is no sidecar yet\n"
-    "      --shim            refused: there is no sidecar yet\n"
-    "      --init            refused: there is no sidecar yet\n"
+    "      --sidecar WHICH   who is told: auto (default), private, none, or the PATH of a sidecar's socket\n"
+    "      --events FILE     where events go; -: standard error\n"
+    "      --shim            refused: it is not in this version\n"
+    "      --init            refused: it is not in this version\n"
     "  -c ...                as a shell: all arguments go to the [shell] program\n"
     "  -h, --help            this text\n"
     "  -V, --version         the version\n"
@@ -116,6 +116,12 @@ static void apply(struct invocation *invocation, enum option option, const char 
 	}
 }
 
+static bool is_sidecar(const char *value)
+{
+	return value[0] == '/' || strcmp(value, "auto") == 0 || strcmp(value, "private") == 0 ||
+	       strcmp(value, "none") == 0;
+}
+
 /* Takes one option with its value. Returns how many arguments it took, or -1 and *err. */
 static int take_option(char **arguments, struct invocation *invocation, struct error *err)
 {
@@ -133,6 +139,9 @@ static int take_option(char **arguments, struct invocation *invocation, struct e
 	}
 	if (option->takes_value && (!value || !*value))
 		return error_set(err, "%s: it needs a value (" HELP_REMEDY ")", option->name);
+	if (option->option == OPTION_SIDECAR && !is_sidecar(value))
+		return error_set(err, "--sidecar: '%s' is neither auto, private, none nor a path (" HELP_REMEDY ")",
+				 value);
 	apply(invocation, option->option, value);
 	return taken;
 }

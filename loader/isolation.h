@@ -17,4 +17,7 @@
  */
 int isolation_enter(bool accept, struct error *err);
 
+/* Does this kernel have it? */
+bool isolation_is_possible(void);
+
 #endif

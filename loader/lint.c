@@ -114,7 +114,7 @@ static void lint_without_effect(const struct policy *policy, struct diagnostics 
 {
 	const char *remedy;
 	unsigned line;
-	const char *needed = policy_needs_sidecar(policy, &line, &remedy);
+	const char *needed = policy_unsupported(policy, &line, &remedy);
 
 	if (!policy_filters(policy))
 		(void)diagnostics_warning(diagnostics, policy->lines[policy->enabled ? KEY_MODE : KEY_ENABLED],
@@ -130,8 +130,7 @@ static void lint_without_effect(const struct policy *policy, struct diagnostics 
 					  "Unix socket rules have no effect under degraded = no_unix: all are refused");
 	if (needed)
 		(void)diagnostics_warning(diagnostics, line,
-					  "agentsh-exec refuses this: %s needs the sidecar, which is not in this "
-					  "version (what runs: %s)",
+					  "agentsh-exec refuses this: %s is not in this version (what runs: %s)",
 					  needed, remedy);
 }
 

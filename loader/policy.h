@@ -122,9 +122,12 @@ bool policy_filters(const struct policy *policy);
 
 /*
  * Why this policy cannot be applied without a sidecar: a short text that names the key and its
- * value, with the line in *line (0: a default) and what would run today in *remedy.
+ * value, with the line in *line (0: a default) and what runs without one in *remedy.
  * NULL: it needs none. This is the one place that says so.
  */
 const char *policy_needs_sidecar(const struct policy *policy, unsigned *line, const char **remedy);
+
+/* The same for what this version cannot apply at all. */
+const char *policy_unsupported(const struct policy *policy, unsigned *line, const char **remedy);
 
 #endif

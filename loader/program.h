@@ -9,6 +9,8 @@
 
 #include "error.h"
 
+#define PROGRAM_NAME "agentsh-exec"
+
 #define STATUS_FAILED         125 /* nothing ran */
 #define STATUS_NOT_EXECUTABLE 126 /* found, but cannot be executed */
 #define STATUS_NOT_FOUND      127

@@ -62,7 +62,28 @@ static const struct named_rule io_uring_rules[] = {
 
 #define TABLE(rules) (rules), sizeof(rules) / sizeof((rules)[0])
 
-uint32_t rules_block_action(const struct policy *policy)
+/* Arguments that name a process to be acted on: what a session must not do to its keeper. */
+struct process_argument {
+	const char *name;
+	unsigned argument;
+	bool group; /* the negative number names the process group */
+};
+
+static const struct process_argument keeper_arguments[] = {
+    {"kill", 0, false},
+    {"kill", 0, true},
+    {"tkill", 0, false},
+    {"tgkill", 0, false},
+    {"rt_sigqueueinfo", 0, false},
+    {"rt_tgsigqueueinfo", 0, false},
+    {"pidfd_open", 0, false},
+    {"prlimit64", 0, false},
+    {"ptrace", 1, false},
+    {"process_vm_readv", 0, false},
+    {"process_vm_writev", 0, false},
+};
+
+uint32_t rules_block_action(const struct policy *policy, bool sidecar)
 {
 	if (policy->mode == MODE_AUDIT)
 		return SCMP_ACT_NOTIFY;
@@ -74,7 +95,7 @@ uint32_t rules_block_action(const struct policy *policy)
 		return SCMP_ACT_NOTIFY;
 	case ON_BLOCK_KILL:
 	default:
-		return SCMP_ACT_KILL_PROCESS;
+		return sidecar ? SCMP_ACT_NOTIFY : SCMP_ACT_KILL_PROCESS;
 	}
 }
 
@@ -89,7 +110,7 @@ static int add_rule(struct stage *stage, const struct rule *rule, struct error *
 	return 0;
 }
 
-static const struct rule *find_rule(const struct stage *stage, int number)
+static struct rule *find_rule(const struct stage *stage, int number)
 {
 	for (size_t i = 0; i < stage->count; i++)
 		if (stage->rules[i].number == number)
@@ -139,13 +160,15 @@ static int add_named(struct rules *rules, const struct named_rule *named, size_t
 	return 0;
 }
 
-static int build_list(const struct policy *policy, struct rules *rules, struct error *err)
+static int build_list(const struct policy *policy, const struct rules_setting *setting, struct rules *rules,
+		      struct error *err)
 {
-	uint32_t blocked = rules_block_action(policy);
+	uint32_t blocked = rules_block_action(policy, setting->sidecar);
 	bool allow_list = policy->syscalls.default_action == DEFAULT_BLOCK;
 
 	rules->list.otherwise = allow_list ? blocked : SCMP_ACT_ALLOW;
-	rules->highest = allow_list ? syscall_highest(rules->arch) : -1;
+	/* In audit mode nothing is answered for the kernel, an unknown call neither. */
+	rules->highest = allow_list && policy->mode != MODE_AUDIT ? syscall_highest(rules->arch) : -1;
 	if (add_list(rules, &policy->syscalls.block, blocked, RULE_BLOCK_LIST, err) != 0)
 		return -1;
 	if (allow_list)
@@ -183,6 +206,56 @@ static int build_sockets(const struct policy *policy, struct rules *rules, struc
 	return observed ? 0 : add_named(rules, TABLE(io_uring_rules), line, err);
 }
 
+static int build_keeper(const struct rules_setting *setting, struct rules *rules, struct error *err)
+{
+	for (size_t i = 0; setting->keeper && i < sizeof(keeper_arguments) / sizeof(keeper_arguments[0]); i++) {
+		const struct process_argument *named = &keeper_arguments[i];
+		const int process = named->group ? -setting->keeper : setting->keeper;
+		const struct rule rule = {
+		    .number = syscall_number(rules->arch, named->name),
+		    .action = SCMP_ACT_ERRNO(EPERM),
+		    .comparisons = 1,
+		    .compare = {{.arg = named->argument,
+				 .op = SCMP_CMP_MASKED_EQ,
+				 .datum_a = LOW_32_BITS,
+				 .datum_b = (uint32_t)process}},
+		    .reason = RULE_KEEPER,
+		};
+
+		if (rule.number >= 0 && add_rule(&rules->sockets, &rule, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * What the outer session blocks is left to it: its notification, and so its event, would be lost
+ * behind an action of ours, which the kernel takes for the stronger one.
+ */
+static int leave_to_outer(const struct policy *outer, struct rules *rules, struct error *err)
+{
+	const struct rules_setting setting = {.sidecar = true};
+	struct rules theirs;
+	const int numbers = syscall_highest(rules->arch) + 1;
+	int result = 0;
+
+	if (rules_build_for(outer, &setting, rules->arch, &theirs, err) != 0)
+		return -1;
+	for (int number = 0; result == 0 && number < numbers; number++) {
+		struct rule *rule = find_rule(&rules->list, number);
+		const struct rule left = {.number = number, .action = SCMP_ACT_ALLOW, .reason = RULE_OUTER};
+
+		if (rules_of_call(rules, number).action == SCMP_ACT_ALLOW || !rules_block(&theirs, number))
+			continue;
+		if (rule)
+			*rule = left;
+		else
+			result = add_rule(&rules->list, &left, err);
+	}
+	rules_free(&theirs);
+	return result;
+}
+
 /* policy_parse has refused such a policy; nothing that was made in another way gets past here either. */
 static int check_execve(const struct rules *rules, struct error *err)
 {
@@ -195,18 +268,38 @@ static int check_execve(const struct rules *rules, struct error *err)
 
 int rules_build(const struct policy *policy, uint32_t arch, struct rules *rules, struct error *err)
 {
+	const struct rules_setting alone = {0};
+
+	return rules_build_for(policy, &alone, arch, rules, err);
+}
+
+static int build(const struct policy *policy, const struct rules_setting *setting, struct rules *rules,
+		 struct error *err)
+{
+	if (build_list(policy, setting, rules, err) != 0 || build_sockets(policy, rules, err) != 0 ||
+	    build_keeper(setting, rules, err) != 0)
+		return -1;
+	if (setting->outer && leave_to_outer(setting->outer, rules, err) != 0)
+		return -1;
+	return check_execve(rules, err);
+}
+
+int rules_build_for(const struct policy *policy, const struct rules_setting *setting, uint32_t arch,
+		    struct rules *rules, struct error *err)
+{
 	*rules = (struct rules){
 	    .arch = arch,
 	    .list = {.otherwise = SCMP_ACT_ALLOW},
 	    .sockets = {.otherwise = SCMP_ACT_ALLOW},
 	    .highest = -1,
+	    .foreign = setting->sidecar ? SCMP_ACT_NOTIFY : SCMP_ACT_KILL_PROCESS,
+	    .reserved = setting->sidecar,
 	};
 	if (!syscall_arch_name(arch))
 		return error_set(err, "filter: no support for this architecture (run on x86_64 or aarch64)");
 	if (!policy_filters(policy))
 		return 0;
-	if (build_list(policy, rules, err) == 0 && build_sockets(policy, rules, err) == 0 &&
-	    check_execve(rules, err) == 0)
+	if (build(policy, setting, rules, err) == 0)
 		return 0;
 	rules_free(rules);
 	return -1;
@@ -228,7 +321,8 @@ static struct ruling ruling_of_list(const struct rules *rules, int number)
 	if (rule)
 		return (struct ruling){.action = rule->action, .reason = rule->reason, .line = rule->line};
 	return (struct ruling){.action = rules->list.otherwise,
-			       .reason = rules->highest >= 0 ? RULE_NOT_LISTED : RULE_DEFAULT_ALLOW};
+			       .reason =
+				   rules->list.otherwise == SCMP_ACT_ALLOW ? RULE_DEFAULT_ALLOW : RULE_NOT_LISTED};
 }
 
 struct ruling rules_of_call(const struct rules *rules, int number)
@@ -243,4 +337,11 @@ struct ruling rules_of_call(const struct rules *rules, int number)
 	ruling.conditional = true;
 	ruling.exception = rule;
 	return ruling;
+}
+
+bool rules_block(const struct rules *rules, int number)
+{
+	const struct ruling ruling = ruling_of_list(rules, number);
+
+	return ruling.action != SCMP_ACT_ALLOW && ruling.reason != RULE_NEWER;
 }

@@ -19,6 +19,20 @@
 
 #define RULE_COMPARISONS_MAX 2U
 
+/*
+ * The reserved call: prctl(RESERVED_CALL, operation, ...). The kernel knows no such option and
+ * answers EINVAL; in a session it is a notification, which attests where the caller is. Chosen
+ * far from the kernel's own numbers, which are small, and from the PR_SET_MM-like magic ones.
+ */
+#define RESERVED_CALL 0x41475348 /* "AGSH" */
+
+/* What a filter is built for, beside the policy. All zero: a filter of its own, without a sidecar. */
+struct rules_setting {
+	bool sidecar;               /* blocked calls are notifications; the reserved call is trapped */
+	int keeper;                 /* a process that the session must not touch; 0: none */
+	const struct policy *outer; /* inside a session: its policy, which goes on deciding; or NULL */
+};
+
 enum rule_reason {
 	RULE_BLOCK_LIST,   /* named in block */
 	RULE_ALLOW_LIST,   /* named in allow */
@@ -28,6 +42,8 @@ enum rule_reason {
 	RULE_NEWER,        /* newer than the table: ENOSYS under an allow-list */
 	RULE_MEDIATED,     /* carried out by the sidecar */
 	RULE_FOREIGN_ARCH, /* of another architecture */
+	RULE_KEEPER,       /* would touch the sidecar's keeper */
+	RULE_OUTER,        /* left to the session that this one is in */
 	RULE_DEFAULT_ALLOW /* nothing names it */
 };
 
@@ -50,8 +66,10 @@ struct stage {
 struct rules {
 	uint32_t arch;
 	struct stage list;    /* block or allow */
-	struct stage sockets; /* no_unix, mediation; otherwise is always SCMP_ACT_ALLOW */
+	struct stage sockets; /* no_unix, mediation, the keeper; otherwise is always SCMP_ACT_ALLOW */
 	int highest;          /* calls above answer ENOSYS; -1: no such limit (default_action = allow) */
+	uint32_t foreign;     /* the action of a call of another architecture */
+	bool reserved;        /* the reserved call is a notification, before all else */
 };
 
 /*
@@ -60,6 +78,10 @@ struct rules {
  * For a policy without a filter (policy_filters() false) everything is allowed.
  */
 int rules_build(const struct policy *policy, uint32_t arch, struct rules *rules, struct error *err);
+
+/* The same for a setting; rules_build is that of a setting that is all zero. */
+int rules_build_for(const struct policy *policy, const struct rules_setting *setting, uint32_t arch,
+		    struct rules *rules, struct error *err);
 void rules_free(struct rules *rules);
 
 /* What a call gets whatever its arguments are; *conditional is set where it also depends on them. */
@@ -72,7 +94,10 @@ struct ruling {
 };
 struct ruling rules_of_call(const struct rules *rules, int number);
 
-/* The action a blocked call gets from the kernel: kill or errno. */
-uint32_t rules_block_action(const struct policy *policy);
+/* The action a blocked call gets from the kernel: kill, errno, or, for the sidecar, a notification. */
+uint32_t rules_block_action(const struct policy *policy, bool sidecar);
+
+/* Does the policy block the call, whatever its arguments are? What the sidecar answers by. */
+bool rules_block(const struct rules *rules, int number);
 
 #endif

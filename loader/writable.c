@@ -32,3 +32,18 @@ bool writable_by_session(const char *directory)
 		return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
 	return status.st_uid != 0 || (status.st_mode & S_IWOTH);
 }
+
+bool writable_file(const char *path)
+{
+	char directory[PATH_MAX];
+	struct stat status;
+
+	if (geteuid() == 0 || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 ||
+	    (stat(path, &status) == 0 && status.st_uid == geteuid()))
+		return true;
+	if (snprintf(directory, sizeof(directory), "%s%s", path[0] == '/' ? "" : "./", path) >=
+		(int)sizeof(directory) ||
+	    !go_up(directory))
+		return false;
+	return faccessat(AT_FDCWD, directory, W_OK, AT_EACCESS) == 0;
+}

@@ -14,4 +14,7 @@
  */
 bool writable_by_session(const char *directory);
 
+/* Could the caller change that file: write it, change its mode, or put another in its place? */
+bool writable_file(const char *path);
+
 #endif

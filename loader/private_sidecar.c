@@ -1,0 +1,123 @@
+#include "private_sidecar.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROGRAM        "agentsh-sidecar"
+#define INSTALL_REMEDY "install " PROGRAM " beside agentsh-exec, or --sidecar=none where the policy allows it"
+#define SIDECAR_SOCKET 3 /* the descriptor that --private speaks of */
+
+static bool is_program(const char *path)
+{
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
+}
+
+/* Writes the path of the sidecar's program. False where there is none. */
+static bool find_program(char path[PATH_MAX])
+{
+	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof(PROGRAM));
+	char *slash;
+
+	if (length > 0 && length < (ssize_t)(PATH_MAX - sizeof(PROGRAM))) {
+		path[length] = '\0';
+		slash = strrchr(path, '/');
+		memcpy(slash ? slash + 1 : path, PROGRAM, sizeof(PROGRAM));
+		if (is_program(path))
+			return true;
+	}
+	(void)snprintf(path, PATH_MAX, "%s", AGENTSH_SIDECAR);
+	return is_program(path);
+}
+
+/* 0, 1 and 2 are /dev/null, 3 the socket, and nothing else is open. */
+static int arrange_descriptors(int socket, bool keep_stderr)
+{
+	int null = open("/dev/null", O_RDWR);
+	int stderr_copy = keep_stderr ? dup(STDERR_FILENO) : dup(null);
+
+	/* Each may itself be one of 0 to 3, where the caller had closed those: moved out of the way first. */
+	socket = fcntl(socket, F_DUPFD, SIDECAR_SOCKET + 1);
+	stderr_copy = fcntl(stderr_copy, F_DUPFD, SIDECAR_SOCKET + 1);
+	if (null < 0 || stderr_copy < 0 || socket < 0)
+		return -1;
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(stderr_copy, STDERR_FILENO) < 0 ||
+	    dup2(socket, SIDECAR_SOCKET) < 0)
+		return -1;
+	return close_range(SIDECAR_SOCKET + 1, ~0U, 0);
+}
+
+/* The signals as a process begins with them: a caller's ignored ones are none of the sidecar's. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void become_sidecar(const char *path, int socket, const char *events)
+{
+	char option[PATH_MAX + sizeof("--events=")];
+	char *const arguments[] = {(char *)PROGRAM, (char *)"--private", option, NULL};
+	char *const environment[] = {NULL};
+
+	(void)snprintf(option, sizeof(option), "--events=%s", events);
+	reset_signals();
+	if (chdir("/") == 0 && arrange_descriptors(socket, strcmp(events, "-") == 0) == 0)
+		execve(path, arguments, environment);
+	_exit(1);
+}
+
+/* Forked twice: the sidecar is nobody's child here, and its session's leader is another. */
+static int start_detached(const char *path, int socket, const char *events)
+{
+	pid_t child = fork();
+	int status = 0;
+	pid_t reaped;
+
+	if (child < 0)
+		return -1;
+	if (child == 0) {
+		pid_t sidecar = setsid() < 0 ? -1 : fork();
+
+		if (sidecar == 0)
+			become_sidecar(path, socket, events);
+		_exit(sidecar < 0);
+	}
+	do {
+		reaped = waitpid(child, &status, 0);
+	} while (reaped < 0 && errno == EINTR);
+	if ((reaped == child && status == 0) || (reaped < 0 && errno == ECHILD))
+		return 0;
+	errno = EAGAIN;
+	return -1;
+}
+
+int private_sidecar_start(const char *events, struct error *err)
+{
+	char path[PATH_MAX];
+	int ends[2];
+	int error;
+
+	if (!find_program(path))
+		return error_set(err, "sidecar: neither beside this program nor at %s (" INSTALL_REMEDY ")",
+				 AGENTSH_SIDECAR);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerrordesc_np(errno));
+	error = start_detached(path, ends[1], events) == 0 ? 0 : errno;
+	close(ends[1]);
+	if (error == 0)
+		return ends[0];
+	close(ends[0]);
+	return error_set(err, "sidecar: %s cannot be started: %s (raise ulimit -u)", path, strerrordesc_np(error));
+}

@@ -1,0 +1,18 @@
+/*
+ * A sidecar of this session's own: agentsh-exec(1), "--sidecar=private".
+ */
+#ifndef AGENTSH_PRIVATE_SIDECAR_H
+#define AGENTSH_PRIVATE_SIDECAR_H
+
+#include "error.h"
+
+/*
+ * Starts it: the agentsh-sidecar beside this program's own file, else the installed one, never
+ * one found through PATH; with an empty environment, cwd "/", none of the caller's descriptors
+ * (stderr excepted where events is "-"), its own session, and not as a child of the caller's.
+ * Returns the socket that leads to it (O_CLOEXEC, to be closed), or -1 and *err. What fails after
+ * its execve(2) is told as REFUSED over the socket.
+ */
+int private_sidecar_start(const char *events, struct error *err);
+
+#endif

@@ -1,0 +1,239 @@
+#include "supervision.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "isolation.h"
+#include "nesting.h"
+#include "outlet.h"
+#include "private_sidecar.h"
+#include "syscall_table.h"
+#include "trail.h"
+#include "writable.h"
+
+/* The ID that the caller wants for a session of its own; how it was said, for an error. */
+static const char *wanted_id(const struct invocation *invocation, const char **how)
+{
+	*how = "-s";
+	if (invocation->session || invocation->form != INVOKED_AS_PREFIX)
+		return invocation->session;
+	*how = "$" SESSION_VARIABLE;
+	return getenv(SESSION_VARIABLE);
+}
+
+/* Options that would need a session of its own. */
+static int refuse_inside(const struct invocation *invocation, const struct attestation *attestation, struct error *err)
+{
+	const char *option = NULL;
+
+	if (invocation->session && strcmp(invocation->session, attestation->session) != 0)
+		option = "-s";
+	else if (invocation->events)
+		option = "--events";
+	else if (strcmp(invocation->sidecar, "auto") != 0 && strcmp(invocation->sidecar, "none") != 0)
+		option = "--sidecar";
+	if (!option)
+		return 0;
+	return error_set(err, "%s: this command is in session %s, whose sidecar serves it (leave it out)", option,
+			 attestation->session);
+}
+
+static int decide(const struct attestation *attestation, const struct config *config, struct supervision *supervision,
+		  struct error *err)
+{
+	struct diagnostics diagnostics;
+	enum nesting nesting;
+
+	diagnostics_init(&diagnostics);
+	if (policy_parse(attestation->policy, attestation->policy_length, &supervision->outer, &diagnostics) != 0)
+		return error_set(err, "session: the policy around this command is of another version (end the session "
+				      "and begin it anew)");
+	nesting = nesting_decide(&supervision->outer, attestation->policy, attestation->policy_length, &config->policy,
+				 config->text, config->text_length, syscall_native_arch(), err);
+	supervision->adds = nesting == NESTING_ADD;
+	return nesting == NESTING_NEVER ? -1 : 0;
+}
+
+int supervision_find(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
+		     struct error *err)
+{
+	struct attestation attestation;
+	const char *how;
+	const char *wanted = wanted_id(invocation, &how);
+	int inside = attestation_ask(&attestation, err);
+	int result;
+
+	*supervision = (struct supervision){.kind = SUPERVISED_BY_NOBODY, .handover = {.socket = -1}};
+	if (inside < 0)
+		return -1;
+	if (inside == 0)
+		return session_id(wanted, how, supervision->session, err);
+	supervision->kind = SUPERVISED_ALREADY;
+	memcpy(supervision->session, attestation.session, sizeof(supervision->session));
+	result = refuse_inside(invocation, &attestation, err);
+	if (result == 0)
+		result = decide(&attestation, config, supervision, err);
+	attestation_free(&attestation);
+	return result;
+}
+
+/* Without a sidecar: allowed only where the policy needs none. */
+static int refuse_none(const struct config *config, const struct invocation *invocation, struct error *err)
+{
+	unsigned line = 0;
+	const char *remedy = NULL;
+	const char *needed = policy_needs_sidecar(&config->policy, &line, &remedy);
+
+	if (needed)
+		return error_set(err, "%s:%u: %s: it needs a sidecar, and --sidecar=none asks for none (%s)",
+				 config_name(config), line, needed, remedy);
+	if (invocation->events)
+		return error_set(err, "--events: there is nobody to write them (leave out --sidecar=none)");
+	return 0;
+}
+
+/* Where a private sidecar writes: the option, the policy, the user's own trail. */
+static int events_of_private(const struct invocation *invocation, const struct config *config, char path[PATH_MAX],
+			     const char **events, struct error *err)
+{
+	if (invocation->events || config->policy.events[0]) {
+		*events = invocation->events ? invocation->events : config->policy.events;
+		return 0;
+	}
+	*events = path;
+	if (trail_path(invocation->form == INVOKED_AS_PREFIX, path, err) != 0)
+		return -1;
+	return trail_make_directory(path, err);
+}
+
+static int start_private(const struct invocation *invocation, const struct config *config,
+			 struct supervision *supervision, struct error *err)
+{
+	char path[PATH_MAX];
+	char absolute[PATH_MAX];
+	const char *events;
+	int socket;
+
+	if (events_of_private(invocation, config, path, &events, err) != 0 ||
+	    outlet_absolute(events, absolute, err) != 0)
+		return -1;
+	socket = private_sidecar_start(absolute, err);
+	if (socket < 0)
+		return -1;
+	handover_adopt(socket, &supervision->handover);
+	return 0;
+}
+
+/* 0: connected, *system says to which; -1: *err. */
+static int reach(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
+		 bool *system, struct error *err)
+{
+	const char *which = invocation->sidecar;
+	const char *path = strcmp(which, "auto") == 0 ? config->policy.sidecar_socket : which;
+	int result;
+
+	*system = false;
+	if (strcmp(which, "private") == 0)
+		return start_private(invocation, config, supervision, err);
+	result = handover_connect(path, &supervision->handover, err);
+	*system = result == 0;
+	if (result <= 0)
+		return result;
+	if (strcmp(which, "auto") == 0)
+		return start_private(invocation, config, supervision, err);
+	return error_set(err, "sidecar: nobody listens at %s (start it, or --sidecar=private)", path);
+}
+
+/* The arguments, each with its NUL, as far as they fit. */
+static size_t pack_command(char *const *command, char *out, size_t size)
+{
+	size_t used = 0;
+
+	for (; *command && used < size; command++) {
+		size_t length = strlen(*command) + 1;
+
+		if (length > size - used)
+			length = size - used;
+		memcpy(out + used, *command, length);
+		used += length;
+		out[used - 1] = '\0';
+	}
+	return used;
+}
+
+static const char *degraded(const struct policy *policy)
+{
+	bool accepted = list_find(&policy->accept, ISOLATION_DEGRADATION) != NULL;
+
+	return policy->isolate && accepted && !isolation_is_possible() ? ISOLATION_DEGRADATION : NULL;
+}
+
+int supervision_begin(const struct invocation *invocation, const struct config *config, char *const *command,
+		      const struct handover_part *inherited, struct supervision *supervision, struct error *err)
+{
+	char packed[HANDOVER_COMMAND_MAX];
+	const char *lacking = degraded(&config->policy);
+	struct handover_request request = {
+	    .session = supervision->session,
+	    .parts = {[TEXT_POLICY] = {config->text, config->text_length},
+		      [TEXT_POLICY_FILE] = {config->path, strlen(config->path)},
+		      [TEXT_COMMAND] = {packed, pack_command(command, packed, sizeof(packed))},
+		      [TEXT_INHERITED] = *inherited,
+		      [TEXT_DEGRADED] = {lacking, lacking ? strlen(lacking) + 1 : 0}},
+	    .notices = -1,
+	    .events = -1,
+	    .policy_writable = !config->builtin && writable_file(config->path),
+	};
+	bool system;
+	int result;
+
+	if (strcmp(invocation->sidecar, "none") == 0)
+		return refuse_none(config, invocation, err);
+	if (reach(invocation, config, supervision, &system, err) != 0)
+		return -1;
+	supervision->kind = SUPERVISED_BY_SIDECAR;
+	if (system && invocation->events && outlet_open_events(invocation->events, &request.events, err) != 0)
+		return -1;
+	outlet_open_notices(&config->policy, &request.notices, &request.notices_each);
+	result = handover_ask(&supervision->handover, &request, err);
+	outlet_close(request.notices);
+	outlet_close(request.events);
+	return result;
+}
+
+struct rules_setting supervision_setting(const struct supervision *supervision)
+{
+	return (struct rules_setting){
+	    .sidecar = supervision->kind == SUPERVISED_BY_SIDECAR,
+	    .keeper = supervision->handover.keeper,
+	    .outer = supervision->kind == SUPERVISED_ALREADY ? &supervision->outer : NULL,
+	};
+}
+
+bool supervision_filters(const struct supervision *supervision, const struct policy *policy)
+{
+	return policy_filters(policy) && (supervision->kind != SUPERVISED_ALREADY || supervision->adds);
+}
+
+int supervision_arm(struct supervision *supervision, const struct rules *rules, struct error *err)
+{
+	if (supervision->kind != SUPERVISED_BY_SIDECAR)
+		return 0;
+	if (handover_arm(&supervision->handover, err) != 0)
+		return -1;
+	supervision->helped = !handover_is_direct(&supervision->handover, rules);
+	if (!supervision->helped)
+		return 0;
+	return announcer_start(&supervision->handover, &supervision->announcer, err);
+}
+
+int supervision_hand_over(const struct supervision *supervision, int listener, bool wait_killable, struct error *err)
+{
+	if (supervision->kind != SUPERVISED_BY_SIDECAR)
+		return 0;
+	if (supervision->helped)
+		return announcer_announce(&supervision->announcer, listener, wait_killable, err);
+	return handover_announce(&supervision->handover, listener, wait_killable, err);
+}

@@ -1,0 +1,61 @@
+/*
+ * Who supervises the target: nobody, a sidecar, or the session that the loader finds itself in.
+ */
+#ifndef AGENTSH_SUPERVISION_H
+#define AGENTSH_SUPERVISION_H
+
+#include <stdbool.h>
+
+#include "announcer.h"
+#include "attestation.h"
+#include "config.h"
+#include "error.h"
+#include "handover.h"
+#include "invocation.h"
+#include "rules.h"
+
+enum supervision_kind {
+	SUPERVISED_BY_NOBODY,
+	SUPERVISED_BY_SIDECAR,
+	SUPERVISED_ALREADY /* nested: the kernel's part of the policy is added, or nothing */
+};
+
+struct supervision {
+	enum supervision_kind kind;
+	char session[SESSION_ID_SIZE];
+	struct policy outer;        /* SUPERVISED_ALREADY: the session's own */
+	bool adds;                  /* SUPERVISED_ALREADY: a filter is to be added */
+	struct handover handover;   /* SUPERVISED_BY_SIDECAR */
+	struct announcer announcer; /* where the policy leaves no call for an announcement */
+	bool helped;                /* it is used */
+};
+
+/*
+ * Finds out whether the caller is in a session already, and what that leaves to do with this
+ * configuration. The session's ID is that session's, or, outside of any, the wanted one (-s, the
+ * environment) or a new one. 0, or -1 and *err.
+ */
+int supervision_find(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
+		     struct error *err);
+
+/*
+ * Outside of any session: connects to the sidecar that --sidecar asks for and tells it of this
+ * one. command is the target's argument vector, inherited what descriptors_list_unix wrote.
+ * 0, or -1 and *err.
+ */
+int supervision_begin(const struct invocation *invocation, const struct config *config, char *const *command,
+		      const struct handover_part *inherited, struct supervision *supervision, struct error *err);
+
+/* What the filter is to be built for. Borrows from *supervision. */
+struct rules_setting supervision_setting(const struct supervision *supervision);
+
+/* Is there a filter to load? */
+bool supervision_filters(const struct supervision *supervision, const struct policy *policy);
+
+/* Makes ready for the announcement: the last thing before the load. 0, or -1 and *err. */
+int supervision_arm(struct supervision *supervision, const struct rules *rules, struct error *err);
+
+/* After the load: hands the listener over, with no call that the policy could trap. 0, or -1 and *err. */
+int supervision_hand_over(const struct supervision *supervision, int listener, bool wait_killable, struct error *err);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * A session's memory: one memfd, made by the broker, held by the keeper, mapped by the session's
+ * worker, so that nothing of a session is lost with a worker. It says what the session is, counts,
+ * and has the slots into which notifications are received.
+ */
+#ifndef AGENTSH_AREA_H
+#define AGENTSH_AREA_H
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+#include "handover.h"
+#include "listener.h"
+#include "session.h"
+
+#define AREA_MAGIC   0x41475352U /* "AGSR" */
+#define AREA_VERSION 1U          /* of this layout */
+#define AREA_SLOTS   16U
+#define AREA_CALLS   640U /* plain system call numbers are below */
+
+enum area_flag {
+	AREA_WAIT_KILLABLE = 1,    /* the listener was made with it */
+	AREA_NOTICES = 2,          /* there is a descriptor for notices */
+	AREA_NOTICES_EACH = 4,     /* a line for each denial */
+	AREA_COPY = 8,             /* there is a descriptor for a copy of the events */
+	AREA_POLICY_WRITABLE = 16, /* by the session */
+	AREA_PRIVATE = 32,         /* the sidecar is this session's own */
+};
+
+/* What the broker knows of a session; it does not change. */
+struct area_session {
+	char id[SESSION_ID_SIZE];
+	char loader[HANDOVER_NAME_MAX]; /* version */
+	uint32_t flags;                 /* enum area_flag */
+	uid_t uid;
+	pid_t pid; /* of the loader, and then the target; as the sidecar's pid namespace has it */
+	uint64_t began_us;
+	char comm[64];
+	char exe[PATH_MAX];
+	uint32_t lengths[TEXT_COUNT];
+};
+
+/* A notification being handled. id == 0: the slot is free. */
+struct area_slot {
+	union {
+		struct seccomp_notif notif;
+		char room[LISTENER_NOTIF_MAX];
+	};
+	uint64_t seq; /* of its event; 0: none has been begun */
+};
+
+struct area_counts {
+	_Atomic uint64_t killed;
+	_Atomic uint64_t denied;
+	_Atomic uint64_t audited;
+	_Atomic uint64_t foreign;
+	_Atomic uint64_t lost;
+	_Atomic uint32_t calls[AREA_CALLS]; /* blocked, by number; for the summary */
+};
+
+struct area {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t size; /* of all of it, texts included */
+	struct area_session session;
+	_Atomic uint64_t next_seq; /* from 1 */
+	_Atomic uint32_t started;  /* session_start has been written */
+	struct area_counts counts;
+	struct area_slot slots[AREA_SLOTS];
+	char texts[]; /* enum handover_text, one after the other, each with a NUL behind it */
+};
+
+/*
+ * Makes one, sealed against a change of size. session->lengths says how long each text is; texts
+ * has them one after the other. Returns the memfd (O_CLOEXEC), or -1 and *err.
+ */
+int area_create(const struct area_session *session, const char *texts, struct error *err);
+
+/* Maps one and checks it: its layout, its size, its seals. NULL and *err where it is none. */
+struct area *area_map(int memfd, struct error *err);
+void area_unmap(struct area *area);
+
+/* A text, with a NUL behind it; its length is session.lengths[which]. */
+const char *area_text(const struct area *area, enum handover_text which);
+
+/* The next seq. */
+uint64_t area_next_seq(struct area *area);
+
+#endif

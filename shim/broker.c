@@ -1,0 +1,409 @@
+/*
+ * The broker: accepts loaders, judges what they ask for, takes their listeners and gives them to
+ * the keeper. It knows which sessions there are. It may die: sessions go on without it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "confinement.h"
+#include "conversation.h"
+#include "keeper.h"
+#include "policy.h"
+#include "registry.h"
+#include "role.h"
+#include "tracee.h"
+
+#define CONNECTIONS_MAX REGISTRY_WAITING_MAX
+#define ACCEPTS_AT_ONCE 64U /* before those that have begun are looked at again */
+#define LOG_PER_SECOND  20U /* lines about loaders that were refused; the rest is counted */
+
+struct broker {
+	int keeper;
+	int socket;
+	bool is_private;
+	bool listens; /* there may be more loaders */
+	uint64_t next_ticket;
+	struct registry registry;
+	struct conversation *conversations[CONNECTIONS_MAX]; /* owned */
+	size_t count;
+	int64_t log_second;
+	unsigned logged;
+	unsigned unlogged;
+};
+
+/* --- What is told on stderr --- */
+
+static void log_refusal(struct broker *broker, const struct conversation *conversation, const char *reason)
+{
+	int64_t second = handover_now() / 1000;
+	struct error err;
+
+	if (second != broker->log_second) {
+		broker->log_second = second;
+		broker->logged = 0;
+		if (broker->unlogged) {
+			(void)error_set(&err, "%u more loaders were refused", broker->unlogged);
+			error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+		}
+		broker->unlogged = 0;
+	}
+	if (broker->logged++ >= LOG_PER_SECOND) {
+		broker->unlogged++;
+		return;
+	}
+	(void)error_set(&err, "pid %d of uid %u is refused: %s", conversation->peer.pid, conversation->peer.uid,
+			reason);
+	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+}
+
+static void refuse(struct broker *broker, struct conversation *conversation, const char *reason)
+{
+	log_refusal(broker, conversation, reason);
+	conversation_refuse(conversation, reason);
+}
+
+/* --- What a loader asks for --- */
+
+/* Does the session's policy stand the same test as in the loader? Why not is written to reason. */
+static bool judge_policy(const struct conversation *conversation, char *reason, size_t size)
+{
+	struct diagnostics diagnostics;
+	const struct diagnostic *first;
+	struct policy policy;
+	const char *remedy;
+	unsigned line;
+	const char *unsupported;
+
+	diagnostics_init(&diagnostics);
+	if (policy_parse(conversation_text(conversation, TEXT_POLICY), conversation->hello.lengths[TEXT_POLICY],
+			 &policy, &diagnostics) != 0) {
+		first = diagnostics_first_error(&diagnostics);
+		(void)snprintf(reason, size, "the policy's line %u: %s (mend it)", first ? first->line : 0,
+			       first ? first->text : "refused");
+		return false;
+	}
+	unsupported = policy_unsupported(&policy, &line, &remedy);
+	if (!policy_filters(&policy))
+		unsupported = "a policy without a filter";
+	if (unsupported)
+		(void)snprintf(reason, size, "%s: it cannot be served (install the same version of both)", unsupported);
+	policy_free(&policy);
+	return !unsupported;
+}
+
+static bool same_pid_namespace(pid_t pid)
+{
+	char path[64];
+	char ours[64] = "";
+	char theirs[64] = "!";
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+	return readlink("/proc/self/ns/pid", ours, sizeof(ours) - 1) > 0 &&
+	       readlink(path, theirs, sizeof(theirs) - 1) > 0 && strcmp(ours, theirs) == 0;
+}
+
+/* The keeper, where the session could signal it: of the same user (or root), by the same number. */
+static pid_t keeper_at_risk(const struct conversation_peer *peer)
+{
+	bool could = peer->uid == geteuid() || peer->uid == 0;
+
+	return could && peer->pid > 0 && same_pid_namespace(peer->pid) ? getppid() : 0;
+}
+
+static void decide(struct broker *broker, struct conversation *conversation)
+{
+	char reason[HANDOVER_REASON_MAX];
+	char id[SESSION_ID_SIZE];
+	const char *refused = NULL;
+
+	if (session_id(conversation->hello.session, "", id, NULL) != 0 || conversation->hello.session[0] == '\0')
+		refused = "its session ID is none (1 to 64 of A-Z a-z 0-9 _ . -)";
+	else
+		refused = registry_refuses(&broker->registry, conversation->peer.uid, id);
+	if (!refused && !judge_policy(conversation, reason, sizeof(reason)))
+		refused = reason;
+	if (refused)
+		refuse(broker, conversation, refused);
+	else
+		conversation_welcome(conversation, keeper_at_risk(&conversation->peer));
+}
+
+/* --- What the keeper gets --- */
+
+static uint32_t area_flags(const struct broker *broker, const struct conversation *conversation)
+{
+	uint32_t said = conversation->hello.flags;
+
+	return (conversation->wait_killable ? AREA_WAIT_KILLABLE : 0U) | (said & HANDOVER_NOTICES ? AREA_NOTICES : 0U) |
+	       (said & HANDOVER_NOTICES_EACH ? AREA_NOTICES_EACH : 0U) | (said & HANDOVER_EVENTS ? AREA_COPY : 0U) |
+	       (said & HANDOVER_POLICY_WRITABLE ? AREA_POLICY_WRITABLE : 0U) | (broker->is_private ? AREA_PRIVATE : 0U);
+}
+
+static void describe(const struct broker *broker, const struct conversation *conversation, struct area_session *session)
+{
+	struct tracee tracee = {.tid = 0};
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	*session = (struct area_session){
+	    .flags = area_flags(broker, conversation),
+	    .uid = conversation->peer.uid,
+	    .pid = conversation->peer.pid,
+	    .began_us = (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U,
+	};
+	memcpy(session->id, conversation->hello.session, sizeof(session->id));
+	memcpy(session->loader, conversation->hello.loader, sizeof(session->loader));
+	memcpy(session->lengths, conversation->hello.lengths, sizeof(session->lengths));
+	if (session->pid > 0)
+		(void)tracee_read(session->pid, &tracee);
+	if (tracee.has_comm)
+		memcpy(session->comm, tracee.comm, tracee.comm_length);
+	if (tracee.has_exe && tracee.exe_length < sizeof(session->exe))
+		memcpy(session->exe, tracee.exe, tracee.exe_length);
+}
+
+static int give_to_keeper(struct broker *broker, struct conversation *conversation)
+{
+	const struct keeper_message message = {
+	    .operation = KEEPER_KEEP,
+	    .ticket = conversation->ticket,
+	    .has_notices = conversation->notices >= 0,
+	    .has_copy = conversation->copy >= 0,
+	};
+	struct area_session session;
+	int descriptors[KEPT_COUNT];
+	size_t count = 0;
+	int result;
+
+	describe(broker, conversation, &session);
+	descriptors[count++] = conversation->listener;
+	descriptors[count] = area_create(&session, conversation->texts, NULL);
+	if (descriptors[count++] < 0)
+		return -1;
+	/* A loader that no pidfd can be had of: its own socket stands in, which is never readable as an end. */
+	descriptors[count++] = conversation->peer.process >= 0 ? conversation->peer.process : broker->keeper;
+	if (conversation->notices >= 0)
+		descriptors[count++] = conversation->notices;
+	if (conversation->copy >= 0)
+		descriptors[count++] = conversation->copy;
+	result = message_send(broker->keeper, &message, sizeof(message), descriptors, count);
+	close(descriptors[KEPT_AREA]);
+	return result;
+}
+
+static void announce(struct broker *broker, struct conversation *conversation)
+{
+	conversation->ticket = broker->next_ticket++;
+	/* Registered before it is kept: its end may be told as soon as it is. */
+	if (registry_add(&broker->registry, conversation->ticket, conversation->peer.uid,
+			 conversation->hello.session) != 0)
+		refuse(broker, conversation, "it is out of memory (try again)");
+	else if (give_to_keeper(broker, conversation) != 0) {
+		registry_remove(&broker->registry, conversation->ticket);
+		refuse(broker, conversation, "the session cannot be kept (try again)");
+	}
+}
+
+static struct conversation *find_announced(const struct broker *broker, uint64_t ticket)
+{
+	for (size_t i = 0; i < broker->count; i++)
+		if (broker->conversations[i]->state == CONVERSATION_ANNOUNCED &&
+		    broker->conversations[i]->ticket == ticket)
+			return broker->conversations[i];
+	return NULL;
+}
+
+static void learn_known(struct broker *broker, uint64_t ticket, struct message_descriptors *came)
+{
+	int memfd = message_take(came);
+	struct area *area = memfd >= 0 ? area_map(memfd, NULL) : NULL;
+
+	if (area) {
+		(void)registry_add(&broker->registry, ticket, area->session.uid, area->session.id);
+		area_unmap(area);
+	}
+	if (memfd >= 0)
+		close(memfd);
+	if (ticket >= broker->next_ticket)
+		broker->next_ticket = ticket + 1;
+}
+
+static void hear_operation(struct broker *broker, const struct keeper_message *message,
+			   struct message_descriptors *came)
+{
+	struct conversation *conversation = find_announced(broker, message->ticket);
+
+	switch (message->operation) {
+	case KEEPER_KEPT:
+		if (conversation)
+			conversation_accept(conversation);
+		break;
+	case KEEPER_REFUSED:
+		registry_remove(&broker->registry, message->ticket);
+		if (conversation)
+			refuse(broker, conversation,
+			       "its events cannot be written, or no worker started (name a file by "
+			       "--events, and see the sidecar's log)");
+		break;
+	case KEEPER_ENDED:
+		registry_remove(&broker->registry, message->ticket);
+		break;
+	case KEEPER_KNOWN:
+		learn_known(broker, message->ticket, came);
+		break;
+	default:
+		break;
+	}
+}
+
+/* False: the keeper has gone. */
+static bool hear_keeper(struct broker *broker)
+{
+	struct keeper_message message;
+	struct message_descriptors came;
+	ssize_t length = message_receive(broker->keeper, &message, sizeof(message), &came);
+
+	if (length == 0 || (length < 0 && errno != EAGAIN))
+		return false;
+	if (length == (ssize_t)sizeof(message))
+		hear_operation(broker, &message, &came);
+	message_close(&came);
+	return true;
+}
+
+/* --- Connections --- */
+
+static void add(struct broker *broker, int socket)
+{
+	struct conversation *conversation = malloc(sizeof(*conversation));
+	const char *refused;
+
+	if (!conversation || broker->count == CONNECTIONS_MAX || conversation_begin(conversation, socket) != 0) {
+		close(socket);
+		free(conversation);
+		return;
+	}
+	refused = registry_wait(&broker->registry, conversation->peer.uid);
+	if (refused) {
+		refuse(broker, conversation, refused);
+		conversation_end(conversation);
+		free(conversation);
+		return;
+	}
+	broker->conversations[broker->count++] = conversation;
+}
+
+static void accept_some(struct broker *broker)
+{
+	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && broker->count < CONNECTIONS_MAX; i++) {
+		int socket = accept4(broker->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (socket < 0)
+			return;
+		add(broker, socket);
+	}
+}
+
+static void attend(struct broker *broker, struct conversation *conversation)
+{
+	const char *wrong = conversation_hear(conversation);
+
+	if (wrong && *wrong)
+		refuse(broker, conversation, wrong);
+	else if (wrong)
+		conversation->state = CONVERSATION_OVER;
+	else if (conversation->state == CONVERSATION_ASKED)
+		decide(broker, conversation);
+	else if (conversation->state == CONVERSATION_ANNOUNCED)
+		announce(broker, conversation);
+}
+
+static void drop_ended(struct broker *broker)
+{
+	int64_t now = handover_now();
+
+	for (size_t i = 0; i < broker->count;) {
+		struct conversation *conversation = broker->conversations[i];
+
+		if (conversation->state != CONVERSATION_OVER && conversation->deadline <= now)
+			refuse(broker, conversation, "no listener was announced in time (try again)");
+		if (conversation->state != CONVERSATION_OVER) {
+			i++;
+			continue;
+		}
+		registry_wait_over(&broker->registry, conversation->peer.uid);
+		conversation_end(conversation);
+		free(conversation);
+		broker->conversations[i] = broker->conversations[--broker->count];
+	}
+}
+
+/* ms until the next deadline; -1: there is none. */
+static int until_deadline(const struct broker *broker)
+{
+	int64_t first = -1;
+	int64_t left;
+
+	for (size_t i = 0; i < broker->count; i++)
+		if (first < 0 || broker->conversations[i]->deadline < first)
+			first = broker->conversations[i]->deadline;
+	if (first < 0)
+		return -1;
+	left = first - handover_now();
+	return left > 0 ? (int)left : 0;
+}
+
+static int serve(struct broker *broker)
+{
+	static struct pollfd ready[CONNECTIONS_MAX + 2];
+
+	while (broker->listens || broker->count > 0) {
+		size_t begun = broker->count;
+		bool room = broker->listens && broker->count < CONNECTIONS_MAX;
+
+		ready[0] = (struct pollfd){.fd = broker->keeper, .events = POLLIN};
+		ready[1] = (struct pollfd){.fd = room ? broker->socket : -1, .events = POLLIN};
+		for (size_t i = 0; i < begun; i++)
+			ready[i + 2] = (struct pollfd){.fd = broker->conversations[i]->socket, .events = POLLIN};
+		if (poll(ready, begun + 2, until_deadline(broker)) < 0 && errno != EINTR)
+			return EXIT_FAILURE;
+		for (size_t i = 0; i < begun; i++)
+			if (ready[i + 2].revents)
+				attend(broker, broker->conversations[i]);
+		if (ready[0].revents && !hear_keeper(broker))
+			return EXIT_SUCCESS;
+		if (ready[1].revents)
+			accept_some(broker);
+		drop_ended(broker);
+	}
+	return EXIT_SUCCESS;
+}
+
+int broker_main(int argc, char **argv)
+{
+	static struct broker broker;
+	struct error err;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc != 3)
+		return EXIT_FAILURE;
+	broker = (struct broker){.keeper = BROKER_KEEPER, .socket = BROKER_SOCKET, .next_ticket = 1};
+	broker.is_private = strcmp(argv[2], "private") == 0;
+	broker.listens = !broker.is_private;
+	if (confinement_enter(CONFINED_BROKER, &err) != 0) {
+		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+		return EXIT_FAILURE;
+	}
+	if (broker.is_private)
+		add(&broker, broker.socket);
+	return serve(&broker);
+}

@@ -1,0 +1,172 @@
+#include <errno.h>
+#include <sha256.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "worker.h"
+
+/* Linux 6.15: what became of a process, also when its parent has reaped it. */
+struct pidfd_information {
+	uint64_t mask;
+	uint64_t cgroup;
+	uint32_t ids[11]; /* pid, tgid, ppid, and four pairs of uid and gid */
+	int32_t exit_code;
+	uint64_t more[2];
+};
+#define PIDFD_INFORMATION      _IOWR(0xFF, 11, struct pidfd_information)
+#define PIDFD_INFORMATION_EXIT (1ULL << 3)
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}
+
+struct event worker_event(struct worker *worker, enum event_type type)
+{
+	return (struct event){
+	    .type = type,
+	    .session_id = worker->area->session.id,
+	    .seq = area_next_seq(worker->area),
+	    .timestamp_us = now_us(),
+	    .process = {.uid = -1},
+	};
+}
+
+/* Lines that were lost stand in an event of their own, once there is a place for it. */
+static void tell_loss(struct worker *worker)
+{
+	struct sink_loss loss;
+	struct event_suppressed suppressed;
+	struct event event;
+	size_t length;
+
+	if (!sink_take_loss(&worker->sink, &loss))
+		return;
+	atomic_fetch_add(&worker->area->counts.lost, loss.count);
+	suppressed = (struct event_suppressed){
+	    .reason = "event_loss", .count = loss.count, .first_seq = loss.first_seq, .last_seq = loss.last_seq};
+	event = worker_event(worker, EVENT_EVENTS_SUPPRESSED);
+	event.suppressed = &suppressed;
+	length = event_format(&event, worker->line, EVENT_LINE_MAX);
+	if (length > 0)
+		(void)sink_write(&worker->sink, worker->line, length, event.seq);
+}
+
+bool worker_write(struct worker *worker, const struct event *event)
+{
+	size_t length = event_format(event, worker->line, EVENT_LINE_MAX);
+	enum sink_result result;
+
+	if (length == 0)
+		return false;
+	result = sink_write(&worker->sink, worker->line, length, event->seq);
+	if (worker->copies)
+		(void)sink_write(&worker->copy, worker->line, length, event->seq);
+	tell_loss(worker);
+	return result == SINK_WRITTEN;
+}
+
+static void sha256_hex(const char *text, size_t length, char out[SHA256_DIGEST_STRING_LENGTH])
+{
+	(void)SHA256Data((const uint8_t *)text, length, out);
+}
+
+static struct event_bytes text_of(const struct area *area, enum handover_text which)
+{
+	return (struct event_bytes){area_text(area, which), area->session.lengths[which]};
+}
+
+void worker_begin(struct worker *worker)
+{
+	const struct area *area = worker->area;
+	const struct area_session *session = &area->session;
+	char digest[SHA256_DIGEST_STRING_LENGTH];
+	struct utsname kernel;
+	struct event_start start = {
+	    .command = text_of(area, TEXT_COMMAND),
+	    .policy_file = text_of(area, TEXT_POLICY_FILE),
+	    .policy_sha256 = digest,
+	    .policy_writable = session->flags & AREA_POLICY_WRITABLE,
+	    .sidecar = session->flags & AREA_PRIVATE ? "private" : "system",
+	    .loader_version = session->loader,
+	    .sidecar_version = AGENTSH_VERSION,
+	    .kernel = kernel.release,
+	    .inherited = text_of(area, TEXT_INHERITED),
+	    .degraded = text_of(area, TEXT_DEGRADED),
+	};
+	struct event event;
+
+	if (atomic_exchange(&worker->area->started, 1))
+		return; /* by a worker before this one */
+	(void)uname(&kernel);
+	sha256_hex(area_text(area, TEXT_POLICY), session->lengths[TEXT_POLICY], digest);
+	if (start.policy_file.length == 0)
+		start.policy_file.data = NULL;
+	event = worker_event(worker, EVENT_SESSION_START);
+	event.process = (struct event_process){
+	    .pid = session->pid,
+	    .tid = session->pid,
+	    .uid = session->uid,
+	    .comm = {session->comm, strlen(session->comm)},
+	    .exe = {session->exe[0] ? session->exe : NULL, strlen(session->exe)},
+	};
+	event.start = &start;
+	(void)worker_write(worker, &event);
+}
+
+/* How the first process ended, where the kernel can still tell. */
+static void find_exit(int target, struct event_end *end)
+{
+	struct pidfd_information information = {.mask = PIDFD_INFORMATION_EXIT};
+
+	if (target < 0 || ioctl(target, PIDFD_INFORMATION, &information) != 0 ||
+	    !(information.mask & PIDFD_INFORMATION_EXIT))
+		return;
+	if (WIFEXITED(information.exit_code))
+		end->status = WEXITSTATUS(information.exit_code);
+	else if (WIFSIGNALED(information.exit_code))
+		end->signal = WTERMSIG(information.exit_code);
+}
+
+void worker_end(struct worker *worker, const char *how)
+{
+	const struct area_counts *counts = &worker->area->counts;
+	struct event_end end = {
+	    .how = how,
+	    .status = -1,
+	    .signal = -1,
+	    .killed = atomic_load(&counts->killed),
+	    .denied = atomic_load(&counts->denied),
+	    .audited = atomic_load(&counts->audited),
+	    .foreign = atomic_load(&counts->foreign),
+	    .lost = atomic_load(&counts->lost),
+	};
+	struct event event = worker_event(worker, EVENT_SESSION_END);
+
+	notice_end(&worker->notice, worker->area, worker->rules.arch);
+	find_exit(worker->target, &end);
+	end.duration_us = event.timestamp_us - worker->area->session.began_us;
+	event.process.pid = worker->area->session.pid;
+	event.process.tid = worker->area->session.pid;
+	event.process.uid = worker->area->session.uid;
+	event.end = &end;
+	(void)worker_write(worker, &event);
+	(void)sink_flush(&worker->sink);
+	(void)sink_flush(&worker->copy);
+}
+
+void worker_rule(const struct worker *worker, unsigned line, char *out, size_t size)
+{
+	if (line && worker->policy_name[0])
+		(void)snprintf(out, size, "%s:%u", worker->policy_name, line);
+	else
+		(void)snprintf(out, size, "a built-in default");
+}

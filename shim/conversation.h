@@ -1,0 +1,72 @@
+/*
+ * One loader's conversation with the broker: the sidecar's side of handover.h. Everything that a
+ * loader says is bounded and checked; whoever breaks the protocol is refused and closed.
+ */
+#ifndef AGENTSH_CONVERSATION_H
+#define AGENTSH_CONVERSATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "handover.h"
+#include "message.h"
+
+enum conversation_state {
+	CONVERSATION_HELLO,     /* nothing has been said */
+	CONVERSATION_TEXT,      /* HELLO has, its texts are due */
+	CONVERSATION_ASKED,     /* all is said: the broker decides */
+	CONVERSATION_WELCOMED,  /* the listener is due */
+	CONVERSATION_ANNOUNCED, /* the listener is here: the keeper has it, or decides */
+	CONVERSATION_OVER       /* to be closed */
+};
+
+/* Who is at the other end, as the kernel has it. */
+struct conversation_peer {
+	pid_t pid; /* 0: in a pid namespace that is not below ours */
+	uid_t uid;
+	gid_t gid;
+	int process; /* owned; a pidfd; -1: none is to be had */
+};
+
+struct conversation {
+	int socket; /* owned; does not block */
+	enum conversation_state state;
+	struct conversation_peer peer;
+	int64_t deadline; /* ms: until the listener must be announced */
+	struct handover_hello hello;
+	char *texts; /* owned; one after the other */
+	size_t texts_length;
+	size_t texts_due;
+	int notices;  /* owned; -1: none */
+	int copy;     /* owned; -1: none */
+	int listener; /* owned; -1: none yet */
+	bool wait_killable;
+	bool by_rights;
+	uint64_t ticket;
+};
+
+/* Takes the socket over and asks the kernel who is there. 0, or -1 and errno. */
+int conversation_begin(struct conversation *conversation, int socket);
+void conversation_end(struct conversation *conversation);
+
+/*
+ * Takes one message. Returns NULL, with the state moved on, or why the loader is to be refused
+ * ("WHY (REMEDY)"): what was said breaks the protocol, or speaks another version of it. "" where
+ * it has simply gone.
+ */
+const char *conversation_hear(struct conversation *conversation);
+
+/* A text of HELLO, not ended by a NUL; its length is hello.lengths[which]. */
+const char *conversation_text(const struct conversation *conversation, enum handover_text which);
+
+/* What the sidecar says. A loader that does not take it is not waited for. */
+void conversation_welcome(struct conversation *conversation, pid_t keeper);
+void conversation_refuse(struct conversation *conversation, const char *reason);
+void conversation_accept(struct conversation *conversation);
+
+/* Checks a HELLO message. NULL, or why not. Pure. */
+const char *conversation_check_hello(const void *message, size_t length, size_t descriptors);
+
+#endif

@@ -1,0 +1,249 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "attestation.h"
+#include "syscall_table.h"
+#include "tracee.h"
+#include "verdict.h"
+#include "worker.h"
+
+/* A notification on its way to an answer. */
+struct handling {
+	struct worker *worker;
+	struct area_slot *slot;
+	struct verdict verdict;
+	struct tracee tracee; /* of a thread that was there while the notification was valid */
+	char call[SYSCALL_NAME_MAX];
+	bool has_name;
+	char rule[PATH_MAX + 16];
+};
+
+static uint64_t id_of(const struct handling *handling)
+{
+	return handling->slot->notif.id;
+}
+
+static struct event_process process_of(const struct tracee *tracee)
+{
+	return (struct event_process){
+	    .pid = tracee->tgid,
+	    .tid = tracee->tid,
+	    .uid = tracee->uid,
+	    .comm = {tracee->has_comm ? tracee->comm : NULL, tracee->comm_length},
+	    .exe = {tracee->has_exe ? tracee->exe : NULL, tracee->exe_length},
+	};
+}
+
+static const char *arch_name(uint32_t arch, const struct seccomp_data *data)
+{
+	const char *name = syscall_arch_name(data->arch);
+
+	if (data->arch == arch && verdict_is_foreign(arch, data))
+		return "x32";
+	if (name)
+		return name;
+	return data->arch == SCMP_ARCH_X86 ? "i386" : data->arch == SCMP_ARCH_ARM ? "arm" : "unknown";
+}
+
+/* The event of the call. False: it is not written (yet). */
+static bool report(struct handling *handling, const char *action)
+{
+	const struct seccomp_data *data = &handling->slot->notif.data;
+	struct event_call call = {
+	    .name = handling->has_name ? handling->call : NULL,
+	    .number = data->nr,
+	    .reason = handling->verdict.reason,
+	    .action = action,
+	    .arch = arch_name(handling->worker->rules.arch, data),
+	    .rule = handling->rule[0] ? handling->rule : NULL,
+	};
+	struct event event = worker_event(handling->worker, handling->verdict.type);
+
+	for (size_t i = 0; i < EVENT_ARGUMENTS; i++)
+		call.arguments[i] = data->args[i];
+	handling->slot->seq = event.seq;
+	event.process = process_of(&handling->tracee);
+	event.call = &call;
+	return worker_write(handling->worker, &event);
+}
+
+static void count(struct handling *handling, _Atomic uint64_t *counter)
+{
+	struct area_counts *counts = &handling->worker->area->counts;
+	int number = handling->slot->notif.data.nr;
+
+	atomic_fetch_add(counter, 1);
+	if (handling->verdict.type == EVENT_FOREIGN_ARCH)
+		atomic_fetch_add(&counts->foreign, 1);
+	else if (number >= 0 && number < (int)AREA_CALLS)
+		atomic_fetch_add(&counts->calls[number], 1);
+}
+
+/*
+ * SIGKILL to the whole process. The process is the one that waits for this answer: its number is
+ * taken while the notification is valid, which is asked again once it is pinned.
+ */
+static bool kill_process(const struct handling *handling)
+{
+	int process = (int)syscall(SYS_pidfd_open, handling->tracee.tgid, 0);
+	bool killed = false;
+
+	if (process < 0)
+		return false;
+	if (listener_is_valid(handling->worker->listener, id_of(handling)))
+		killed = syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == 0;
+	close(process);
+	return killed;
+}
+
+/* The call never runs: an error is the answer, and never anything else, whatever became of the signal. */
+static void refuse(struct handling *handling, int error)
+{
+	(void)listener_refuse(handling->worker->listener, id_of(handling), error);
+}
+
+static void tell(const struct handling *handling, const char *action)
+{
+	notice_denial(&handling->worker->notice, action, &handling->tracee,
+		      handling->has_name ? handling->call : "a call of another architecture",
+		      handling->rule[0] ? handling->rule : "no rule allows it");
+}
+
+/* Whoever could not be killed, with all of its rights gone to somebody else's, is at least refused. */
+static const char *action_of(bool killed)
+{
+	return killed ? "killed" : "denied";
+}
+
+static void do_kill(struct handling *handling)
+{
+	struct area_counts *counts = &handling->worker->area->counts;
+	bool killed = kill_process(handling);
+
+	refuse(handling, EPERM);
+	(void)report(handling, action_of(killed));
+	count(handling, killed ? &counts->killed : &counts->denied);
+	tell(handling, action_of(killed));
+}
+
+static void do_log_and_kill(struct handling *handling)
+{
+	struct area_counts *counts = &handling->worker->area->counts;
+	bool killed;
+
+	(void)report(handling, "killed");
+	killed = kill_process(handling);
+	refuse(handling, EPERM);
+	count(handling, killed ? &counts->killed : &counts->denied);
+	tell(handling, action_of(killed));
+}
+
+static void do_refuse(struct handling *handling)
+{
+	(void)report(handling, "denied");
+	refuse(handling, handling->verdict.error);
+	count(handling, &handling->worker->area->counts.denied);
+	tell(handling, "denied");
+}
+
+static void do_continue(struct handling *handling)
+{
+	bool written = report(handling, "allowed");
+
+	count(handling, &handling->worker->area->counts.audited);
+	if (!written && handling->worker->policy.on_event_loss == EVENT_LOSS_DENY)
+		refuse(handling, EPERM);
+	else
+		(void)listener_continue(handling->worker->listener, id_of(handling));
+}
+
+static void do_reserved(struct handling *handling)
+{
+	const struct seccomp_data *data = &handling->slot->notif.data;
+	int error = EINVAL; /* what the kernel says of an option that it does not know */
+
+	if (data->args[1] == RESERVED_ATTEST)
+		error = listener_give(handling->worker->listener, id_of(handling), handling->worker->attestation);
+	if (error)
+		refuse(handling, error);
+}
+
+/*
+ * Reads who it is. False: the notification is no longer valid, so that nothing read is certain. A
+ * thread that this pid namespace does not number is not known and stays so.
+ */
+static bool identify(struct handling *handling)
+{
+	(void)tracee_read((pid_t)handling->slot->notif.pid, &handling->tracee);
+	return listener_is_valid(handling->worker->listener, id_of(handling));
+}
+
+static void act(struct handling *handling)
+{
+	switch (handling->verdict.kind) {
+	case VERDICT_KILL:
+		do_kill(handling);
+		break;
+	case VERDICT_LOG_AND_KILL:
+		do_log_and_kill(handling);
+		break;
+	case VERDICT_CONTINUE:
+		do_continue(handling);
+		break;
+	case VERDICT_RESERVED:
+	case VERDICT_REFUSE:
+	default:
+		do_refuse(handling);
+		break;
+	}
+}
+
+/*
+ * The target has gone while it was being looked at: killed by another, as its call was by the
+ * signal. It was tried, and that is told; who it was cannot be, beyond the thread.
+ */
+static void tell_gone(struct handling *handling)
+{
+	if (!(handling->worker->area->session.flags & AREA_WAIT_KILLABLE))
+		return; /* a signal has interrupted it: it is made again, or given up */
+	handling->tracee = (struct tracee){.tid = (pid_t)handling->slot->notif.pid, .uid = -1};
+	(void)report(handling, "denied");
+	count(handling, &handling->worker->area->counts.denied);
+}
+
+static void name_call(struct handling *handling)
+{
+	const struct seccomp_data *data = &handling->slot->notif.data;
+	const struct rules *rules = &handling->worker->rules;
+
+	handling->has_name =
+	    !verdict_is_foreign(rules->arch, data) && syscall_name(rules->arch, data->nr, handling->call);
+	handling->rule[0] = '\0';
+	if (handling->verdict.type != EVENT_FOREIGN_ARCH)
+		worker_rule(handling->worker, handling->verdict.line, handling->rule, sizeof(handling->rule));
+}
+
+void worker_handle(struct worker *worker, struct area_slot *slot)
+{
+	struct handling handling = {
+	    .worker = worker,
+	    .slot = slot,
+	    .verdict = verdict_of(&worker->policy, &worker->rules, &slot->notif.data),
+	};
+
+	if (handling.verdict.kind == VERDICT_RESERVED) {
+		do_reserved(&handling);
+	} else {
+		name_call(&handling);
+		if (identify(&handling))
+			act(&handling);
+		else
+			tell_gone(&handling);
+	}
+	slot->seq = 0;
+	slot->notif.id = 0;
+}

@@ -1,0 +1,44 @@
+/*
+ * The sidecar's three processes are one program: which it is, its first argument says. Each is
+ * executed afresh, with the descriptors of its role at fixed numbers and no others.
+ */
+#ifndef AGENTSH_ROLE_H
+#define AGENTSH_ROLE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#define ROLE_BROKER "--role=broker"
+#define ROLE_WORKER "--role=worker"
+
+#define ROLE_DESCRIPTORS_MAX 8U
+
+/* The broker's descriptors. */
+enum broker_descriptor {
+	BROKER_KEEPER = 3, /* to the keeper */
+	BROKER_SOCKET,     /* listening for loaders; private: connected to the one there is */
+	BROKER_END
+};
+
+/* The worker's descriptors. */
+enum worker_descriptor {
+	WORKER_KEEPER = 3, /* to the keeper: a new event descriptor comes from there; its end is ours */
+	WORKER_LISTENER,
+	WORKER_AREA,
+	WORKER_EVENTS,
+	WORKER_TARGET,  /* a pidfd of the session's first process */
+	WORKER_NOTICES, /* where area says so */
+	WORKER_COPY,    /* where area says so */
+	WORKER_END
+};
+
+/*
+ * Starts a role: forks and executes this program again with arguments (argv[0] included), count
+ * descriptors (borrowed; -1: none) at 3, 4, ... Returns its pid, or -1 and errno.
+ */
+pid_t role_start(char *const *arguments, const int *descriptors, size_t count);
+
+int broker_main(int argc, char **argv);
+int worker_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,88 @@
+#include "tracee.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STATUS_SIZE 1024 /* the first lines of status: Name, Umask, State, Tgid, ..., Uid */
+
+/* Reads a file below directory; -1, or the bytes that fit. */
+static ssize_t read_file(int directory, const char *name, char *out, size_t size)
+{
+	int descriptor = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (descriptor < 0)
+		return -1;
+	length = read(descriptor, out, size);
+	close(descriptor);
+	return length;
+}
+
+/* The number in a line "KEY:\tN..."; which: 0 the first, 1 the second. -1: there is none. */
+static int64_t number_of(const char *status, const char *key, unsigned which)
+{
+	const char *line = strstr(status, key);
+	char *end;
+	int64_t number;
+
+	if (!line)
+		return -1;
+	number = strtoll(line + strlen(key), &end, 10);
+	for (unsigned i = 0; i < which; i++)
+		number = strtoll(end, &end, 10);
+	return number;
+}
+
+/* Behind the Name line, which holds bytes of the target's own choosing; a newline in it is escaped. */
+static void read_status(int directory, struct tracee *tracee)
+{
+	char status[STATUS_SIZE];
+	ssize_t length = read_file(directory, "status", status, sizeof(status) - 1);
+	int64_t tgid;
+
+	if (length <= 0)
+		return;
+	status[length] = '\0';
+	tgid = number_of(status, "\nTgid:\t", 0);
+	tracee->tgid = tgid > 0 ? (pid_t)tgid : 0;
+	tracee->uid = number_of(status, "\nUid:\t", 1);
+}
+
+static void read_comm(int directory, struct tracee *tracee)
+{
+	ssize_t length = read_file(directory, "comm", tracee->comm, sizeof(tracee->comm));
+
+	if (length <= 0)
+		return;
+	tracee->has_comm = true;
+	tracee->comm_length = (size_t)length - (tracee->comm[length - 1] == '\n' ? 1 : 0);
+}
+
+bool tracee_read(pid_t tid, struct tracee *tracee)
+{
+	char path[32];
+	int directory;
+	ssize_t length;
+
+	tracee->tid = tid;
+	tracee->tgid = 0;
+	tracee->uid = -1;
+	tracee->has_comm = false;
+	tracee->has_exe = false;
+	tracee->comm_length = 0;
+	tracee->exe_length = 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d", tid);
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return false;
+	read_status(directory, tracee);
+	read_comm(directory, tracee);
+	length = readlinkat(directory, "exe", tracee->exe, sizeof(tracee->exe));
+	close(directory);
+	tracee->has_exe = length > 0;
+	tracee->exe_length = length > 0 ? (size_t)length : 0;
+	return tracee->tgid > 0;
+}

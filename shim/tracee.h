@@ -1,0 +1,34 @@
+/*
+ * Who makes a call: what /proc says of a thread. proc(5).
+ */
+#ifndef AGENTSH_TRACEE_H
+#define AGENTSH_TRACEE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define TRACEE_COMM_MAX 64U
+
+struct tracee {
+	pid_t tid;
+	pid_t tgid;  /* the process; 0: not known */
+	int64_t uid; /* effective; -1: not known */
+	char comm[TRACEE_COMM_MAX];
+	size_t comm_length;
+	bool has_comm;
+	char exe[PATH_MAX];
+	size_t exe_length;
+	bool has_exe; /* false: no executable file, or it may not be read */
+};
+
+/*
+ * Reads what there is of a thread, by one opened directory, so that all of it is of the same one.
+ * The caller then checks that its notification is still valid: the number may have been another's.
+ * False where there is no such thread: only tid is set.
+ */
+bool tracee_read(pid_t tid, struct tracee *tracee);
+
+#endif

@@ -1,0 +1,55 @@
+#include "verdict.h"
+
+#include <errno.h>
+
+#include "syscall_table.h"
+
+#define X32_BIT 0x40000000U
+
+bool verdict_is_foreign(uint32_t native, const struct seccomp_data *data)
+{
+	if (data->arch != native)
+		return true;
+	/* -1 is what a tracer skips a call by; on other architectures there is no x32. */
+	return native == SCMP_ARCH_X86_64 && ((uint32_t)data->nr & X32_BIT) && data->nr != -1;
+}
+
+static struct verdict foreign(const struct policy *policy)
+{
+	if (policy->mode == MODE_AUDIT)
+		return (struct verdict){VERDICT_CONTINUE, EVENT_FOREIGN_ARCH, "foreign_arch", "allowed", 0, 0};
+	return (struct verdict){VERDICT_KILL, EVENT_FOREIGN_ARCH, "foreign_arch", "killed", 0, 0};
+}
+
+static struct verdict blocked(const struct policy *policy, unsigned line)
+{
+	const char *reason = "blocked_by_policy";
+
+	if (policy->mode == MODE_AUDIT)
+		return (struct verdict){VERDICT_CONTINUE, EVENT_SECCOMP_AUDIT, "would_be_blocked", "allowed", 0, line};
+	switch (policy->syscalls.on_block) {
+	case ON_BLOCK_KILL:
+		return (struct verdict){VERDICT_KILL, EVENT_SECCOMP_BLOCKED, reason, "killed", 0, line};
+	case ON_BLOCK_LOG_AND_KILL:
+		return (struct verdict){VERDICT_LOG_AND_KILL, EVENT_SECCOMP_BLOCKED, reason, "killed", 0, line};
+	case ON_BLOCK_ERRNO:
+	case ON_BLOCK_LOG:
+	default:
+		return (struct verdict){VERDICT_REFUSE, EVENT_SECCOMP_BLOCKED, reason, "denied", EPERM, line};
+	}
+}
+
+struct verdict verdict_of(const struct policy *policy, const struct rules *rules, const struct seccomp_data *data)
+{
+	const struct verdict unexpected = {
+	    VERDICT_REFUSE, EVENT_SECCOMP_BLOCKED, "unexpected_notification", "denied", EPERM, 0};
+
+	if (verdict_is_foreign(rules->arch, data))
+		return foreign(policy);
+	if (data->nr == syscall_number(rules->arch, "prctl") && (uint32_t)data->args[0] == RESERVED_CALL)
+		return (struct verdict){.kind = VERDICT_RESERVED};
+	if (rules_block(rules, data->nr))
+		return blocked(policy, rules_of_call(rules, data->nr).line);
+	/* Nothing else is trapped: whatever it is, it does not run. */
+	return unexpected;
+}

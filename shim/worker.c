@@ -1,0 +1,205 @@
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "attestation.h"
+#include "confinement.h"
+#include "keeper.h"
+#include "message.h"
+#include "role.h"
+#include "syscall_table.h"
+
+#define PENDING_MS 200 /* between tries to write what could not be */
+
+static int give_up(const struct error *err)
+{
+	error_print(STDERR_FILENO, "agentsh-sidecar", err);
+	return EXIT_FAILURE;
+}
+
+static int parse_policy(struct worker *worker, struct error *err)
+{
+	const struct rules_setting setting = {.sidecar = true};
+	const char *text = area_text(worker->area, TEXT_POLICY);
+	const char *file = area_text(worker->area, TEXT_POLICY_FILE);
+	struct diagnostics diagnostics;
+
+	diagnostics_init(&diagnostics);
+	(void)snprintf(worker->policy_name, sizeof(worker->policy_name), "%s", file);
+	if (policy_parse(text, worker->area->session.lengths[TEXT_POLICY], &worker->policy, &diagnostics) != 0)
+		return error_set(err, "session: its policy cannot be parsed");
+	return rules_build_for(&worker->policy, &setting, syscall_native_arch(), &worker->rules, err);
+}
+
+static int open_sinks(struct worker *worker, enum sink_kind kind, struct error *err)
+{
+	uint32_t flags = worker->area->session.flags;
+
+	worker->copies = flags & AREA_COPY;
+	worker->notice = (struct notice){.descriptor = flags & AREA_NOTICES ? WORKER_NOTICES : -1,
+					 .each = flags & AREA_NOTICES_EACH};
+	worker->line = malloc(EVENT_LINE_MAX);
+	if (worker->line && sink_init(&worker->sink, WORKER_EVENTS, kind) == 0 &&
+	    sink_init(&worker->copy, worker->copies ? WORKER_COPY : -1, SINK_STREAM) == 0)
+		return 0;
+	return error_set(err, "session: out of memory");
+}
+
+/* What the reserved call gives: the session's ID and policy, in memory that nobody can change. */
+static int make_attestation(const struct area *area, struct error *err)
+{
+	const struct attestation_head head = {.magic = ATTESTATION_MAGIC,
+					      .version = ATTESTATION_VERSION,
+					      .policy_length = area->session.lengths[TEXT_POLICY],
+					      .path_length = area->session.lengths[TEXT_POLICY_FILE]};
+	struct attestation_head named = head;
+	int memfd = memfd_create("agentsh-session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char path[64];
+	int reader = -1;
+
+	memcpy(named.session, area->session.id, sizeof(named.session));
+	if (memfd >= 0 && write(memfd, &named, sizeof(named)) == (ssize_t)sizeof(named) &&
+	    write(memfd, area_text(area, TEXT_POLICY), named.policy_length) == (ssize_t)named.policy_length &&
+	    write(memfd, area_text(area, TEXT_POLICY_FILE), named.path_length) == (ssize_t)named.path_length &&
+	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0) {
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
+		reader = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (memfd >= 0)
+		close(memfd);
+	if (reader < 0)
+		return error_set(err, "session: no memory for the reserved call: %s", strerrordesc_np(errno));
+	return reader;
+}
+
+static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
+{
+	*worker = (struct worker){.listener = WORKER_LISTENER, .keeper = WORKER_KEEPER, .target = WORKER_TARGET};
+	for (int descriptor = WORKER_KEEPER; descriptor < WORKER_END; descriptor++)
+		(void)fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+	worker->area = area_map(WORKER_AREA, err);
+	if (!worker->area)
+		return -1;
+	close(WORKER_AREA);
+	if (parse_policy(worker, err) != 0 || open_sinks(worker, kind, err) != 0 ||
+	    listener_begin(worker->listener, err) != 0)
+		return -1;
+	worker->attestation = make_attestation(worker->area, err);
+	if (worker->attestation < 0)
+		return -1;
+	return confinement_enter(CONFINED_WORKER, err);
+}
+
+/* A new event descriptor, or the end of the keeper. False: it has ended. */
+static bool hear_keeper(struct worker *worker)
+{
+	struct keeper_reopened reopened;
+	struct message_descriptors descriptors;
+	ssize_t length = message_receive(worker->keeper, &reopened, sizeof(reopened), &descriptors);
+	int descriptor;
+
+	if (length == 0 || (length < 0 && errno == ECONNRESET))
+		return false;
+	if (length != (ssize_t)sizeof(reopened))
+		return true;
+	descriptor = message_take(&descriptors);
+	message_close(&descriptors);
+	if (descriptor >= 0)
+		sink_replace(&worker->sink, descriptor, (enum sink_kind)reopened.kind);
+	return true;
+}
+
+/* What a worker that died was handling: taken up where the target still waits. */
+static void take_up(struct worker *worker)
+{
+	for (size_t i = 0; i < AREA_SLOTS; i++) {
+		struct area_slot *slot = &worker->area->slots[i];
+
+		if (slot->notif.id == 0)
+			continue;
+		if (listener_is_valid(worker->listener, slot->notif.id))
+			worker_handle(worker, slot);
+		slot->notif.id = 0;
+	}
+}
+
+/* 1: go on; 0: the session has ended; -1: the listener is broken. */
+static int receive(struct worker *worker, short ready)
+{
+	struct area_slot *slot = &worker->area->slots[0];
+	int received = 0;
+
+	if (ready & POLLIN) {
+		received = listener_receive(worker->listener, &slot->notif);
+		if (received > 0)
+			worker_handle(worker, slot);
+	}
+	if (received < 0)
+		return -1;
+	/* After the last target RECV would answer ENOENT for ever. */
+	return received == 0 && (ready & (POLLHUP | POLLERR | POLLNVAL)) ? 0 : 1;
+}
+
+/* The first process has ended: nobody waits for a notice of later ones. */
+static void first_ended(struct worker *worker, struct pollfd *target)
+{
+	notice_end(&worker->notice, worker->area, worker->rules.arch);
+	target->fd = -1;
+}
+
+static int serve(struct worker *worker)
+{
+	struct pollfd ready[] = {{.fd = worker->listener, .events = POLLIN},
+				 {.fd = worker->keeper, .events = POLLIN},
+				 {.fd = worker->target, .events = POLLIN}};
+
+	for (;;) {
+		bool pending = worker->sink.pending_length > 0 || worker->copy.pending_length > 0;
+		int count = poll(ready, 3, pending ? PENDING_MS : -1);
+		int going = 1;
+
+		if (count < 0 && errno != EINTR)
+			return EXIT_FAILURE;
+		if (count > 0 && ready[0].revents)
+			going = receive(worker, ready[0].revents);
+		if (going < 0)
+			return EXIT_FAILURE;
+		if (going == 0) {
+			worker_end(worker, "all_exited");
+			return EXIT_SUCCESS;
+		}
+		if (count > 0 && ready[2].revents)
+			first_ended(worker, &ready[2]);
+		if (count > 0 && ready[1].revents && !hear_keeper(worker)) {
+			worker_end(worker, "sidecar_terminated");
+			return EXIT_SUCCESS;
+		}
+		if (pending) {
+			(void)sink_flush(&worker->sink);
+			(void)sink_flush(&worker->copy);
+		}
+	}
+}
+
+int worker_main(int argc, char **argv)
+{
+	struct worker worker;
+	struct error err;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc != 3)
+		return EXIT_FAILURE;
+	if (set_up(&worker, (enum sink_kind)strtol(argv[2], NULL, 10), &err) != 0)
+		return give_up(&err);
+	worker_begin(&worker);
+	take_up(&worker);
+	return serve(&worker);
+}

@@ -1,0 +1,53 @@
+/*
+ * A worker serves one session: it receives its notifications, answers them and writes its events.
+ * It holds that session's descriptors and nothing else of anyone's, and may die at any instant.
+ */
+#ifndef AGENTSH_WORKER_H
+#define AGENTSH_WORKER_H
+
+#include <stdbool.h>
+
+#include "area.h"
+#include "event.h"
+#include "notice.h"
+#include "policy.h"
+#include "rules.h"
+#include "sink.h"
+
+struct worker {
+	int listener; /* owned, as every descriptor here */
+	int keeper;
+	int target;      /* a pidfd; -1 where there is none */
+	int attestation; /* what the reserved call gives */
+	struct area *area;
+	struct policy policy;
+	struct rules rules;
+	char policy_name[PATH_MAX]; /* of its file, for rules: FILE:LINE */
+	struct sink sink;
+	struct sink copy; /* descriptor -1: none is wanted */
+	bool copies;
+	struct notice notice;
+	char *line; /* EVENT_LINE_MAX bytes, for an event */
+};
+
+/* Fills in what every event of the session has: its ID, the time, the next seq. */
+struct event worker_event(struct worker *worker, enum event_type type);
+
+/*
+ * Writes an event. False: it has not been written (it is kept in memory, or lost and counted).
+ */
+bool worker_write(struct worker *worker, const struct event *event);
+
+/* Handles the notification in a slot, to its answer. The slot is free then. */
+void worker_handle(struct worker *worker, struct area_slot *slot);
+
+/* session_start, once in a session's life. */
+void worker_begin(struct worker *worker);
+
+/* session_end. how: "all_exited", "sidecar_terminated". */
+void worker_end(struct worker *worker, const char *how);
+
+/* FILE:LINE, or "a built-in default", of a line of the policy. */
+void worker_rule(const struct worker *worker, unsigned line, char *out, size_t size);
+
+#endif
