@@ -13,14 +13,15 @@ WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDENING = -fPIE -fstack-protector-strong $(FORTIFY)
 FORTIFY ?= -D_FORTIFY_SOURCE=2
 OPTIMISE ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -Iloader -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"'
+CPPFLAGS += -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 
 # What is linked, and why: libseccomp compiles the filter, inih parses the INI; libyaml serves
-# agentshctl flatten and nothing else.
+# agentshctl flatten and nothing else; cJSON writes the events, so the loader is without it.
 LOADER_LIBS = -lseccomp -linih
 CTL_LIBS = $(LOADER_LIBS) -lyaml
+SIDECAR_LIBS = $(LOADER_LIBS) -lcjson
 
 # One policy module and one filter module for every program. Every other file of loader/ is in the
 # library that both programs and the unit tests link.
@@ -28,6 +29,12 @@ MAINS = exec ctl
 SOURCES = $(wildcard loader/*.c)
 MODULES = $(filter-out $(MAINS:%=loader/%.c),$(SOURCES))
 LIBRARY = $(B)/libagentsh.a
+
+# The same for the sidecar. Its library rests on the loader's, so it stands before that one in a link.
+SHIM_MAINS = sidecar preload
+SHIM_SOURCES = $(wildcard shim/*.c)
+SHIM_MODULES = $(filter-out $(SHIM_MAINS:%=shim/%.c),$(SHIM_SOURCES))
+SHIM_LIBRARY = $(B)/libagentsh-sidecar.a
 
 # A parallel build of two output folders must not share one: everything built is below $(B).
 .PHONY: all
@@ -37,7 +44,15 @@ $(B)/%.o: loader/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/shim/%.o: shim/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 $(LIBRARY): $(MODULES:loader/%.c=$(B)/%.o)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(SHIM_LIBRARY): $(SHIM_MODULES:shim/%.c=$(B)/shim/%.o)
 	rm -f $@
 	$(AR) rcs $@ $^
 
@@ -52,7 +67,7 @@ $(B)/static/agentsh-exec: $(B)/exec.o $(LIBRARY)
 $(B)/agentshctl: $(B)/ctl.o $(LIBRARY)
 	$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(CTL_LIBS)
 
--include $(wildcard $(B)/*.d)
+-include $(wildcard $(B)/*.d $(B)/shim/*.d)
 
 # --- Tests: programs that bats files run, and units ---
 
@@ -74,9 +89,9 @@ $(B)/tests/nolibc_%: tests/programs/nolibc_%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 $(WARNINGS) -static -nostdlib -ffreestanding -fno-stack-protector -o $@ $<
 
-$(B)/unit/test_%: tests/unit/test_%.c $(UNIT_HELPERS) $(LIBRARY) Makefile
+$(B)/unit/test_%: tests/unit/test_%.c $(UNIT_HELPERS) $(SHIM_LIBRARY) $(LIBRARY) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit -DTEST_TOP='"$(CURDIR)"' $(CFLAGS) -pie $(LDFLAGS) -o $@ $< $(UNIT_HELPERS) $(LIBRARY) -lcmocka $(CTL_LIBS)
+	$(CC) $(CPPFLAGS) -Itests/unit -DTEST_TOP='"$(CURDIR)"' $(CFLAGS) -pie $(LDFLAGS) -o $@ $< $(UNIT_HELPERS) $(SHIM_LIBRARY) $(LIBRARY) -lcmocka $(CTL_LIBS) $(SIDECAR_LIBS)
 
 # By another name, so that "make -n" does not take these recipes for a make and run them.
 MAKE_COMMAND_NAME = $(MAKE)
@@ -110,9 +125,9 @@ install-deps:
 FUZZ_FLAGS = -std=gnu17 -O1 -g $(WARNINGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzzers
 fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
-$(B)/fuzz/%: tests/fuzz/%.c $(MODULES) Makefile
+$(B)/fuzz/%: tests/fuzz/%.c $(MODULES) $(SHIM_MODULES) Makefile
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $< $(MODULES) $(CTL_LIBS)
+	clang $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $< $(MODULES) $(SHIM_MODULES) $(CTL_LIBS) $(SIDECAR_LIBS)
 
 # --- Installing ---
 

@@ -1,6 +1,6 @@
 /*
  * An event: one JSON object a line, as agentsh-sidecar(8) describes them. Pure: struct in, text
- * out. sink.h writes it.
+ * out. text.h makes text of somebody's bytes, sink.h writes the line.
  */
 #ifndef AGENTSH_EVENT_H
 #define AGENTSH_EVENT_H
@@ -12,6 +12,14 @@
 
 #define EVENT_LINE_MAX  ((size_t)64 * 1024) /* bytes with the newline: no event is longer, see event_format */
 #define EVENT_ARGUMENTS 6U
+
+/* Of bytes that are longer the first are kept. Chosen so that every event stays below EVENT_LINE_MAX. */
+#define EVENT_NAME_MAX     64U   /* session_id, syscall, reason, action, arch, of, how, versions, ... */
+#define EVENT_COMM_MAX     64U   /* comm */
+#define EVENT_EXE_MAX      4096U /* exe; in session_start, where it is the loader's, EVENT_NOTE_MAX */
+#define EVENT_COMMAND_MAX  4096U /* command, with the NUL after each argument */
+#define EVENT_NOTE_MAX     1024U /* rule, hint, policy_file, inherited_sockets */
+#define EVENT_DEGRADED_MAX 256U  /* degraded */
 
 enum event_type {
 	EVENT_SESSION_START,
@@ -28,7 +36,10 @@ enum event_type {
 	EVENT_FOREIGN_ARCH
 };
 
-/* Bytes of somebody else's: any value, NUL included. data == NULL: not known, which is JSON's null. */
+/*
+ * Bytes of somebody else's: any value, NUL included. data == NULL: not known, which is JSON's null;
+ * an array that is known to be empty has data and length 0.
+ */
 struct event_bytes {
 	const void *data;
 	size_t length;
@@ -57,16 +68,17 @@ struct event_call {
 
 /* session_start: what began, under what. */
 struct event_start {
-	struct event_bytes command;     /* the argument vector, each argument ended by a NUL */
+	struct event_bytes command;     /* the argument vector, each argument ended by a NUL: an array */
 	struct event_bytes policy_file; /* data == NULL: the built-in defaults, null */
 	const char *policy_sha256;      /* 64 hex digits */
 	bool policy_writable;           /* by the session */
 	const char *sidecar;            /* "system" or "private" */
 	const char *loader_version;
 	const char *sidecar_version;
-	const char *kernel;           /* release, as uname(2) has it */
-	struct event_bytes inherited; /* Unix sockets, each "FD TYPE NAME" ended by a NUL */
-	struct event_bytes degraded;  /* names as doctor prints them, each ended by a NUL */
+	const char *kernel; /* release, as uname(2) has it */
+	struct event_bytes
+	    inherited;               /* Unix sockets, each "FD TYPE NAME" ended by a NUL: inherited_sockets, an array */
+	struct event_bytes degraded; /* names as doctor prints them, each ended by a NUL: an array */
 };
 
 /* session_end: how, and what was counted. */
@@ -114,10 +126,14 @@ const char *event_type_name(enum event_type type);
  * timestamp_us, tid, uid, exe, arch, args, rule, hint. Events without a call leave out what does
  * not apply and keep the order.
  *
- * Bytes that are not UTF-8, and NUL, come out as \xNN with NAME_hex beside them (all bytes of the
- * member in hexadecimal), so that the line is valid JSON and the bytes can be had back. Of bytes
- * that are longer than the bounds (comm 64, exe 4096, command 4096, ...) the first are kept, and
- * NAME_cut (the whole length) says so.
+ * Bytes that are not UTF-8, and NUL, come out as \xNN with NAME_hex in the same object (all bytes
+ * of the member in hexadecimal; of an array that has such an element, an array of all elements), so
+ * that the line is valid JSON and the bytes can be had back. Without NAME_hex the member is what it
+ * says, a backslash included. Of bytes that are longer than the bounds above the first are kept, no
+ * character cut in two, and NAME_cut (the whole length, of an array with its NULs) says so. Both
+ * stand behind NAME, those of the nine members behind all others.
+ *
+ * Numbers are exact to 64 bits. Uses 64 KiB of the stack and allocates a small object for each member.
  *
  * Returns the length, or 0 where memory ran out or size is too small (errno: ENOMEM, EMSGSIZE).
  */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/un.h>
 
 #include "error.h"
 
@@ -35,25 +36,35 @@ struct sink_loss {
 struct sink {
 	int descriptor; /* owned; -1: nowhere, everything is kept and then lost */
 	enum sink_kind kind;
-	char *pending; /* owned; whole lines */
+	bool is_shared; /* an open file of others too, who do not want O_NONBLOCK, and that can make us wait */
+	bool is_socket; /* written by send(2) */
+	size_t longest; /* line that the socket can ever take */
+	struct sockaddr_un address; /* of syslog or journald, which may come back there */
+	char *pending;              /* owned; whole lines */
 	size_t pending_length;
-	size_t torn; /* bytes of the first pending line that a write cut short has left in the file */
+	size_t torn; /* bytes of the first pending line that a write cut short has left at the destination */
 	struct sink_loss loss;
 };
 
 /*
- * Opens a destination: an absolute path (made with mode 0640, appended to, no symlink followed in
- * its last component, opened with O_NONBLOCK so that a FIFO nobody reads is an error, a regular
- * file, FIFO or character device), "-" (descriptor 2, opened anew so that O_NONBLOCK is ours alone, where
- * the kernel lets us), "syslog:" or "journald:". Returns the descriptor (O_CLOEXEC) and *kind, or -1 and *err
- * with a remedy that names --events.
+ * Opens a destination: an absolute path (a new file has mode 0640 whatever the umask; appended to, no
+ * symlink followed in its last component, opened with O_NONBLOCK so that a FIFO nobody reads is an
+ * error, a regular file, FIFO or character device), "-" (descriptor 2, opened anew so that O_NONBLOCK
+ * is ours alone, where the kernel lets us), "syslog:" or "journald:". Returns the descriptor
+ * (O_CLOEXEC) and *kind, or -1 and *err with a remedy that names --events.
  */
 int sink_open(const char *destination, enum sink_kind *kind, struct error *err);
+
+/* A datagram socket connected to path: what "syslog:" and "journald:" open, with their paths. */
+int sink_connect(const char *path, struct error *err);
 
 /* Takes the descriptor over. 0, or -1 where memory for the pending lines cannot be had. */
 int sink_init(struct sink *sink, int descriptor, enum sink_kind kind);
 
-/* Another descriptor in its place (SIGHUP); what is pending goes to the new one. */
+/*
+ * Another descriptor in its place (SIGHUP), taken over; what is pending goes to the new one. A line
+ * that was begun is begun anew, except where it is the same file.
+ */
 void sink_replace(struct sink *sink, int descriptor, enum sink_kind kind);
 
 /* Closes it. What is still pending is lost; sink_flush() first. */
@@ -61,9 +72,18 @@ void sink_close(struct sink *sink);
 
 /*
  * Writes a line (with its newline) in one write(2), after those that are pending. Never blocks:
- * EAGAIN, ENOSPC, EDQUOT, EIO, EPIPE ... keep the line. A write that was cut short is taken back where
- * it can be (a regular file that has not grown since), else the rest is written first of all, so
- * that no line is ever torn by ours. SIGPIPE is the caller's to ignore.
+ * EAGAIN, ENOSPC, EDQUOT, EIO, EPIPE ... keep the line. SIGPIPE and SIGXFSZ are the caller's to ignore.
+ *
+ * Of a write that was cut short, the bytes in a regular file are taken back by overwriting them with
+ * an empty object, spaces and a newline: another writer may have appended behind them, so the file is
+ * not cut. Elsewhere (and where the file can only be appended to) the rest is written first of all.
+ * So no line is torn by ours.
+ *
+ * syslog gets the line with priority authpriv.notice and tag agentsh-sidecar[PID], journald its
+ * fields. One that no datagram can hold is lost. A daemon that was gone is connected to again.
+ *
+ * Where descriptor 2 could not be opened anew (a pipe or terminal of another user's), it is written to
+ * only as far as it takes bytes at once, in more than one write(2) where need be.
  */
 enum sink_result sink_write(struct sink *sink, const char *line, size_t length, uint64_t seq);
 

@@ -1,0 +1,284 @@
+#include "sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define TAG             "agentsh-sidecar"
+#define MESSAGE_HEAD    256U /* what syslog or journald has before the line, and more than enough */
+#define DATAGRAM_MARGIN 32U  /* unix_dgram_sendmsg(): EMSGSIZE beyond sk_sndbuf - 32 */
+#define BLANK           "{}"
+
+static bool is_datagram(const struct sink *sink)
+{
+	return sink->kind != SINK_STREAM;
+}
+
+/* --- What the descriptor is --- */
+
+static bool is_regular(int descriptor)
+{
+	struct stat status;
+
+	return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* What the kernel says of the descriptor; of none, that it takes nothing. */
+static void look_at(struct sink *sink)
+{
+	int flags = fcntl(sink->descriptor, F_GETFL);
+	socklen_t size = sizeof(sink->address);
+	int buffer = 0;
+
+	sink->is_shared = flags >= 0 && !(flags & O_NONBLOCK) && !is_regular(sink->descriptor);
+	sink->is_socket = false;
+	sink->longest = SINK_PENDING_MAX;
+	sink->address = (struct sockaddr_un){0};
+	if (getsockopt(sink->descriptor, SOL_SOCKET, SO_SNDBUF, &buffer, &(socklen_t){sizeof(buffer)}) != 0)
+		return;
+	sink->is_socket = true;
+	if (!is_datagram(sink))
+		return;
+	(void)getpeername(sink->descriptor, (struct sockaddr *)&sink->address, &size);
+	if ((size_t)buffer < sink->longest + MESSAGE_HEAD + DATAGRAM_MARGIN)
+		sink->longest = (size_t)buffer - MESSAGE_HEAD - DATAGRAM_MARGIN;
+}
+
+int sink_init(struct sink *sink, int descriptor, enum sink_kind kind)
+{
+	*sink = (struct sink){.descriptor = descriptor, .kind = kind, .pending = malloc(SINK_PENDING_MAX)};
+	if (!sink->pending)
+		return -1;
+	look_at(sink);
+	return 0;
+}
+
+static bool same_file(int one, int other)
+{
+	struct stat a;
+	struct stat b;
+
+	return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static void close_descriptor(struct sink *sink)
+{
+	if (sink->descriptor >= 0)
+		(void)close(sink->descriptor);
+	sink->descriptor = -1;
+}
+
+void sink_replace(struct sink *sink, int descriptor, enum sink_kind kind)
+{
+	if (!same_file(sink->descriptor, descriptor))
+		sink->torn = 0;
+	close_descriptor(sink);
+	sink->descriptor = descriptor;
+	sink->kind = kind;
+	look_at(sink);
+}
+
+void sink_close(struct sink *sink)
+{
+	close_descriptor(sink);
+	free(sink->pending);
+	*sink = (struct sink){.descriptor = -1};
+}
+
+/* --- Writing, without waiting --- */
+
+/*
+ * To an open file that others have too: O_NONBLOCK would be theirs as well. Pipes know RWF_NOWAIT from
+ * Linux 6.4 on; else a pipe that polls writable has room for PIPE_BUF.
+ */
+static ssize_t write_shared(int descriptor, const char *bytes, size_t length)
+{
+	struct iovec vector = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+	struct pollfd poller = {.fd = descriptor, .events = POLLOUT};
+	ssize_t written = pwritev2(descriptor, &vector, 1, -1, RWF_NOWAIT);
+
+	if (written >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
+		return written;
+	if (poll(&poller, 1, 0) != 1 || !(poller.revents & (POLLOUT | POLLERR))) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(descriptor, bytes, length < PIPE_BUF ? length : PIPE_BUF);
+}
+
+static ssize_t write_stream(const struct sink *sink, const char *bytes, size_t length)
+{
+	if (sink->is_socket)
+		return send(sink->descriptor, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sink->is_shared)
+		return write_shared(sink->descriptor, bytes, length);
+	return write(sink->descriptor, bytes, length);
+}
+
+static size_t message_head(const struct sink *sink, char head[MESSAGE_HEAD])
+{
+	int length;
+
+	if (sink->kind == SINK_SYSLOG)
+		length = snprintf(head, MESSAGE_HEAD, "<%d>" TAG "[%d]: ", LOG_AUTHPRIV | LOG_NOTICE, getpid());
+	else
+		length = snprintf(head, MESSAGE_HEAD,
+				  "PRIORITY=%d\nSYSLOG_FACILITY=%d\nSYSLOG_IDENTIFIER=" TAG "\nMESSAGE=", LOG_NOTICE,
+				  LOG_AUTHPRIV >> 3);
+	return (size_t)length;
+}
+
+/* A datagram, without the newline for syslog, with it for journald, whose fields end so. */
+static ssize_t send_line(const struct sink *sink, const char *line, size_t length)
+{
+	char head[MESSAGE_HEAD];
+	struct iovec parts[2] = {
+	    {.iov_base = head, .iov_len = message_head(sink, head)},
+	    {.iov_base = (void *)(uintptr_t)line, .iov_len = sink->kind == SINK_SYSLOG ? length - 1 : length},
+	};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+	ssize_t sent = sendmsg(sink->descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	/* The daemon has gone, or another has come in its place. */
+	if (sent < 0 && (errno == ECONNREFUSED || errno == ENOTCONN || errno == EPIPE) &&
+	    sink->address.sun_path[0] != '\0' &&
+	    connect(sink->descriptor, (const struct sockaddr *)&sink->address, sizeof(sink->address)) == 0)
+		sent = sendmsg(sink->descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sent < 0 ? sent : (ssize_t)length;
+}
+
+/* How much of the bytes is at the destination now; 0 where none is. */
+static size_t put(const struct sink *sink, const char *bytes, size_t length)
+{
+	ssize_t written;
+
+	if (sink->descriptor < 0)
+		return 0;
+	do
+		written = is_datagram(sink) ? send_line(sink, bytes, length) : write_stream(sink, bytes, length);
+	while (written < 0 && errno == EINTR);
+	return written < 0 ? 0 : (size_t)written;
+}
+
+/* --- A write that was cut short --- */
+
+static bool overwrite(int descriptor, off_t at, size_t length)
+{
+	char blank[4096];
+	size_t done = 0;
+	ssize_t written = 1;
+
+	while (done < length && written > 0) {
+		size_t piece = length - done < sizeof(blank) ? length - done : sizeof(blank);
+
+		memset(blank, ' ', piece);
+		if (done == 0 && length > strlen(BLANK))
+			memcpy(blank, BLANK, strlen(BLANK));
+		if (done + piece == length)
+			blank[piece - 1] = '\n';
+		written = pwrite(descriptor, blank, piece, at + (off_t)done);
+		if (written > 0)
+			done += (size_t)written;
+	}
+	return done == length;
+}
+
+/*
+ * Makes a line of its own of the bytes that the last write has left in a regular file. They are ours,
+ * wherever others have appended since; the room they take is there already on a full disk.
+ */
+static bool take_back(const struct sink *sink, size_t written)
+{
+	const int own = O_APPEND | O_NONBLOCK; /* as sink_open() has it: nobody else moves the offset */
+	int flags = fcntl(sink->descriptor, F_GETFL);
+	off_t end = lseek(sink->descriptor, 0, SEEK_CUR);
+	bool taken;
+
+	if (flags < 0 || (flags & own) != own || end < (off_t)written || !is_regular(sink->descriptor))
+		return false;
+	/* pwrite(2) appends, wherever it is told to write, while O_APPEND is set (BUGS there). */
+	if (fcntl(sink->descriptor, F_SETFL, flags & ~O_APPEND) != 0)
+		return false;
+	taken = overwrite(sink->descriptor, end - (off_t)written, written);
+	(void)fcntl(sink->descriptor, F_SETFL, flags);
+	return taken;
+}
+
+/*
+ * Writes what is missing of a line of which *torn bytes are there already. True: all of it is. False:
+ * *torn is what is there now.
+ */
+static bool put_line(const struct sink *sink, const char *line, size_t length, size_t *torn)
+{
+	for (;;) {
+		size_t written = put(sink, line + *torn, length - *torn);
+
+		if (written == length - *torn) {
+			*torn = 0;
+			return true;
+		}
+		if (written == 0)
+			return false;
+		if (*torn == 0 && take_back(sink, written))
+			return false;
+		*torn += written;
+	}
+}
+
+/* --- Lines that wait --- */
+
+static enum sink_result keep(struct sink *sink, const char *line, size_t length, uint64_t seq)
+{
+	if (length <= sink->longest && length <= SINK_PENDING_MAX - sink->pending_length) {
+		memcpy(sink->pending + sink->pending_length, line, length);
+		sink->pending_length += length;
+		return SINK_KEPT;
+	}
+	if (sink->loss.count++ == 0)
+		sink->loss.first_seq = seq;
+	sink->loss.last_seq = seq;
+	return SINK_LOST;
+}
+
+bool sink_flush(struct sink *sink)
+{
+	size_t done = 0;
+
+	while (done < sink->pending_length) {
+		const char *line = sink->pending + done;
+		const char *newline = memchr(line, '\n', sink->pending_length - done);
+		size_t length = newline ? (size_t)(newline - line) + 1 : sink->pending_length - done;
+
+		if (!put_line(sink, line, length, &sink->torn))
+			break;
+		done += length;
+	}
+	sink->pending_length -= done;
+	memmove(sink->pending, sink->pending + done, sink->pending_length);
+	return sink->pending_length == 0;
+}
+
+enum sink_result sink_write(struct sink *sink, const char *line, size_t length, uint64_t seq)
+{
+	if (sink_flush(sink) && length <= sink->longest && put_line(sink, line, length, &sink->torn))
+		return SINK_WRITTEN;
+	return keep(sink, line, length, seq);
+}
+
+bool sink_take_loss(struct sink *sink, struct sink_loss *loss)
+{
+	if (sink->loss.count == 0 || sink->pending_length > 0)
+		return false;
+	*loss = sink->loss;
+	sink->loss = (struct sink_loss){0};
+	return true;
+}
