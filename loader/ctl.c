@@ -13,7 +13,7 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"check", ctl_check}, {"explain", ctl_explain}, {"export", ctl_export},
-    {"init", ctl_init},   {"flatten", ctl_flatten},
+    {"init", ctl_init},   {"flatten", ctl_flatten}, {"doctor", ctl_doctor},
 };
 
 static const char help[] = "Usage: agentshctl SUBCOMMAND [argument...]\n"

@@ -20,10 +20,16 @@ static bool is_missing(int error)
 	return error == ENOSYS || error == EOPNOTSUPP || error == E2BIG || error == EINVAL;
 }
 
-int isolation_enter(bool accept, struct error *err)
+int isolation_ruleset(void)
 {
 	const struct ruleset_attributes attributes = {.scoped = SCOPE_SIGNAL};
-	long ruleset = syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
+
+	return (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
+}
+
+int isolation_enter(bool accept, struct error *err)
+{
+	int ruleset = isolation_ruleset();
 	long result;
 
 	if (ruleset < 0 && is_missing(errno) && accept)
@@ -31,9 +37,9 @@ int isolation_enter(bool accept, struct error *err)
 	if (ruleset < 0)
 		return error_set(err, "isolate: Landlock: %s (it needs Linux 6.12; or accept = %s)",
 				 strerrordesc_np(errno), ISOLATION_DEGRADATION);
-	result = syscall(SYS_landlock_restrict_self, (int)ruleset, 0);
+	result = syscall(SYS_landlock_restrict_self, ruleset, 0);
 	if (result != 0)
 		(void)error_set(err, "isolate: Landlock: %s (see agentshctl doctor)", strerrordesc_np(errno));
-	close((int)ruleset);
+	close(ruleset);
 	return result == 0 ? 0 : -1;
 }
