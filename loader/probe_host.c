@@ -15,6 +15,7 @@
 #include "probe_child.h"
 
 #define YAMA        "/proc/sys/kernel/yama/ptrace_scope"
+#define SYSCTL      "/proc/sys/kernel"
 #define STATUS      "/proc/self/status"
 #define ABI_VERSION 1U /* LANDLOCK_CREATE_RULESET_VERSION */
 
@@ -94,7 +95,8 @@ static void yama(const void *context, struct probe_result *result)
 	long scope = -1;
 
 	(void)context;
-	if (!stream && errno == ENOENT) {
+	/* Without a /proc nothing is known of it. */
+	if (!stream && errno == ENOENT && access(SYSCTL, F_OK) == 0) {
 		probe_yes(result, PROBE_YAMA_NONE);
 		return;
 	}

@@ -1,0 +1,59 @@
+"""nothing_left.py [--kill-in NUMBER] COMMAND [ARGUMENT...]: runs it, and fails where a process of it is left.
+
+Every descendant becomes a child of this one when its parent ends; one that lives on or was not waited
+for is then found. --kill-in: SIGKILL to the command as soon as a child of it is in the system call of that
+number; its descendants may then take a moment, but not live.
+"""
+import ctypes
+import os
+import signal
+import sys
+import time
+
+PR_SET_CHILD_SUBREAPER = 36
+PATIENCE = 20
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return file.read().split()
+
+
+def call_of(pid):
+    try:
+        with open(f"/proc/{pid}/syscall") as file:
+            return file.read().split()[0]
+    except (OSError, IndexError):
+        return ""
+
+
+def kill_in(pid, number):
+    end = time.monotonic() + PATIENCE
+    while not any(call_of(child) == number for child in children(pid)):
+        if time.monotonic() > end:
+            sys.exit("no child came into that call")
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+
+
+def main(arguments):
+    number = None
+    if arguments[0] == "--kill-in":
+        number, arguments = arguments[1], arguments[2:]
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    pid = os.posix_spawnp(arguments[0], arguments, os.environ)
+    if number:
+        kill_in(pid, number)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if number:
+        signal.alarm(PATIENCE)
+    try:
+        left = os.waitpid(-1, 0 if number else os.WNOHANG)[0]
+        while number:
+            left = os.waitpid(-1, 0)[0]
+    except ChildProcessError:
+        sys.exit(0 if number and status == -signal.SIGKILL else status)
+    sys.exit(f"a process is left: {left}")
+
+
+main(sys.argv[1:])
