@@ -68,10 +68,10 @@ static long milliseconds(void)
 }
 
 /* Is there something to read, or an end, in time? */
-static bool is_answered(int descriptor)
+static bool is_answered(int descriptor, int seconds)
 {
 	struct pollfd wanted = {.fd = descriptor, .events = POLLIN};
-	long end = milliseconds() + PROBE_SECONDS * 1000L;
+	long end = milliseconds() + seconds * 1000L;
 	int ready;
 
 	do {
@@ -82,11 +82,11 @@ static bool is_answered(int descriptor)
 	return ready > 0;
 }
 
-static struct probe_result collect(pid_t child, int in)
+static struct probe_result collect(pid_t child, int in, int seconds)
 {
 	struct probe_result result;
 	bool whole = false;
-	bool answered = is_answered(in);
+	bool answered = is_answered(in, seconds);
 	int status;
 
 	if (answered)
@@ -101,7 +101,7 @@ static struct probe_result collect(pid_t child, int in)
 	return result;
 }
 
-struct probe_result probe_run(probe_function *function, const void *context)
+static struct probe_result run(probe_function *function, const void *context, int seconds)
 {
 	struct probe_result result;
 	int ends[2];
@@ -120,7 +120,36 @@ struct probe_result probe_run(probe_function *function, const void *context)
 		probe_failed(&result, "fork", errno);
 	close(ends[1]);
 	if (child > 0)
-		result = collect(child, ends[0]);
+		result = collect(child, ends[0], seconds);
 	close(ends[0]);
 	return result;
+}
+
+/* A probe and what it is about. */
+struct errand {
+	probe_function *function;
+	const void *context;
+};
+
+/* Between the caller and the probe: it inherits what a probe that was killed leaves, and waits for it. */
+static void supervise(const void *context, struct probe_result *result)
+{
+	const struct errand *errand = context;
+
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	*result = probe_run_within(errand->function, errand->context);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
+struct probe_result probe_run_within(probe_function *function, const void *context)
+{
+	return run(function, context, PROBE_SECONDS);
+}
+
+struct probe_result probe_run(probe_function *function, const void *context)
+{
+	const struct errand errand = {.function = function, .context = context};
+
+	return run(supervise, &errand, 2 * PROBE_SECONDS);
 }

@@ -12,8 +12,14 @@
 /* Runs in the child, and says what it found by one of the three functions below. context: what it is about. */
 typedef void probe_function(const void *context, struct probe_result *result);
 
-/* Forks, runs the function there and returns its result; the child has ended and is reaped. */
+/*
+ * Forks, runs the function in a child of the child and returns its result; both have ended and are
+ * reaped, as is whatever they started.
+ */
 struct probe_result probe_run(probe_function *function, const void *context);
+
+/* The same within a probe, in a child of it: what that starts is left to the probe's own end. */
+struct probe_result probe_run_within(probe_function *function, const void *context);
 
 void probe_yes(struct probe_result *result, long value);
 void probe_no(struct probe_result *result, const char *call, int error);

@@ -108,7 +108,7 @@ static void look_at_sibling(const void *context, struct probe_result *result)
 	if (bystander_start(&bystander, 1, &mark, NULL, result) != 0)
 		return;
 	view.pid = bystander.pid;
-	*result = probe_run(look, &view);
+	*result = probe_run_within(look, &view);
 	bystander_end(&bystander);
 }
 

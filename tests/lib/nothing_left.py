@@ -1,8 +1,8 @@
 """nothing_left.py [--kill-in NUMBER] COMMAND [ARGUMENT...]: runs it, and fails where a process of it is left.
 
 Every descendant becomes a child of this one when its parent ends; one that lives on or was not waited
-for is then found. --kill-in: SIGKILL to the command as soon as a child of it is in the system call of that
-number; its descendants may then take a moment, but not live.
+for is then found. --kill-in: SIGKILL to the command as soon as a descendant of it is in the system call of
+that number; its descendants may then take a moment, but not live.
 """
 import ctypes
 import os
@@ -14,9 +14,13 @@ PR_SET_CHILD_SUBREAPER = 36
 PATIENCE = 20
 
 
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        return file.read().split()
+def descendants(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            children = file.read().split()
+    except OSError:
+        return []
+    return children + [each for child in children for each in descendants(child)]
 
 
 def call_of(pid):
@@ -29,9 +33,9 @@ def call_of(pid):
 
 def kill_in(pid, number):
     end = time.monotonic() + PATIENCE
-    while not any(call_of(child) == number for child in children(pid)):
+    while not any(call_of(each) == number for each in descendants(pid)):
         if time.monotonic() > end:
-            sys.exit("no child came into that call")
+            sys.exit("nobody came into that call")
         time.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
 
