@@ -135,6 +135,43 @@ print(abi if abi > 0 else "no")') - "* ]]
 	[[ $(row landlock) =~ ^[0-9]+\ -\  && $(row scope-signal) == 'no - landlock_restrict_self: Operation not permitted ('* ]]
 }
 
+# older NAME CALL INDEX VALUE ERRNO DETAIL: where that call with that argument answers so, the row NAME says no with
+# DETAIL, and no other row differs.
+older() {
+	run "$CTL" doctor
+	local free
+	free=$(rows_but "$1" filters-present)
+	run "$PROGRAMS/refuse_argument" "$(number_of "$2")" "$3" "$4" "$5" "$CTL" doctor
+	diff <(echo "$free") <(rows_but "$1" filters-present)
+	[[ $(row "$1") == "no - $6"* || $(row "$1") == "no needed $6"* ]] || {
+		row "$1"
+		return 1
+	}
+}
+
+@test "doctor: on an older kernel, which refuses one flag, request or operation: that row and no other" {
+	local einval=22 enotty=25 enoprotoopt=92 enosys=38
+	older wait-killable seccomp 1 0x28 $einval 'seccomp: Invalid argument (Linux 5.19)'
+	older sync-wake-up ioctl 1 0x40082104 $enotty 'SECCOMP_IOCTL_NOTIF_SET_FLAGS: Inappropriate ioctl for device (Linux 6.6; '
+	older addfd ioctl 1 0x40182103 $einval 'SECCOMP_IOCTL_NOTIF_ADDFD: Invalid argument (Linux 5.9; '
+	older peer-pidfd getsockopt 2 77 $enoprotoopt 'getsockopt: Protocol not available (Linux 6.5; '
+	older pidfd-getfd pidfd_open 1 0 $enosys 'pidfd_open: Function not implemented (Linux 5.6)'
+	older landlock landlock_create_ruleset 2 1 $enosys 'landlock_create_ruleset: Function not implemented (a kernel with landlock '
+	older scope-signal landlock_create_ruleset 2 0 $einval 'landlock_create_ruleset: Invalid argument (Linux 6.12 with '
+	older audit-stream socket 2 9 93 'socket: Protocol not supported (a kernel with CONFIG_AUDIT; '
+	older no-new-privs prctl 0 39 $einval 'prctl: Function not implemented (Linux 3.5; '
+}
+
+@test "doctor: a filter or a domain without effect is none" {
+	run -0 "$PROGRAMS/refuse_argument" "$(number_of kill)" 1 0 3 "$CTL" doctor
+	[[ $(row scope-signal) == 'no - kill: No such process ('* ]]
+	run -0 "$PROGRAMS/refuse_argument" "$(number_of kill)" 1 0 0 "$CTL" doctor
+	[[ $(row scope-signal) == 'no - the domain has no effect: '* ]]
+	# Such a seccomp says that it has loaded what it has not.
+	run -1 "$PROGRAMS/refuse_argument" "$(number_of seccomp)" 1 0 0 "$CTL" doctor
+	[[ $(row filter) == 'no needed the filter has no effect: '* ]]
+}
+
 @test "doctor: a name to accept is the name of a row, and each is told" {
 	local name told
 	run "$EXEC" -f "$(refusing seccomp, landlock_create_ruleset)" -- "$CTL" doctor
