@@ -2,7 +2,7 @@
 
 Every descendant becomes a child of this one when its parent ends; one that lives on or was not waited
 for is then found. --kill-in: SIGKILL to the command as soon as a descendant of it is in the system call of
-that number; its descendants may then take a moment, but not live.
+that number; its descendants may then take a moment, but must be killed with it.
 """
 import ctypes
 import os
@@ -40,6 +40,17 @@ def kill_in(pid, number):
     os.kill(pid, signal.SIGKILL)
 
 
+def expect_killed(status):
+    """All end with the command: by the same signal, or because what they waited for is gone (0)."""
+    signal.alarm(PATIENCE)
+    while status in (0, -signal.SIGKILL):
+        try:
+            status = os.waitstatus_to_exitcode(os.waitpid(-1, 0)[1])
+        except ChildProcessError:
+            return
+    sys.exit(f"a process ended by itself: {status}")
+
+
 def main(arguments):
     number = None
     if arguments[0] == "--kill-in":
@@ -50,14 +61,11 @@ def main(arguments):
         kill_in(pid, number)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if number:
-        signal.alarm(PATIENCE)
+        expect_killed(status)
     try:
-        left = os.waitpid(-1, 0 if number else os.WNOHANG)[0]
-        while number:
-            left = os.waitpid(-1, 0)[0]
+        sys.exit(f"a process is left: {os.waitpid(-1, os.WNOHANG)[0]}")
     except ChildProcessError:
-        sys.exit(0 if number and status == -signal.SIGKILL else status)
-    sys.exit(f"a process is left: {left}")
+        sys.exit(0 if number else status)
 
 
 main(sys.argv[1:])
