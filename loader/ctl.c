@@ -13,7 +13,7 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"check", ctl_check}, {"explain", ctl_explain}, {"export", ctl_export},
-    {"init", ctl_init},   {"flatten", ctl_flatten},
+    {"init", ctl_init},   {"flatten", ctl_flatten}, {"doctor", ctl_doctor},
 };
 
 static const char help[] = "Usage: agentshctl SUBCOMMAND [argument...]\n"
@@ -23,7 +23,7 @@ static const char help[] = "Usage: agentshctl SUBCOMMAND [argument...]\n"
 			   "  export --format=bpf|pfc [FILE]      the filter, as a program or as text\n"
 			   "  init [FILE]                         a commented starter policy\n"
 			   "  flatten [--ignore-other] [FILE|-]   a YAML policy as INI\n"
-			   "  doctor                              what this host can do\n"
+			   "  doctor                              what this host can do for the policy\n"
 			   "  --help, --version\n"
 			   "\n"
 			   "Where FILE is left out, the policy is the one that agentsh-exec would use.\n"

@@ -20,8 +20,7 @@ static bool is_missing(int error)
 	return error == ENOSYS || error == EOPNOTSUPP || error == E2BIG || error == EINVAL;
 }
 
-/* Its descriptor, or -1 and errno. */
-static int new_ruleset(void)
+int isolation_ruleset(void)
 {
 	const struct ruleset_attributes attributes = {.scoped = SCOPE_SIGNAL};
 
@@ -30,7 +29,7 @@ static int new_ruleset(void)
 
 bool isolation_is_possible(void)
 {
-	int ruleset = new_ruleset();
+	int ruleset = isolation_ruleset();
 
 	if (ruleset >= 0)
 		close(ruleset);
@@ -39,7 +38,7 @@ bool isolation_is_possible(void)
 
 int isolation_enter(bool accept, struct error *err)
 {
-	int ruleset = new_ruleset();
+	int ruleset = isolation_ruleset();
 	long result;
 
 	if (ruleset < 0 && is_missing(errno) && accept)

@@ -11,6 +11,9 @@
 
 #define ISOLATION_DEGRADATION "scope-signal" /* its name in [degradation] accept */
 
+/* The domain's ruleset, a descriptor that is O_CLOEXEC (close it); -1 and errno where the kernel has none. */
+int isolation_ruleset(void);
+
 /*
  * Enters the domain; no_new_privs must be set. With accept, a kernel that has no such scope
  * (before Linux 6.12) is no error. 0, or -1 and *err.

@@ -127,6 +127,7 @@ words() {
 	for sub in check explain export init flatten; do
 		becomes "agentshctl $sub files/o" "agentshctl $sub files/one.ini"
 	done
+	becomes 'agentshctl doctor files/o' 'agentshctl doctor files/o'
 }
 
 @test "agentshctl: system calls after --syscall, those that explain knows" {
