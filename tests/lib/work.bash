@@ -38,8 +38,9 @@ twice() {
 	cd material || return 1
 }
 
+# Nobody waits for a command that a broken filter keeps from ending.
 script() {
-	"${behind[@]}" bash -c "$1"
+	timeout -k 1 60 "${behind[@]}" bash -c "$1"
 }
 
 # alike STATUS SCRIPT: bash runs it.
@@ -109,8 +110,8 @@ work_server() {
 		trap "kill -KILL $server 2>/dev/null" EXIT
 		wait_for served || exit 99
 		port=$(sed -n "s/.* port \([0-9]*\) .*/\1/p" log)
-		curl -sSi --noproxy "*" "http://127.0.0.1:$port/" | grep -v "^Date: "
-		curl -sSf --noproxy "*" "http://127.0.0.1:$port/missing"
+		curl -sSi -m 20 --noproxy "*" "http://127.0.0.1:$port/" | grep -v "^Date: "
+		curl -sSf -m 20 --noproxy "*" "http://127.0.0.1:$port/missing"
 		echo "curl: $?"
 		kill "$server"
 		wait "$server"
