@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -52,6 +53,18 @@ static int give_up(const struct error *err, int status)
 {
 	error_print(STDERR_FILENO, PROGRAM_NAME, err);
 	return status;
+}
+
+/*
+ * A set-user-ID loader would hand its owner's rights to whatever its caller names. As the kernel
+ * found it at our exec, and not AT_SECURE, which an LSM sets for honest logins as well.
+ */
+static int refuse_foreign_rights(struct error *err)
+{
+	if (getauxval(AT_UID) == getauxval(AT_EUID) && getauxval(AT_GID) == getauxval(AT_EGID))
+		return 0;
+	return error_set(err, "rights: the effective user or group is not the caller's (chmod u-s,g-s; a set-user-ID "
+			      "program may not call it either)");
 }
 
 /* Options that only a sidecar could serve. */
@@ -280,8 +293,9 @@ static int load_filter(const struct filter *filter, struct error *err)
 		return -1;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0)
 		return 0;
-	return error_set(err, "seccomp: the filter cannot be loaded: %s (see agentshctl doctor)",
-			 strerrordesc_np(errno));
+	return error_set(err, "seccomp: the filter cannot be loaded: %s (%s)", strerrordesc_np(errno),
+			 errno == ENOMEM ? "too many sessions inside one another, or too little memory"
+					 : "see agentshctl doctor");
 }
 
 /* What may be done about an execve(2) that failed although all that could be known spoke for it. */
@@ -330,8 +344,8 @@ static int run(const struct invocation *invocation, const char *called, struct e
 	struct load load = {.target.shell = FALLBACK_SHELL};
 	int status;
 
-	if (refuse_sidecar_options(invocation, err) != 0 || name_session(invocation, &load, err) != 0 ||
-	    load_policy(invocation, &load, err) != 0)
+	if (refuse_foreign_rights(err) != 0 || refuse_sidecar_options(invocation, err) != 0 ||
+	    name_session(invocation, &load, err) != 0 || load_policy(invocation, &load, err) != 0)
 		return STATUS_FAILED;
 	status = aim(invocation, called, &load, err);
 	if (status != 0)
