@@ -18,10 +18,11 @@ CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -f
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 
 # What is linked, and why: libseccomp compiles the filter, inih parses the INI; libyaml serves
-# agentshctl flatten and nothing else; cJSON writes the events, so the loader is without it.
+# agentshctl flatten and nothing else; cJSON writes the events, so the loader is without it; libmd
+# has the SHA-256 by which session_start names a policy.
 LOADER_LIBS = -lseccomp -linih
 CTL_LIBS = $(LOADER_LIBS) -lyaml
-SIDECAR_LIBS = $(LOADER_LIBS) -lcjson
+SIDECAR_LIBS = $(LOADER_LIBS) -lcjson -lmd
 
 # One policy module and one filter module for every program. Every other file of loader/ is in the
 # library that both programs and the unit tests link.
@@ -38,7 +39,7 @@ SHIM_LIBRARY = $(B)/libagentsh-sidecar.a
 
 # A parallel build of two output folders must not share one: everything built is below $(B).
 .PHONY: all
-all: $(B)/agentsh-exec $(B)/agentshctl $(B)/static/agentsh-exec
+all: $(B)/agentsh-exec $(B)/agentshctl $(B)/agentsh-sidecar $(B)/static/agentsh-exec $(B)/static/agentsh-sidecar
 
 $(B)/%.o: loader/%.c Makefile
 	@mkdir -p $(@D)
@@ -66,6 +67,15 @@ $(B)/static/agentsh-exec: $(B)/exec.o $(LIBRARY)
 
 $(B)/agentshctl: $(B)/ctl.o $(LIBRARY)
 	$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(CTL_LIBS)
+
+# Neither program has anything in common with a session's environment, so either may be dynamic; the
+# static loader has the dynamic sidecar beside it, which its private one is.
+$(B)/agentsh-sidecar: $(B)/shim/sidecar.o $(SHIM_LIBRARY) $(LIBRARY)
+	$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(SIDECAR_LIBS)
+
+$(B)/static/agentsh-sidecar: $(B)/agentsh-sidecar
+	@mkdir -p $(@D)
+	ln -sf ../agentsh-sidecar $@
 
 -include $(wildcard $(B)/*.d $(B)/shim/*.d)
 

@@ -123,7 +123,7 @@ static int read_all(int descriptor, const char *path, char **text, size_t *lengt
 			continue;
 		if (taken < 0) {
 			free(buffer);
-			return error_set(err, "%s: %s", path, strerror(errno));
+			return error_set(err, "%s: %s (copy it into another file)", path, strerror(errno));
 		}
 		used += (size_t)taken;
 	}

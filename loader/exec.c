@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -44,6 +45,18 @@ static int give_up(const struct error *err, int status)
 {
 	error_print(STDERR_FILENO, PROGRAM_NAME, err);
 	return status;
+}
+
+/*
+ * A set-user-ID loader would hand its owner's rights to whatever its caller names. As the kernel
+ * found it at our exec, and not AT_SECURE, which an LSM sets for honest logins as well.
+ */
+static int refuse_foreign_rights(struct error *err)
+{
+	if (getauxval(AT_UID) == getauxval(AT_EUID) && getauxval(AT_GID) == getauxval(AT_EGID))
+		return 0;
+	return error_set(err, "rights: the effective user or group is not the caller's (chmod u-s,g-s; a set-user-ID "
+			      "program may not call it either)");
 }
 
 static int refuse_options(const struct invocation *invocation, struct error *err)
@@ -164,8 +177,9 @@ static int not_loaded(struct error *err)
 		return error_set(err,
 				 "seccomp: another supervisor's listener is there already (--sidecar=none, where the "
 				 "policy needs no notifications)");
-	return error_set(err, "seccomp: the filter cannot be loaded: %s (see agentshctl doctor)",
-			 strerrordesc_np(errno));
+	return error_set(err, "seccomp: the filter cannot be loaded: %s (%s)", strerrordesc_np(errno),
+			 errno == ENOMEM ? "too many sessions inside one another, or too little memory"
+					 : "see agentshctl doctor");
 }
 
 static int load_filter(struct load *load, struct error *err)
@@ -202,7 +216,8 @@ static int run(const struct invocation *invocation, const char *called, struct e
 	struct load load = {.config = {.path = ""}};
 	int status;
 
-	if (refuse_options(invocation, err) != 0 || load_policy(invocation, &load.config, err) != 0 ||
+	if (refuse_foreign_rights(err) != 0 || refuse_options(invocation, err) != 0 ||
+	    load_policy(invocation, &load.config, err) != 0 ||
 	    supervision_find(invocation, &load.config, &load.supervision, err) != 0)
 		return STATUS_FAILED;
 	status = target_find(invocation, called, &load.config.policy, &load.target, err);
