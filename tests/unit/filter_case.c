@@ -177,6 +177,17 @@ uint32_t filter_case_ruling(const struct filter_case *fc, const struct seccomp_d
 	return ruling.action;
 }
 
+void filter_case_foreign(struct filter_case *fc, uint32_t arch, int number)
+{
+	const struct seccomp_data call = {
+	    .nr = number,
+	    .arch = arch,
+	    .args = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+	};
+
+	filter_case_call(fc, &call, KILL);
+}
+
 /* Those of other architectures, and x32's, at numbers that the policy may rule over. */
 static void sweep_foreign(struct filter_case *fc)
 {
@@ -186,7 +197,7 @@ static void sweep_foreign(struct filter_case *fc)
 
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
 		for (size_t n = 0; foreign[i] != fc->arch && n < sizeof(numbers) / sizeof(numbers[0]); n++)
-			filter_case_call(fc, &(struct seccomp_data){.nr = numbers[n], .arch = foreign[i]}, KILL);
+			filter_case_foreign(fc, foreign[i], numbers[n]);
 	for (size_t n = 0; fc->arch == AUDIT_ARCH_X86_64 && n < sizeof(numbers) / sizeof(numbers[0]); n++)
 		if (numbers[n] >= 0)
 			filter_case_number(fc, (uint32_t)numbers[n] | X32, NULL, KILL);
@@ -236,10 +247,10 @@ static void compare_with_kernel(const struct filter_case *fc, const struct kerne
 	if (agrees(row, action))
 		return;
 	describe(fc, &row->call, what, sizeof(what));
-	fail_msg("the kernel: %s status %#x value %lld, without the filter %s value %lld; expected %08x: %s",
+	fail_msg("the kernel: %s status %#x value %lld, without the filter %s status %#x value %lld; expected %08x: %s",
 		 row->filtered.returned ? "returned," : "no return,", (unsigned)row->filtered.status,
 		 (long long)row->filtered.value, row->plain.returned ? "returned," : "no return,",
-		 (long long)row->plain.value, action, what);
+		 (unsigned)row->plain.status, (long long)row->plain.value, action, what);
 }
 
 /* Moves the calls that cannot be made out of the way. */
@@ -248,39 +259,54 @@ static void exclude_hazards(struct filter_case *fc)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < fc->call_count; i++)
-		if (!kernel_row_hazard(&fc->calls[i].call, !runs(fc->calls[i].action)))
+		if (!kernel_row_hazard(&fc->calls[i].call, runs(fc->calls[i].action)))
 			fc->calls[kept++] = fc->calls[i];
 	fc->run->excluded += fc->call_count - kept;
 	fc->call_count = kept;
 }
 
-static void draw(struct filter_case *fc)
+/* Moves so many calls, drawn by lot, to the front. */
+static void draw(struct filter_case *fc, size_t wanted)
 {
-	struct kernel_row rows[KERNEL_ROWS_MAX] = {0};
-	size_t wanted = (fc->call_count + TENTH - 1) / TENTH;
-
-	exclude_hazards(fc);
-	wanted = wanted < fc->call_count ? wanted : fc->call_count;
-	assert_in_range(wanted, 0, KERNEL_ROWS_MAX);
 	for (size_t i = 0; i < wanted; i++) {
 		size_t other = i + filter_roll(fc->run, fc->call_count - i);
 		struct filter_call drawn = fc->calls[other];
 
 		fc->calls[other] = fc->calls[i];
 		fc->calls[i] = drawn;
-		rows[i].call = drawn.call;
 	}
-	if (wanted == 0)
-		return;
-	kernel_rows_run(fc->filter.instructions, fc->filter.count, rows, wanted);
+}
+
+static void make_on_kernel(const struct filter_case *fc, const struct filter_call *calls, size_t count)
+{
+	struct kernel_row rows[KERNEL_ROWS_MAX] = {0};
+
+	for (size_t i = 0; i < count; i++)
+		rows[i] = (struct kernel_row){.call = calls[i].call, .runs = runs(calls[i].action)};
+	kernel_rows_run(fc->filter.instructions, fc->filter.count, rows, count);
+	for (size_t i = 0; i < count; i++)
+		compare_with_kernel(fc, &rows[i], calls[i].action);
+}
+
+static void make_a_tenth(struct filter_case *fc)
+{
+	size_t wanted = (fc->call_count + TENTH - 1) / TENTH;
+
+	exclude_hazards(fc);
+	assert_true(wanted <= fc->call_count);
+	draw(fc, wanted);
+	for (size_t done = 0; done < wanted;) {
+		size_t count = wanted - done < KERNEL_ROWS_MAX ? wanted - done : KERNEL_ROWS_MAX;
+
+		make_on_kernel(fc, fc->calls + done, count);
+		done += count;
+	}
 	fc->run->made += wanted;
-	for (size_t i = 0; i < wanted; i++)
-		compare_with_kernel(fc, &rows[i], fc->calls[i].action);
 }
 
 void filter_case_close(struct filter_case *fc)
 {
-	draw(fc);
+	make_a_tenth(fc);
 	free(fc->calls);
 	rules_free(&fc->rules);
 	filter_free(&fc->filter);

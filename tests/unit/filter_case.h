@@ -77,6 +77,9 @@ void filter_case_call(struct filter_case *fc, const struct seccomp_data *call, u
 void filter_case_name(struct filter_case *fc, const char *name, const uint64_t *args, uint32_t action);
 void filter_case_number(struct filter_case *fc, uint32_t number, const uint64_t *args, uint32_t action);
 
+/* A call of another architecture, which is to get KILL. */
+void filter_case_foreign(struct filter_case *fc, uint32_t arch, int number);
+
 /* Simulates only: for arguments by the thousand. */
 void filter_case_simulate(const struct filter_case *fc, const struct seccomp_data *call, uint32_t action);
 

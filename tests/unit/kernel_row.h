@@ -1,7 +1,6 @@
 /*
- * Calls made on the kernel: each in a process of its own, without the filter and behind it. What
- * executes them is this same program, executed anew, so that neither valgrind nor a sanitizer's
- * own calls stand behind the filter.
+ * Calls made on the kernel: each in a process of its own, behind the filter. What executes them is this same program,
+ * executed anew, so that neither valgrind nor a sanitizer's own calls stand behind the filter.
  */
 #ifndef AGENTSH_TEST_KERNEL_ROW_H
 #define AGENTSH_TEST_KERNEL_ROW_H
@@ -22,6 +21,7 @@ struct kernel_result {
 
 struct kernel_row {
 	struct seccomp_data call; /* of the native architecture, or of i386 where int $0x80 makes it */
+	bool runs;                /* the filter is to let it pass: then it is made without the filter as well */
 	struct kernel_result plain;
 	struct kernel_result filtered;
 };
@@ -30,10 +30,10 @@ struct kernel_row {
 bool kernel_row_possible(uint32_t arch);
 
 /*
- * Why the call cannot be made here though its arguments are invalid, or NULL. ruled_out: the
- * filter is to keep it from being made; few have a reason then.
+ * Why the call cannot be made here though its arguments are invalid, or NULL. runs: the filter
+ * is to let it pass; few calls have a reason where it does not.
  */
-const char *kernel_row_hazard(const struct seccomp_data *call, bool ruled_out);
+const char *kernel_row_hazard(const struct seccomp_data *call, bool runs);
 
 /* Makes the calls of up to KERNEL_ROWS_MAX rows and fills in their results. Fails the test where it cannot. */
 void kernel_rows_run(const struct sock_filter *code, size_t count, struct kernel_row *rows, size_t row_count);
