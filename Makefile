@@ -18,9 +18,11 @@ CPPFLAGS += -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGE
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 
+# The loader is linked as one piece, by gcc; its objects serve the other programs without that.
+LTO ?= $(if $(findstring clang,$(CC))$(SANITIZE),,-flto -ffat-lto-objects)
 # Pages between code and constants are a quarter of a small dynamic file; the static one, which is
 # what gets installed, keeps them apart.
-LOADER_LDFLAGS = -Wl,-z,noseparate-code,--build-id=none
+LOADER_LDFLAGS = -Wl,-z,noseparate-code,-z,pack-relative-relocs,--build-id=none
 
 # What is linked, and why: libseccomp compiles the filter, inih parses the INI; libyaml serves
 # agentshctl flatten and nothing else; cJSON writes the events, so the loader is without it; libmd
@@ -50,7 +52,7 @@ all: $(B)/agentsh-exec $(B)/agentshctl $(B)/agentsh-sidecar $(B)/static/agentsh-
 
 $(B)/%.o: loader/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) -MMD -MP -c -o $@ $<
 
 $(B)/shim/%.o: shim/%.c Makefile
 	@mkdir -p $(@D)
@@ -65,7 +67,7 @@ $(SHIM_LIBRARY): $(SHIM_MODULES:shim/%.c=$(B)/shim/%.o)
 	$(AR) rcs $@ $^
 
 $(B)/agentsh-exec: $(B)/exec.o $(LIBRARY)
-	$(CC) $(CFLAGS) -pie $(LDFLAGS) $(LOADER_LDFLAGS) -o $@ $^ $(LOADER_LIBS)
+	$(CC) $(CFLAGS) $(LTO) -pie $(LDFLAGS) $(LOADER_LDFLAGS) -o $@ $^ $(LOADER_LIBS)
 
 # The same objects without a dynamic linker: the LD_PRELOAD of a hostile login means nothing to it.
 $(B)/static/agentsh-exec: $(B)/exec.o $(LIBRARY)

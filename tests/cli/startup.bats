@@ -58,7 +58,7 @@ listed() {
 		[[ ! $facts =~ LOAD[^$'\n']*\ (RWE|\ WE)\ +0x ]] || is "$program" 'nothing writable and executable'
 	done
 	# In our own objects: the C library's are its builder's.
-	symbols=$(nm "${EXEC%/*}/exec.o")
+	symbols=$(nm "${EXEC%/*}/config.o")
 	[[ $symbols == *' U __stack_chk_fail'* ]] || is "$symbols" 'stack protector'
 	[[ $symbols == *' U __snprintf_chk'* && $symbols != *' U snprintf'* ]] || is "$symbols" 'fortified'
 }
