@@ -57,8 +57,8 @@ listed() {
 		[[ $facts =~ GNU_STACK[^$'\n']*\ RW\ +0x ]] || is "$program" 'a stack that is not executed'
 		[[ ! $facts =~ LOAD[^$'\n']*\ (RWE|\ WE)\ +0x ]] || is "$program" 'nothing writable and executable'
 	done
-	# In our own objects: the C library's are its builder's.
-	symbols=$(nm "${EXEC%/*}/config.o")
+	# What the dynamic one asks the C library for: nothing unfortified.
+	symbols=$(nm "$EXEC" | sed 's/@.*//')
 	[[ $symbols == *' U __stack_chk_fail'* ]] || is "$symbols" 'stack protector'
 	[[ $symbols == *' U __snprintf_chk'* && $symbols != *' U snprintf'* ]] || is "$symbols" 'fortified'
 }
