@@ -110,6 +110,22 @@ static void lint_repeated(const struct list *list, const char *name, struct diag
 	}
 }
 
+/* The kernel's own trampolines for traced programs, which newer kernels pass by every filter. */
+static void lint_exempt(const struct list *block, struct diagnostics *diagnostics)
+{
+	static const char *const names[] = {"uretprobe", "uprobe"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct list_entry *entry = list_find(block, names[i]);
+
+		if (entry)
+			(void)diagnostics_warning(diagnostics, entry->line,
+						  "blocking %s has no effect since Linux 6.14: the kernel lets it pass "
+						  "every filter",
+						  names[i]);
+	}
+}
+
 static void lint_without_effect(const struct policy *policy, struct diagnostics *diagnostics)
 {
 	const char *remedy;
@@ -176,6 +192,7 @@ void lint(const struct policy *policy, lint_can_write *can_write, struct diagnos
 		lint_siblings(policy, diagnostics);
 	lint_repeated(&policy->syscalls.block, "block", diagnostics);
 	lint_repeated(&policy->syscalls.allow, "allow", diagnostics);
+	lint_exempt(&policy->syscalls.block, diagnostics);
 	lint_without_effect(policy, diagnostics);
 	lint_writable(policy, can_write, diagnostics);
 	diagnostics_sort(diagnostics);

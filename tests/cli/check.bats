@@ -167,6 +167,7 @@ silent() {
 	warns 1 'rules have no effect' $'[unix_socket_rules.a]\npaths = /run/a'
 	warns 4 'no_unix: all are refused' \
 		$'[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix\n[unix_socket_rules.a]\npaths = /run/a'
+	warns 2 'blocking uretprobe has no effect' $'[sandbox.seccomp.syscalls]\nblock = uretprobe'
 	warns 3 'block names reboot twice' $'[sandbox.seccomp.syscalls]\nblock = reboot,\n  reboot'
 }
 
