@@ -311,7 +311,7 @@ static int full_disk(const char *directory)
 
 	(void)snprintf(path, sizeof(path), "%s/events", directory);
 	(void)snprintf(ballast, sizeof(ballast), "%s/ballast", directory);
-	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, "") != 0 ||
 	    mount("none", directory, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k") != 0)
 		return 1;
 	if (write_ballast(ballast) != 0 || sinks_start(&sink, path) != 0)
