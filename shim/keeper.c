@@ -335,6 +335,7 @@ static int watch_signals(void)
 	sigset_t watched;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)sigemptyset(&watched);
 	(void)sigaddset(&watched, SIGCHLD);
 	(void)sigaddset(&watched, SIGHUP);

@@ -16,7 +16,6 @@
 #define TAG             "agentsh-sidecar"
 #define MESSAGE_HEAD    256U /* what syslog or journald has before the line, and more than enough */
 #define DATAGRAM_MARGIN 32U  /* unix_dgram_sendmsg(): EMSGSIZE beyond sk_sndbuf - 32 */
-#define BLANK           "{}"
 
 static bool is_datagram(const struct sink *sink)
 {
@@ -181,8 +180,10 @@ static bool overwrite(int descriptor, off_t at, size_t length)
 		size_t piece = length - done < sizeof(blank) ? length - done : sizeof(blank);
 
 		memset(blank, ' ', piece);
-		if (done == 0 && length > strlen(BLANK))
-			memcpy(blank, BLANK, strlen(BLANK));
+		if (done == 0 && length > 2) {
+			blank[0] = '{';
+			blank[1] = '}';
+		}
 		if (done + piece == length)
 			blank[piece - 1] = '\n';
 		written = pwrite(descriptor, blank, piece, at + (off_t)done);

@@ -195,6 +195,7 @@ int worker_main(int argc, char **argv)
 	struct error err;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (argc != 3)
 		return EXIT_FAILURE;
 	if (set_up(&worker, (enum sink_kind)strtol(argv[2], NULL, 10), &err) != 0)

@@ -165,6 +165,28 @@ static void a_full_pipe_of_somebody_elses_makes_nobody_wait(void **state)
 	fill_and_read(0);
 }
 
+static void what_is_pending_goes_first(void **state)
+{
+	char got[65536 + LINE_LENGTH];
+	struct sink sink;
+	size_t used;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(pipe2(pair, O_NONBLOCK | O_CLOEXEC), 0);
+	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM), 0);
+	while (write(pair[1], LINE, LINE_LENGTH) > 0)
+		;
+	assert_int_equal(sinks_put(&sink, "one\n", 1), SINK_KEPT);
+	(void)drain(pair[0], got, sizeof(got));
+	assert_int_equal(sinks_put(&sink, "two\n", 2), SINK_WRITTEN);
+	used = drain(pair[0], got, sizeof(got));
+	assert_int_equal(used, strlen("one\ntwo\n"));
+	assert_memory_equal(got, "one\ntwo\n", used);
+	sink_close(&sink);
+	(void)close(pair[0]);
+}
+
 /* A line larger than the pipe: its beginning is there, and must be followed by its rest. */
 static void a_line_that_was_begun_is_ended_first(void **state)
 {
@@ -253,6 +275,7 @@ int main(void)
 	    cmocka_unit_test(a_line_that_nothing_can_hold),
 	    cmocka_unit_test(a_full_pipe_makes_nobody_wait),
 	    cmocka_unit_test(a_full_pipe_of_somebody_elses_makes_nobody_wait),
+	    cmocka_unit_test(what_is_pending_goes_first),
 	    cmocka_unit_test(a_line_that_was_begun_is_ended_first),
 	    IN_DIRECTORY(a_line_that_was_begun_elsewhere_is_begun_anew),
 	    cmocka_unit_test(a_reader_that_has_gone),

@@ -21,6 +21,7 @@
 
 /* --- Several writers --- */
 
+#define CUT     "{\"cut\":\"0123456789012345678901234567890123456789\"}"
 #define WRITERS 2U
 #define LINES   20000U
 
@@ -163,35 +164,68 @@ static void a_long_line_that_was_cut_short(void **state)
 	free(bytes);
 }
 
+static int limit_files(rlim_t size)
+{
+	const struct rlimit limit = {size, RLIM_INFINITY};
+
+	return setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static int write_between(const char *path)
+{
+	struct sink sink;
+	struct sink other;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if (sinks_start(&sink, path) != 0 || sinks_start(&other, path) != 0 || limit_files(4) != 0)
+		return 1;
+	if (sinks_put(&sink, "second\n", 1) != SINK_KEPT || limit_files(RLIM_INFINITY) != 0)
+		return 2;
+	if (sinks_put(&other, "first\n", 1) != SINK_WRITTEN || sinks_put(&sink, "third\n", 2) != SINK_WRITTEN)
+		return 3;
+	sink_close(&sink);
+	sink_close(&other);
+	return 0;
+}
+
+static void a_line_that_was_taken_back_comes_behind_what_others_append(void **state)
+{
+	char path[PATH_SIZE];
+	pid_t child;
+
+	(void)sinks_path(state, "events", path);
+	child = fork();
+	if (child == 0)
+		_exit(write_between(path));
+	assert_int_equal(sinks_wait(child), 0);
+	sinks_expect(path, "{} \nfirst\nsecond\nthird\n");
+}
+
 /*
- * One writer is cut short again and again (each time its limit is a little higher) while another
+ * One writer is cut short again and again (each time its limit is a little higher), as long as another
  * appends: nothing of the other's is touched.
  */
 static int write_through_limits(const char *path)
 {
-	struct rlimit few = {0, RLIM_INFINITY};
 	struct sink sink;
 	struct stat status;
 
 	(void)signal(SIGXFSZ, SIG_IGN);
 	if (sinks_start(&sink, path) != 0)
 		return 1;
-	for (unsigned i = 0; i < 2000; i++) {
-		if (fstat(sink.descriptor, &status) != 0)
+	do {
+		if (fstat(sink.descriptor, &status) != 0 || limit_files((rlim_t)status.st_size + 80) != 0)
 			return 2;
-		few.rlim_cur = (rlim_t)status.st_size + 100;
-		if (setrlimit(RLIMIT_FSIZE, &few) != 0)
+		if (sink_flush(&sink) && sinks_put(&sink, CUT "\n", 1) == SINK_LOST)
 			return 3;
-		if (sinks_put(&sink, "{\"cut\":\"0123456789012345678901234567890123456789\"}\n", i) == SINK_LOST)
-			return 4;
-	}
+	} while (status.st_size < (off_t)(LINES * LINE_LENGTH));
 	sink_close(&sink);
 	return 0;
 }
 
 static bool is_line_of_two(const char *at, size_t length, unsigned *whole)
 {
-	static const char cut[] = "{\"cut\":\"0123456789012345678901234567890123456789\"}";
+	static const char cut[] = CUT;
 	size_t blank = length >= 2 && memcmp(at, "{}", 2) == 0 ? 2 : 0;
 
 	if (length == strlen(cut) && memcmp(at, cut, length) == 0)
@@ -311,7 +345,7 @@ static int full_disk(const char *directory)
 
 	(void)snprintf(path, sizeof(path), "%s/events", directory);
 	(void)snprintf(ballast, sizeof(ballast), "%s/ballast", directory);
-	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, "") != 0 ||
 	    mount("none", directory, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k") != 0)
 		return 1;
 	if (write_ballast(ballast) != 0 || sinks_start(&sink, path) != 0)
@@ -343,8 +377,11 @@ static void a_disk_that_is_full_then_has_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    IN_DIRECTORY(two_writers_tear_no_line),          IN_DIRECTORY(a_line_that_was_cut_short_is_taken_back),
-	    IN_DIRECTORY(a_long_line_that_was_cut_short),    IN_DIRECTORY(taking_back_leaves_what_others_have_appended),
+	    IN_DIRECTORY(two_writers_tear_no_line),
+	    IN_DIRECTORY(a_line_that_was_cut_short_is_taken_back),
+	    IN_DIRECTORY(a_long_line_that_was_cut_short),
+	    IN_DIRECTORY(a_line_that_was_taken_back_comes_behind_what_others_append),
+	    IN_DIRECTORY(taking_back_leaves_what_others_have_appended),
 	    IN_DIRECTORY(a_disk_that_is_full_then_has_room),
 	};
 

@@ -120,8 +120,8 @@ static void a_fifo_with_a_reader(void **state)
 	assert_int_equal(close(reader), 0);
 }
 
-/* In a child, whose descriptor 2 is the given one; its flags must be as they were. */
-static int write_to_stderr(int descriptor)
+/* In a child, whose descriptor 2 is the given one; its flags must be as they were. anew: ours are others. */
+static int write_to_stderr(int descriptor, bool anew)
 {
 	struct sink sink;
 	int flags = fcntl(descriptor, F_GETFL);
@@ -131,17 +131,19 @@ static int write_to_stderr(int descriptor)
 		return 1;
 	if (sinks_put(&sink, LINE, 1) != SINK_WRITTEN)
 		return 2;
+	if (anew != ((fcntl(sink.descriptor, F_GETFL) & O_NONBLOCK) != 0))
+		return 4;
 	sink_close(&sink);
 	return fcntl(STDERR_FILENO, F_GETFL) == flags ? 0 : 3;
 }
 
-static void expect_stderr(int descriptor, int reader)
+static void expect_stderr(int descriptor, int reader, bool anew)
 {
 	char got[LINE_LENGTH];
 	pid_t child = fork();
 
 	if (child == 0)
-		_exit(write_to_stderr(descriptor));
+		_exit(write_to_stderr(descriptor, anew));
 	assert_int_equal(sinks_wait(child), 0);
 	assert_int_equal(read(reader, got, sizeof(got)), LINE_LENGTH);
 	assert_memory_equal(got, LINE, LINE_LENGTH);
@@ -153,11 +155,11 @@ static void stderr_of_each_kind(void **state)
 
 	(void)state;
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
-	expect_stderr(pair[1], pair[0]);
+	expect_stderr(pair[1], pair[0], true);
 	(void)close(pair[0]);
 	(void)close(pair[1]);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	expect_stderr(pair[1], pair[0]);
+	expect_stderr(pair[1], pair[0], false);
 	(void)close(pair[0]);
 	(void)close(pair[1]);
 }
