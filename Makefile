@@ -18,9 +18,9 @@ CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -f
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 
 # What is linked, and why: libseccomp compiles the filter, inih parses the INI; libyaml serves
-# agentshctl flatten and nothing else.
+# agentshctl flatten and nothing else, cJSON its reading of the trail.
 LOADER_LIBS = -lseccomp -linih
-CTL_LIBS = $(LOADER_LIBS) -lyaml
+CTL_LIBS = $(LOADER_LIBS) -lyaml -lcjson
 
 # One policy module and one filter module for every program. Every other file of loader/ is in the
 # library that both programs and the unit tests link.
