@@ -43,6 +43,25 @@ static void give_up_descriptor(struct trail_reader *reader)
 	reader->descriptor = -1;
 }
 
+/*
+ * Opens it above the standard descriptors: where standard output is closed the trail would be it,
+ * and a follower would not see that nobody reads. -1 and errno.
+ */
+static int open_above(const char *path)
+{
+	int low = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int high;
+	int error;
+
+	if (low < 0 || low > STDERR_FILENO)
+		return low;
+	high = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	error = errno;
+	(void)close(low);
+	errno = error;
+	return high;
+}
+
 /* Begins with the file that path names now. 0, or -1, errno and *err. */
 static int begin(struct trail_reader *reader, struct error *err)
 {
@@ -51,7 +70,7 @@ static int begin(struct trail_reader *reader, struct error *err)
 	if (strcmp(reader->path, TRAIL_STDIN) == 0)
 		reader->descriptor = STDIN_FILENO;
 	else
-		reader->descriptor = open(reader->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		reader->descriptor = open_above(reader->path);
 	if (reader->descriptor < 0) {
 		error = errno;
 		(void)fail_open(reader->path, error, err);

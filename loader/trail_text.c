@@ -97,12 +97,12 @@ static void say_start(struct text *text, const cJSON *event)
 	add(text, "%s%s)", joined[0] ? "; degraded: " : "", joined);
 }
 
-/* ", N WHAT" */
+/* ", N WHAT", unless it is none. */
 static void add_count(struct text *text, const cJSON *event, const char *name)
 {
 	uint64_t count;
 
-	if (trail_number(event, name, &count))
+	if (trail_number(event, name, &count) && count > 0)
 		add(text, ", %" PRIu64 " %s", count, name);
 }
 
