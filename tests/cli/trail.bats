@@ -277,7 +277,7 @@ trail:6: longer than 65536 bytes, which no event is'
 	run -1 "$CTL" events trail
 	[[ $output == *'2 events are missing (seq 2 to 3)'*'2 events are missing (seq 7 to 8)'*'session ends'* ]]
 	# A line that stands twice, as after sidecar_recovered; another session of the same name.
-	{ begins 1; begins 1; event 2; event 2; event 3; ends 4; begins 1 '{timestamp_us: 1767522700000000}'; event 2; } >trail
+	{ begins 1; begins 1; event 2; event 3; event 2; ends 4; begins 1 '{timestamp_us: 1767522700000000}'; event 2; } >trail
 	run -0 "$CTL" events trail
 	# More gaps than are kept at once: each is told, once.
 	for seq in {1..41..2}; do event "$seq"; done >trail
@@ -438,6 +438,7 @@ allow() {
 		begins 1 "{session_id: \"reused\", pid: $$, timestamp_us: 1000000}"
 		begins 1 '{session_id: "gone", pid: 2147483647, command: ["a\u001bb", "c d"]}'
 		event 9 '{session_id: "headless", type: "unix_socket_audit", action: "allowed"}'
+		event 2 '{session_id: "gone", type: "unix_socket_blocked", action: "denied"}'
 		event 2 '{session_id: "gone", type: "unix_socket_blocked", action: "denied"}'
 		event 4 '{session_id: "gone", type: "events_suppressed", of: "unix_socket_blocked", count: 2, first_seq: 3, last_seq: 4}'
 		event 1 '{session_id: "no/such\u001b"}'
