@@ -25,10 +25,10 @@ LTO ?= $(if $(findstring clang,$(CC))$(SANITIZE),,-flto -ffat-lto-objects)
 LOADER_LDFLAGS = -Wl,-z,noseparate-code,-z,pack-relative-relocs,--build-id=none
 
 # What is linked, and why: libseccomp compiles the filter, inih parses the INI; libyaml serves
-# agentshctl flatten and nothing else; cJSON writes the events, so the loader is without it; libmd
+# agentshctl flatten and nothing else; cJSON reads and writes the events, so the loader is without it; libmd
 # has the SHA-256 by which session_start names a policy.
 LOADER_LIBS = -lseccomp -linih
-CTL_LIBS = $(LOADER_LIBS) -lyaml
+CTL_LIBS = $(LOADER_LIBS) -lyaml -lcjson
 SIDECAR_LIBS = $(LOADER_LIBS) -lcjson -lmd
 
 # One policy module and one filter module for every program. Every other file of loader/ is in the

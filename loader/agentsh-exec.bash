@@ -134,7 +134,7 @@ _agentsh_ctl() {
 	COMPREPLY=()
 	_agentsh_words
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_agentsh_offer check explain export init flatten doctor -h --help -V --version
+		_agentsh_offer check explain export init flatten doctor events last sessions -h --help -V --version
 		return
 	fi
 	case ${COMP_WORDS[1]}:$prev:$cur in
@@ -144,7 +144,10 @@ _agentsh_ctl() {
 	export:*:-*) _agentsh_offer --format= ;;
 	flatten:*:-*) _agentsh_offer --ignore-other --help ;;
 	check:*:-*) _agentsh_offer -- ;;
-	check:* | explain:* | export:* | init:* | flatten:*) _agentsh_files ;;
+	events:-s:* | last:-s:*) ;;
+	events:*:-*) _agentsh_offer -f -s --json ;;
+	last:*:-*) _agentsh_offer -s ;;
+	check:* | explain:* | export:* | init:* | flatten:* | events:* | last:* | sessions:*) _agentsh_files ;;
 	esac
 }
 

@@ -12,8 +12,9 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
-    {"check", ctl_check}, {"explain", ctl_explain}, {"export", ctl_export},
-    {"init", ctl_init},   {"flatten", ctl_flatten}, {"doctor", ctl_doctor},
+    {"check", ctl_check},   {"explain", ctl_explain}, {"export", ctl_export},
+    {"init", ctl_init},     {"flatten", ctl_flatten}, {"doctor", ctl_doctor},
+    {"events", ctl_events}, {"last", ctl_last},       {"sessions", ctl_sessions},
 };
 
 static const char help[] = "Usage: agentshctl SUBCOMMAND [argument...]\n"
@@ -24,9 +25,13 @@ static const char help[] = "Usage: agentshctl SUBCOMMAND [argument...]\n"
 			   "  init [FILE]                         a commented starter policy\n"
 			   "  flatten [--ignore-other] [FILE|-]   a YAML policy as INI\n"
 			   "  doctor                              what this host can do for the policy\n"
+			   "  events [-f] [-s ID] [--json] [FILE] the trail, a line an event; -f goes on with it\n"
+			   "  last [-s ID] [FILE]                 the latest denial, why, and what would allow it\n"
+			   "  sessions [FILE]                     the sessions of the trail\n"
 			   "  --help, --version\n"
 			   "\n"
-			   "Where FILE is left out, the policy is the one that agentsh-exec would use.\n"
+			   "Where FILE is left out, the policy is the one that agentsh-exec would use,\n"
+			   "and the trail the one that it would write to.\n"
 			   "Exit status: 0 good; 1 a finding; 2 wrong usage.\n";
 
 int main(int argc, char **argv)

@@ -15,6 +15,9 @@ int ctl_export(int argc, char **argv);
 int ctl_init(int argc, char **argv);
 int ctl_flatten(int argc, char **argv);
 int ctl_doctor(int argc, char **argv);
+int ctl_events(int argc, char **argv);
+int ctl_last(int argc, char **argv);
+int ctl_sessions(int argc, char **argv);
 
 /* Prints "agentshctl SUBCOMMAND: PROBLEM" and where help is. Returns CTL_USAGE. */
 int ctl_usage(const char *subcommand, const char *problem);

@@ -124,7 +124,11 @@ words() {
 	becomes 'agentshctl export --format=' 'agentshctl export --format=bpf pfc'
 	becomes 'agentshctl explain --s' 'agentshctl explain --syscall='
 	becomes 'agentshctl flatten --i' 'agentshctl flatten --ignore-other'
-	for sub in check explain export init flatten; do
+	becomes 'agentshctl events --' 'agentshctl events --json'
+	becomes 'agentshctl last -' 'agentshctl last -s'
+	becomes 'agentshctl events -s files/o' 'agentshctl events -s files/o'
+	becomes 'agentshctl last -s x files/o' 'agentshctl last -s x files/one.ini'
+	for sub in check explain export init flatten events last sessions; do
 		becomes "agentshctl $sub files/o" "agentshctl $sub files/one.ini"
 	done
 	becomes 'agentshctl doctor files/o' 'agentshctl doctor files/o'
