@@ -17,8 +17,9 @@
  */
 #define BYTE_COST 8U
 #define OVERHEAD  2048U
-/* session_id, syscall, reason, action, arch; and session_id, policy_sha256, sidecar, two versions, kernel. */
-#define CALL_BYTES  (5 * EVENT_NAME_MAX + EVENT_COMM_MAX + EVENT_EXE_MAX + 2 * EVENT_NOTE_MAX)
+/* session_id, syscall, reason, action, arch, operation, socket_type, service; and session_id, policy_sha256, sidecar,
+ * two versions, kernel. */
+#define CALL_BYTES  (8 * EVENT_NAME_MAX + EVENT_COMM_MAX + EVENT_EXE_MAX + 3 * EVENT_NOTE_MAX)
 #define START_BYTES (6 * EVENT_NAME_MAX + EVENT_COMM_MAX + 3 * EVENT_NOTE_MAX + EVENT_COMMAND_MAX + EVENT_DEGRADED_MAX)
 _Static_assert(BYTE_COST *CALL_BYTES + OVERHEAD <= EVENT_LINE_MAX, "the longest event with a call has room");
 _Static_assert(BYTE_COST *START_BYTES + OVERHEAD <= EVENT_LINE_MAX, "the longest session_start has room");
@@ -250,7 +251,15 @@ static const char *argument(struct form *form, uint64_t value)
 	return text;
 }
 
-static void add_call_details(struct form *form, const struct event_call *call)
+static void add_socket(struct form *form, const struct event_socket *socket)
+{
+	add_string(form, MEMBER("operation"), socket->operation, EVENT_NAME_MAX);
+	add_string(form, MEMBER("socket_type"), socket->type, EVENT_NAME_MAX);
+	add_bytes(form, MEMBER("path"), socket->path, EVENT_NOTE_MAX);
+	add_string(form, MEMBER("service"), socket->service, EVENT_NAME_MAX);
+}
+
+static void add_call_details(struct form *form, const struct event_call *call, const struct event_socket *socket)
 {
 	cJSON *array = cJSON_CreateArray();
 
@@ -260,6 +269,8 @@ static void add_call_details(struct form *form, const struct event_call *call)
 	for (size_t i = 0; i < EVENT_ARGUMENTS && !form->failed; i++)
 		append(form, array, string(argument(form, call->arguments[i])));
 	add(form, "args", array);
+	if (socket)
+		add_socket(form, socket);
 	if (call->rule)
 		add_string(form, MEMBER("rule"), call->rule, EVENT_NOTE_MAX);
 	if (call->hint)
@@ -335,7 +346,7 @@ static void add_event(struct form *form, const struct event *event)
 	add_known(form, "uid", event->process.uid, -1);
 	add_bytes(form, MEMBER("exe"), event->process.exe, event->start ? EVENT_NOTE_MAX : EVENT_EXE_MAX);
 	if (event->call)
-		add_call_details(form, event->call);
+		add_call_details(form, event->call, event->socket);
 	if (event->start)
 		add_start(form, event->start);
 	if (event->end)

@@ -66,6 +66,14 @@ struct event_call {
 	const char *hint; /* the line that would allow it, or NULL: left out */
 };
 
+/* unix_socket_*: what was asked for, beside the call. */
+struct event_socket {
+	const char *operation;   /* "connect", "bind", "sendto" */
+	const char *type;        /* "stream", "dgram", "seqpacket" */
+	struct event_bytes path; /* a pathname, or "@" and an abstract name; data == NULL: not known, null */
+	const char *service;     /* of the catalogue; NULL: null */
+};
+
 /* session_start: what began, under what. */
 struct event_start {
 	struct event_bytes command;     /* the argument vector, each argument ended by a NUL: an array */
@@ -103,7 +111,7 @@ struct event_suppressed {
 	uint64_t last_seq;
 };
 
-/* At most one of the details is not NULL; which, type says. Everything is borrowed. */
+/* At most one of the details (socket apart) is not NULL; which, type says. Everything is borrowed. */
 struct event {
 	enum event_type type;
 	const char *session_id;
@@ -111,6 +119,7 @@ struct event {
 	uint64_t timestamp_us; /* since the epoch */
 	struct event_process process;
 	const struct event_call *call;
+	const struct event_socket *socket; /* beside call */
 	const struct event_start *start;
 	const struct event_end *end;
 	const struct event_suppressed *suppressed;

@@ -8,11 +8,15 @@
 #include <stdbool.h>
 
 #include "area.h"
+#include "bindings.h"
 #include "event.h"
+#include "fold.h"
 #include "notice.h"
 #include "policy.h"
+#include "pool.h"
 #include "rules.h"
 #include "sink.h"
+#include "view.h"
 
 struct worker {
 	int listener; /* owned, as every descriptor here */
@@ -27,8 +31,20 @@ struct worker {
 	struct sink copy; /* descriptor -1: none is wanted */
 	bool copies;
 	struct notice notice;
-	char *line; /* EVENT_LINE_MAX bytes, for an event */
+	char *line;              /* EVENT_LINE_MAX bytes, for an event */
+	pthread_mutex_t writing; /* of events: seq, fold, line, sinks */
+	struct fold fold;
+	struct bindings bindings;
+	struct view_origin origin;
+	struct pool pool;
 };
+
+/* Events are numbered and written by one thread at a time: taken around worker_event to worker_write. */
+void worker_lock(struct worker *worker);
+void worker_unlock(struct worker *worker);
+
+/* us since the epoch. */
+uint64_t worker_now(void);
 
 /* Fills in what every event of the session has: its ID, the time, the next seq. */
 struct event worker_event(struct worker *worker, enum event_type type);
@@ -38,8 +54,8 @@ struct event worker_event(struct worker *worker, enum event_type type);
  */
 bool worker_write(struct worker *worker, const struct event *event);
 
-/* Handles the notification in a slot, to its answer. The slot is free then. */
-void worker_handle(struct worker *worker, struct area_slot *slot);
+/* Handles the notification in a slot, to its answer, in the calling server. The slot is free then. */
+void worker_handle(struct worker *worker, struct server *server, struct area_slot *slot);
 
 /* session_start, once in a session's life. */
 void worker_begin(struct worker *worker);

@@ -1,0 +1,245 @@
+#include "credentials.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define STATUS_MAX  ((size_t)1024 * 1024) /* 65,536 groups of 11 characters, and the rest */
+#define STATUS_ROOM 4096U                 /* enough but for very many groups */
+
+/* The whole file, ended by a NUL; to be freed. */
+static char *read_status(int directory)
+{
+	int descriptor = openat(directory, "status", O_RDONLY | O_CLOEXEC);
+	size_t room = STATUS_ROOM;
+	size_t used = 0;
+	char *text = descriptor < 0 ? NULL : malloc(room);
+	ssize_t length = 1;
+
+	while (text && length > 0) {
+		if (used + 1 == room) {
+			char *larger = room < STATUS_MAX ? realloc(text, room * 2) : NULL;
+
+			if (!larger)
+				break;
+			text = larger;
+			room *= 2;
+		}
+		length = read(descriptor, text + used, room - used - 1);
+		used += length > 0 ? (size_t)length : 0;
+	}
+	if (descriptor >= 0)
+		close(descriptor);
+	if (text && length != 0) {
+		free(text);
+		return NULL;
+	}
+	if (text)
+		text[used] = '\0';
+	return text;
+}
+
+/* What follows "\nKEY:" on its line, or NULL. A comm cannot forge one: a newline in it is escaped. */
+static const char *value_of(const char *status, const char *key)
+{
+	const char *line = strstr(status, key);
+
+	return line ? line + strlen(key) : NULL;
+}
+
+static bool read_four(const char *status, const char *key, unsigned numbers[4])
+{
+	const char *value = value_of(status, key);
+
+	if (!value)
+		return false;
+	for (int i = 0; i < 4; i++) {
+		char *end;
+
+		numbers[i] = (unsigned)strtoul(value, &end, 10);
+		if (end == value)
+			return false;
+		value = end;
+	}
+	return true;
+}
+
+static bool read_hex(const char *status, const char *key, uint64_t *number)
+{
+	const char *value = value_of(status, key);
+
+	if (value)
+		*number = strtoull(value, NULL, 16);
+	return value != NULL;
+}
+
+static bool read_groups(const char *status, struct credentials *credentials)
+{
+	const char *value = value_of(status, "\nGroups:");
+	const char *end = value ? strchr(value, '\n') : NULL;
+	size_t most;
+
+	if (!end)
+		return false;
+	most = (size_t)(end - value) / 2 + 1;
+	credentials->groups = calloc(most, sizeof(gid_t));
+	if (!credentials->groups)
+		return false;
+	while (credentials->group_count < most) {
+		char *next;
+		unsigned long group = strtoul(value, &next, 10);
+
+		if (next == value || next > end)
+			break;
+		credentials->groups[credentials->group_count++] = (gid_t)group;
+		value = next;
+	}
+	return true;
+}
+
+/* The last number of a line; 0: there is none. */
+static pid_t last_number(const char *value)
+{
+	long number = 0;
+
+	while (value && *value != '\n') {
+		char *end;
+		long next = strtol(value, &end, 10);
+
+		if (end == value)
+			break;
+		number = next;
+		value = end;
+		if (*value == '\n')
+			break;
+	}
+	return (pid_t)number;
+}
+
+static bool parse(const char *status, struct credentials *credentials)
+{
+	unsigned uids[4];
+	unsigned gids[4];
+	const char *mask = value_of(status, "\nUmask:");
+
+	if (!read_four(status, "\nUid:", uids) || !read_four(status, "\nGid:", gids) ||
+	    !read_hex(status, "\nCapEff:", &credentials->effective) ||
+	    !read_hex(status, "\nCapPrm:", &credentials->permitted) || !read_groups(status, credentials))
+		return false;
+	credentials->ruid = uids[0];
+	credentials->euid = uids[1];
+	credentials->suid = uids[2];
+	credentials->fsuid = uids[3];
+	credentials->rgid = gids[0];
+	credentials->egid = gids[1];
+	credentials->sgid = gids[2];
+	credentials->fsgid = gids[3];
+	credentials->tgid = last_number(value_of(status, "\nTgid:"));
+	credentials->ns_tgid = last_number(value_of(status, "\nNStgid:"));
+	credentials->mask = mask ? (mode_t)strtoul(mask, NULL, 8) : 0077;
+	return true;
+}
+
+int credentials_read(int directory, struct credentials *credentials)
+{
+	char *status = read_status(directory);
+	bool parsed;
+
+	*credentials = (struct credentials){0};
+	if (!status)
+		return ESRCH;
+	parsed = parse(status, credentials);
+	free(status);
+	if (parsed)
+		return 0;
+	credentials_free(credentials);
+	return ESRCH;
+}
+
+void credentials_free(struct credentials *credentials)
+{
+	free(credentials->groups);
+	credentials->groups = NULL;
+	credentials->group_count = 0;
+}
+
+static bool same_groups(const struct credentials *a, const struct credentials *b)
+{
+	return a->group_count == b->group_count &&
+	       (a->group_count == 0 || memcmp(a->groups, b->groups, a->group_count * sizeof(gid_t)) == 0);
+}
+
+static bool same_ids(const struct credentials *a, const struct credentials *b)
+{
+	return a->euid == b->euid && a->fsuid == b->fsuid && a->egid == b->egid && a->fsgid == b->fsgid &&
+	       same_groups(a, b);
+}
+
+/* The thread's own: glibc's would be the whole process's. */
+static int set_effective(uint64_t permitted, uint64_t effective)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	for (int half = 0; half < 2; half++) {
+		data[half] = (struct __user_cap_data_struct){
+		    .effective = (uint32_t)(effective >> (32 * half)),
+		    .permitted = (uint32_t)(permitted >> (32 * half)),
+		};
+	}
+	return (int)syscall(SYS_capset, &header, data);
+}
+
+static int set_ids(const struct credentials *to)
+{
+	if (syscall(SYS_setgroups, to->group_count, to->groups) != 0 || syscall(SYS_setresgid, -1, to->egid, -1) != 0 ||
+	    syscall(SYS_setresuid, -1, to->euid, -1) != 0)
+		return -1;
+	if (to->fsgid != to->egid)
+		(void)syscall(SYS_setfsgid, to->fsgid);
+	if (to->fsuid != to->euid)
+		(void)syscall(SYS_setfsuid, to->fsuid);
+	return 0;
+}
+
+/* Never more than the target has, nor than we have. */
+static uint64_t capabilities_of(const struct credentials *target, bool foreign, const struct credentials *own)
+{
+	return foreign ? 0 : target->effective & own->permitted;
+}
+
+int credentials_take(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own)
+{
+	uint64_t wanted = capabilities_of(target, foreign, own) | (also & own->permitted);
+
+	if (!same_ids(target, own) && set_ids(target) != 0) {
+		if (!credentials_return(target, own))
+			_exit(EXIT_FAILURE); /* half of one and half of the other: nothing may be done like that */
+		return EACCES;
+	}
+	if (own->permitted == 0 || set_effective(own->permitted, wanted) == 0)
+		return 0;
+	if (!credentials_return(target, own))
+		_exit(EXIT_FAILURE);
+	return EACCES;
+}
+
+bool credentials_return(const struct credentials *target, const struct credentials *own)
+{
+	/* The real uid is ours still, so the effective one may be; then the capabilities are back to be had. */
+	if (!same_ids(target, own)) {
+		if (syscall(SYS_setresuid, -1, own->euid, -1) != 0)
+			return false;
+		if (own->permitted && set_effective(own->permitted, own->permitted) != 0)
+			return false;
+		if (set_ids(own) != 0)
+			return own->permitted == 0; /* without any there was nothing that could be changed */
+	}
+	return own->permitted == 0 || set_effective(own->permitted, own->effective) == 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * The rights with which a call is made: credentials(7), capabilities(7). A serving thread takes
+ * those of the target for as long as it carries a call out: the effective ids, the groups, the
+ * effective capabilities; never the real and saved ids, by which the target could signal it.
+ */
+#ifndef AGENTSH_CREDENTIALS_H
+#define AGENTSH_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct credentials {
+	uid_t ruid, euid, suid, fsuid;
+	gid_t rgid, egid, sgid, fsgid;
+	gid_t *groups; /* owned; sorted as the kernel has them */
+	size_t group_count;
+	uint64_t effective; /* capabilities */
+	uint64_t permitted;
+	mode_t mask;   /* umask */
+	pid_t tgid;    /* as our pid namespace numbers it */
+	pid_t ns_tgid; /* as its own does */
+};
+
+/* Reads those of a thread from its directory in /proc. 0, or an errno. Free with credentials_free. */
+int credentials_read(int directory, struct credentials *credentials);
+void credentials_free(struct credentials *credentials);
+
+/*
+ * Gives the calling thread the target's rights; own are the thread's, as credentials_read has them.
+ * foreign: the target is in another user namespace, in which its capabilities mean something and
+ * here nothing. also: capabilities of ours that are needed for it all the same. 0, or EACCES where they cannot be had;
+ * the thread is then as before.
+ */
+int credentials_take(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own);
+
+/* Gives the thread its own rights back. False: it cannot be trusted any more, and must end. */
+bool credentials_return(const struct credentials *target, const struct credentials *own);
+
+#endif

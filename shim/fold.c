@@ -1,0 +1,69 @@
+#include "fold.h"
+
+#include <string.h>
+
+bool fold_key_make(struct fold_key *key, enum event_type type, pid_t tid, int call, const void *name, size_t length)
+{
+	if (length > sizeof(key->name))
+		return false;
+	*key = (struct fold_key){.type = type, .tid = tid, .call = call, .length = length};
+	memcpy(key->name, name, length);
+	return true;
+}
+
+static bool is_same(const struct fold_key *a, const struct fold_key *b)
+{
+	return a->type == b->type && a->tid == b->tid && a->call == b->call && a->length == b->length &&
+	       memcmp(a->name, b->name, a->length) == 0;
+}
+
+static bool is_over(const struct folded *folded, uint64_t now_us)
+{
+	/* A clock that was set back ends it as well. */
+	return now_us < folded->begun_us || now_us - folded->begun_us >= FOLD_SPAN_US;
+}
+
+struct folded *fold_find(struct fold *fold, const struct fold_key *key, uint64_t now_us, struct folded *over)
+{
+	struct folded *oldest = &fold->entries[0];
+
+	*over = (struct folded){.count = 0};
+	for (size_t i = 0; i < FOLD_ENTRIES; i++) {
+		struct folded *folded = &fold->entries[i];
+
+		if (folded->begun_us && is_same(&folded->key, key)) {
+			if (!is_over(folded, now_us))
+				return folded;
+			oldest = folded;
+			break;
+		}
+		if (folded->begun_us < oldest->begun_us)
+			oldest = folded;
+	}
+	*over = *oldest;
+	*oldest = (struct folded){.key = *key, .begun_us = now_us};
+	return NULL;
+}
+
+void fold_count(struct folded *folded, uint64_t seq)
+{
+	if (folded->count == 0)
+		folded->first_seq = seq;
+	folded->last_seq = seq;
+	folded->count++;
+}
+
+bool fold_take(struct fold *fold, uint64_t now_us, bool all, struct folded *taken)
+{
+	for (size_t i = 0; i < FOLD_ENTRIES; i++) {
+		struct folded *folded = &fold->entries[i];
+
+		if (!folded->begun_us || (!all && !is_over(folded, now_us)))
+			continue;
+		*taken = *folded;
+		*folded = (struct folded){.begun_us = 0};
+		if (taken->count)
+			return true;
+	}
+	return false;
+}

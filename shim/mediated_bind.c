@@ -1,0 +1,159 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bindings.h"
+#include "mediation.h"
+#include "socket_event.h"
+#include "worker.h"
+
+static struct outcome carry_out(const struct mediation *mediation, const struct address *address)
+{
+	if (bind(mediation->socket, &address->any, address->length) == 0)
+		return mediation_result(0);
+	return mediation_fail(mediation_error(mediation, errno));
+}
+
+/* Is there a socket of that name now, as this call has made it? Takes it into the session's own. */
+static bool remember(struct mediation *mediation, const struct pinned *parent, const char *last)
+{
+	int descriptor = openat(parent->descriptor, last, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+
+	if (descriptor < 0)
+		return false;
+	if (fstat(descriptor, &status) != 0 || !S_ISSOCK(status.st_mode)) {
+		close(descriptor);
+		return false;
+	}
+	if (!bindings_add_path(&mediation->worker->bindings, descriptor, &status))
+		socket_event_unread(mediation, "too_many_bindings");
+	return true;
+}
+
+/*
+ * Between the decision and the kernel's own walk to the name a target can put another directory in
+ * its place. What it gains is what rename(2) would give it; it is stopped all the same.
+ */
+static struct outcome raced(struct mediation *mediation)
+{
+	int process = (int)syscall(SYS_pidfd_open, mediation->credentials.tgid, 0);
+
+	if (process >= 0 && mediation_is_valid(mediation))
+		(void)syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+	if (process >= 0)
+		close(process);
+	return mediation_deny(mediation, "bind_raced");
+}
+
+/* In the target's view and rights: the decision on the pinned directory, then bind(2) with the path as given. */
+static struct outcome bind_in_view(struct mediation *mediation, const struct address *address, const struct view *view)
+{
+	struct socket_name judged = {.abstract = false};
+	struct new_name name;
+	struct outcome outcome;
+	struct stat before;
+	int error = view_pin_parent(view, address->name, &name);
+
+	if (error == EISDIR)
+		return carry_out(mediation, address); /* no name at all: the kernel says what is wrong with it */
+	if (error)
+		return mediation_fail(error);
+	judged.bytes = name.full;
+	judged.length = name.length;
+	if (!mediation_allows(mediation, OPERATION_BIND, &judged, &name.parent.status, view->is_first))
+		outcome = mediation_fail(EACCES);
+	else if (fstatat(name.parent.descriptor, name.last, &before, AT_SYMLINK_NOFOLLOW) == 0)
+		outcome = mediation_fail(EADDRINUSE);
+	else if (!mediation_is_valid(mediation))
+		outcome = mediation_fail(EINTR);
+	else {
+		outcome = carry_out(mediation, address);
+		if (outcome.error == 0 && !remember(mediation, &name.parent, name.last))
+			outcome = raced(mediation);
+	}
+	view_unpin(&name.parent);
+	return outcome;
+}
+
+static struct outcome bind_path(struct mediation *mediation, const struct address *address)
+{
+	struct outcome outcome;
+	struct view view;
+
+	if (view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, &view) != 0)
+		return mediation_deny(mediation, "unreadable_target");
+	if (!mediation_is_valid(mediation) || mediation->server->pool->shares_files || !mediation_take(mediation, 0)) {
+		view_close(&view);
+		return mediation_deny(mediation, "rights_not_to_be_had");
+	}
+	outcome = view_enter(&view) == 0 ? bind_in_view(mediation, address, &view)
+					 : mediation_deny(mediation, "view_not_to_be_had");
+	if (!view_leave(&view))
+		_exit(EXIT_FAILURE);
+	view_close(&view);
+	return outcome;
+}
+
+static struct outcome bind_abstract(struct mediation *mediation, const struct address *address)
+{
+	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
+	struct outcome outcome;
+
+	if (!mediation_allows(mediation, OPERATION_BIND, &name, NULL, true))
+		return mediation_fail(EACCES);
+	if (!mediation_is_valid(mediation))
+		return mediation_fail(EINTR);
+	outcome = carry_out(mediation, address);
+	if (outcome.error == 0 &&
+	    !bindings_add_abstract(&mediation->worker->bindings, address->name, address->name_length, mediation->inode))
+		socket_event_unread(mediation, "too_many_bindings");
+	return outcome;
+}
+
+/* The kernel has chosen an abstract name: the session's own from now on. */
+static void remember_chosen(struct mediation *mediation)
+{
+	struct address chosen = {.length = sizeof(chosen.bytes) - 1};
+
+	if (getsockname(mediation->socket, &chosen.any, &chosen.length) == 0 && address_parse(&chosen, 1) == 0 &&
+	    chosen.kind == ADDRESS_ABSTRACT)
+		(void)bindings_add_abstract(&mediation->worker->bindings, chosen.name, chosen.name_length,
+					    mediation->inode);
+}
+
+static struct outcome bind_plain(struct mediation *mediation, const struct address *address)
+{
+	struct outcome outcome;
+
+	if (!mediation_take(mediation, 0))
+		return mediation_deny(mediation, "rights_not_to_be_had");
+	if (!mediation_is_valid(mediation))
+		return mediation_fail(EINTR);
+	outcome = carry_out(mediation, address);
+	if (outcome.error == 0 && address->kind == ADDRESS_UNNAMED)
+		remember_chosen(mediation);
+	return outcome;
+}
+
+struct outcome mediated_bind(struct mediation *mediation)
+{
+	const uint64_t *arguments = (const uint64_t *)mediation->notif->data.args;
+	struct address address;
+	int error = sending_read_address(&mediation->memory, arguments[1], arguments[2], mediation->is_unix, &address);
+
+	if (!mediation_is_valid(mediation))
+		return mediation_fail(EINTR);
+	if (error == EACCES)
+		return mediation_deny(mediation, "unreadable_target");
+	if (error)
+		return mediation_fail(error);
+	if (address.kind == ADDRESS_PATH)
+		return bind_path(mediation, &address);
+	if (address.kind == ADDRESS_ABSTRACT)
+		return bind_abstract(mediation, &address);
+	return bind_plain(mediation, &address);
+}

@@ -1,0 +1,103 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bindings.h"
+#include "mediation.h"
+#include "worker.h"
+
+/* connect(2) itself: may wait, in this server alone. */
+static struct outcome carry_out(const struct mediation *mediation, const void *address, socklen_t length)
+{
+	if (connect(mediation->socket, address, length) == 0)
+		return mediation_result(0);
+	return mediation_fail(mediation_error(mediation, errno));
+}
+
+static struct outcome connect_path(struct mediation *mediation, const struct address *address)
+{
+	struct sockaddr_un reached;
+	struct pinned pinned;
+	struct view view;
+	struct outcome outcome;
+	int error = view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, &view);
+	bool is_first = !error && view.is_first;
+
+	if (error)
+		return mediation_deny(mediation, "unreadable_target");
+	if (!mediation_is_valid(mediation) || !mediation_take(mediation, 0)) {
+		view_close(&view);
+		return mediation_deny(mediation, "rights_not_to_be_had");
+	}
+	error = mediation_pin(mediation, address, &view, &pinned);
+	view_close(&view);
+	if (error)
+		return mediation_fail(error);
+	if (!mediation_allows(mediation, OPERATION_CONNECT,
+			      &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status,
+			      is_first))
+		outcome = mediation_fail(EACCES);
+	else if (!mediation_is_valid(mediation))
+		outcome = mediation_fail(EINTR);
+	else
+		outcome = carry_out(mediation, &reached, mediation_address_of(&pinned, &reached));
+	view_unpin(&pinned);
+	return outcome;
+}
+
+/* Was it the session's own socket that was connected to? An outsider may have taken the name since. */
+static bool is_still_own(struct mediation *mediation, const struct address *address)
+{
+	return bindings_have_abstract(&mediation->worker->bindings, address->name, address->name_length,
+				      mediation->inode);
+}
+
+static struct outcome connect_abstract(struct mediation *mediation, const struct address *address)
+{
+	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
+	bool own = is_still_own(mediation, address);
+	struct outcome outcome;
+
+	if (!mediation_allows(mediation, OPERATION_CONNECT, &name, NULL, true))
+		return mediation_fail(EACCES);
+	if (!mediation_take(mediation, 0))
+		return mediation_deny(mediation, "rights_not_to_be_had");
+	if (!mediation_is_valid(mediation))
+		return mediation_fail(EINTR);
+	outcome = carry_out(mediation, &address->local, address->length);
+	if (outcome.error == 0 && own && !is_still_own(mediation, address)) {
+		(void)shutdown(mediation->socket, SHUT_RDWR);
+		return mediation_deny(mediation, "peer_changed");
+	}
+	return outcome;
+}
+
+/* Of any other family, and what names nobody. */
+static struct outcome connect_plain(struct mediation *mediation, const struct address *address)
+{
+	if (!mediation_take(mediation, 0))
+		return mediation_deny(mediation, "rights_not_to_be_had");
+	if (!mediation_is_valid(mediation))
+		return mediation_fail(EINTR);
+	return carry_out(mediation, &address->any, address->length);
+}
+
+struct outcome mediated_connect(struct mediation *mediation)
+{
+	const uint64_t *arguments = (const uint64_t *)mediation->notif->data.args;
+	struct address address;
+	int error = sending_read_address(&mediation->memory, arguments[1], arguments[2], mediation->is_unix, &address);
+
+	if (!mediation_is_valid(mediation))
+		return mediation_fail(EINTR);
+	if (error == EACCES)
+		return mediation_deny(mediation, "unreadable_target");
+	if (error)
+		return mediation_fail(error);
+	if (address.kind == ADDRESS_PATH)
+		return connect_path(mediation, &address);
+	if (address.kind == ADDRESS_ABSTRACT)
+		return connect_abstract(mediation, &address);
+	return connect_plain(mediation, &address);
+}

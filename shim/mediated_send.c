@@ -1,0 +1,194 @@
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bindings.h"
+#include "mediation.h"
+#include "worker.h"
+
+#ifndef PIDFD_SIGNAL_THREAD
+#define PIDFD_SIGNAL_THREAD (1U << 0)
+#endif
+/* To send the target's ids in place of ours: scm_check_creds. */
+#define CLAIM ((1ULL << CAP_SYS_ADMIN) | (1ULL << CAP_SETUID) | (1ULL << CAP_SETGID))
+
+static struct sender sender_of(const struct mediation *mediation)
+{
+	return (struct sender){
+	    .memory = mediation->memory,
+	    .thread = mediation->thread,
+	    .socket = mediation->socket,
+	    .is_unix = mediation->is_unix,
+	    .is_stream = mediation->type == SOCK_STREAM,
+	    .may_claim = (mediation->server->own.permitted & CLAIM) == CLAIM,
+	    .credentials = &mediation->credentials,
+	};
+}
+
+static bool may_send(struct mediation *mediation, const struct socket_name *name, const struct stat *status,
+		     bool is_first)
+{
+	return mediation_allows(mediation, OPERATION_SENDTO, name, status, is_first);
+}
+
+/* The rights of the target; on a Unix socket with what it takes to show them to a receiver. */
+static bool take(struct mediation *mediation)
+{
+	return mediation_take(mediation, mediation->is_unix ? CLAIM : 0);
+}
+
+/* A stream that nobody reads: the target gets its SIGPIPE as from its own call. */
+static void raise_pipe(const struct mediation *mediation, const struct sending *sending, int error)
+{
+	if (error != EPIPE || (sending->flags & MSG_NOSIGNAL) || mediation->type != SOCK_STREAM)
+		return;
+	if (syscall(SYS_pidfd_send_signal, mediation->thread, SIGPIPE, NULL, PIDFD_SIGNAL_THREAD) != 0)
+		(void)syscall(SYS_tgkill, mediation->credentials.tgid, (pid_t)mediation->notif->pid, SIGPIPE);
+}
+
+static struct outcome carry_out(struct mediation *mediation, const struct sending *sending, const void *address,
+				socklen_t length)
+{
+	const struct sender sender = sender_of(mediation);
+	ssize_t sent;
+	int error;
+
+	if (!mediation_is_valid(mediation))
+		return mediation_fail(EINTR);
+	sent = sending_send(&sender, sending, address, length);
+	if (sent >= 0)
+		return mediation_result(sent);
+	error = errno;
+	mediation_return(mediation);
+	raise_pipe(mediation, sending, error);
+	return mediation_fail(mediation_error(mediation, error));
+}
+
+static struct outcome send_to_path(struct mediation *mediation, const struct sending *sending)
+{
+	struct sockaddr_un reached;
+	struct pinned pinned;
+	struct view view;
+	struct outcome outcome;
+	bool is_first;
+	int error;
+
+	if (view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, &view) != 0)
+		return mediation_deny(mediation, "unreadable_target");
+	is_first = view.is_first;
+	error = mediation_pin(mediation, &sending->address, &view, &pinned);
+	view_close(&view);
+	if (error)
+		return mediation_fail(error);
+	if (may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status,
+		     is_first))
+		outcome = carry_out(mediation, sending, &reached, mediation_address_of(&pinned, &reached));
+	else
+		outcome = mediation_fail(EACCES);
+	view_unpin(&pinned);
+	return outcome;
+}
+
+/*
+ * A datagram cannot be called back: that the name is still the session's own is asked right before
+ * it is sent. Between the two its holder would have to close it and an outsider to take it.
+ */
+static struct outcome send_to_abstract(struct mediation *mediation, const struct sending *sending)
+{
+	const struct address *address = &sending->address;
+	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
+
+	if (!may_send(mediation, &name, NULL, true))
+		return mediation_fail(EACCES);
+	return carry_out(mediation, sending, &address->local, address->length);
+}
+
+/* Can an address on it lead anywhere? A stream's or seqpacket's is an error, or passed over. */
+static bool is_addressed(const struct mediation *mediation)
+{
+	return mediation->is_unix && mediation->type == SOCK_DGRAM;
+}
+
+static struct outcome send_out(struct mediation *mediation, const struct sending *sending)
+{
+	const struct address *address = &sending->address;
+
+	if (is_addressed(mediation) && address->kind == ADDRESS_PATH)
+		return send_to_path(mediation, sending);
+	if (is_addressed(mediation) && address->kind == ADDRESS_ABSTRACT)
+		return send_to_abstract(mediation, sending);
+	return carry_out(mediation, sending, &address->any, address->length);
+}
+
+/* From the copy to the answer; error: of the copying. */
+static struct outcome finish(struct mediation *mediation, struct sending *sending, int error)
+{
+	struct outcome outcome;
+
+	if (!mediation_is_valid(mediation))
+		outcome = mediation_fail(EINTR);
+	else if (error == EACCES)
+		outcome = mediation_deny(mediation, "unreadable_target");
+	else if (error)
+		outcome = mediation_fail(error);
+	else if (!take(mediation))
+		outcome = mediation_deny(mediation, "rights_not_to_be_had");
+	else
+		outcome = send_out(mediation, sending);
+	mediation_return(mediation);
+	sending_free(sending);
+	return outcome;
+}
+
+struct outcome mediated_sendto(struct mediation *mediation)
+{
+	const uint64_t *arguments = (const uint64_t *)mediation->notif->data.args;
+	const struct sender sender = sender_of(mediation);
+	struct sending sending;
+	int error = sending_from_buffer(&sender, arguments[1], arguments[2], (int)(uint32_t)arguments[3], arguments[4],
+					arguments[5], &sending);
+
+	return finish(mediation, &sending, error);
+}
+
+static struct outcome send_header(struct mediation *mediation, uint64_t header, int flags)
+{
+	const struct sender sender = sender_of(mediation);
+	struct sending sending;
+	int error = sending_from_header(&sender, header, flags, &sending);
+
+	return finish(mediation, &sending, error);
+}
+
+struct outcome mediated_sendmsg(struct mediation *mediation)
+{
+	return send_header(mediation, mediation->notif->data.args[1], (int)(uint32_t)mediation->notif->data.args[2]);
+}
+
+struct outcome mediated_sendmmsg(struct mediation *mediation)
+{
+	const uint64_t *arguments = (const uint64_t *)mediation->notif->data.args;
+	unsigned count = (unsigned)(uint32_t)arguments[2];
+	struct outcome outcome = mediation_result(0);
+	unsigned done = 0;
+
+	if (count > SENDING_PIECES_MAX)
+		count = SENDING_PIECES_MAX; /* as the kernel does: UIO_MAXIOV */
+	for (; done < count; done++) {
+		uint64_t header = arguments[1] + done * sizeof(struct mmsghdr);
+		uint32_t sent;
+
+		outcome = send_header(mediation, header, (int)(uint32_t)arguments[3]);
+		if (outcome.error)
+			break;
+		sent = (uint32_t)outcome.value;
+		outcome.error =
+		    memory_write(&mediation->memory, header + offsetof(struct mmsghdr, msg_len), &sent, sizeof(sent));
+		if (outcome.error)
+			break;
+	}
+	return done ? mediation_result(done) : outcome;
+}

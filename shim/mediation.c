@@ -1,0 +1,262 @@
+#include "mediation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bindings.h"
+#include "listener.h"
+#include "socket_event.h"
+#include "syscall_table.h"
+#include "worker.h"
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+#define RESTART 512 /* ERESTARTSYS: the kernel turns it into EINTR or begins the call again */
+
+typedef struct outcome carry_out(struct mediation *mediation);
+
+struct mediated_call {
+	const char *name;
+	carry_out *carry_out;
+};
+
+static const struct mediated_call calls[] = {
+    {"connect", mediated_connect}, {"bind", mediated_bind},         {"sendto", mediated_sendto},
+    {"sendmsg", mediated_sendmsg}, {"sendmmsg", mediated_sendmmsg},
+};
+
+static const struct mediated_call *find_call(uint32_t arch, int number)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (syscall_number(arch, calls[i].name) == number)
+			return &calls[i];
+	return NULL;
+}
+
+bool mediation_is_for(uint32_t arch, int number)
+{
+	return find_call(arch, number) != NULL;
+}
+
+struct outcome mediation_fail(int error)
+{
+	return (struct outcome){.error = error};
+}
+
+struct outcome mediation_result(int64_t value)
+{
+	return (struct outcome){.value = value};
+}
+
+struct outcome mediation_deny(struct mediation *mediation, const char *reason)
+{
+	mediation->reason = reason;
+	socket_event_unread(mediation, reason);
+	return mediation_fail(EACCES);
+}
+
+int mediation_error(const struct mediation *mediation, int error)
+{
+	if (error == EINTR && pool_interruption(mediation->server) == INTERRUPTED_BY_SIGNAL)
+		return RESTART;
+	return error;
+}
+
+bool mediation_is_valid(const struct mediation *mediation)
+{
+	return listener_is_valid(mediation->worker->listener, mediation->notif->id);
+}
+
+bool mediation_take(struct mediation *mediation, uint64_t also)
+{
+	mediation->taken =
+	    credentials_take(&mediation->credentials, mediation->foreign, also, &mediation->server->own) == 0;
+	return mediation->taken;
+}
+
+void mediation_return(struct mediation *mediation)
+{
+	/* A thread that is not itself any more must serve nobody: the keeper starts another worker. */
+	if (mediation->taken && !credentials_return(&mediation->credentials, &mediation->server->own))
+		_exit(EXIT_FAILURE);
+	mediation->taken = false;
+}
+
+/* A thread's own descriptor table: it may have another than its process (CLONE_FILES). */
+static int pin_thread(pid_t tid, pid_t tgid)
+{
+	int thread = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
+
+	if (thread >= 0 || errno != EINVAL)
+		return thread;
+	/* Before Linux 6.9: the process's, where both have the same table. */
+	if (tid != tgid && syscall(SYS_kcmp, tid, tgid, KCMP_FILES, 0, 0) != 0)
+		return -1;
+	return (int)syscall(SYS_pidfd_open, tgid, 0);
+}
+
+static bool in_our_user_namespace(int directory)
+{
+	char ours[64];
+	char theirs[64];
+	ssize_t length = readlink("/proc/self/ns/user", ours, sizeof(ours));
+
+	return length > 0 && readlinkat(directory, "ns/user", theirs, sizeof(theirs)) == length &&
+	       memcmp(ours, theirs, (size_t)length) == 0;
+}
+
+static int integer_option(int socket, int option)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(socket, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+/* The target's socket, as a descriptor of ours. */
+static struct outcome take_socket(struct mediation *mediation)
+{
+	int number = (int)(uint32_t)mediation->notif->data.args[0];
+	struct stat status;
+	int domain;
+
+	mediation->socket = number < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, mediation->thread, number, 0);
+	if (mediation->socket < 0)
+		return number < 0 || errno == EBADF ? mediation_fail(EBADF)
+						    : mediation_deny(mediation, "unreadable_target");
+	domain = integer_option(mediation->socket, SO_DOMAIN);
+	if (domain < 0 || fstat(mediation->socket, &status) != 0)
+		return mediation_fail(errno == ENOTSOCK || errno == EBADF ? errno : EACCES);
+	mediation->is_unix = domain == AF_UNIX;
+	mediation->type = integer_option(mediation->socket, SO_TYPE);
+	mediation->inode = status.st_ino;
+	return mediation_result(0);
+}
+
+/* Everything of the target that the call is carried out with. */
+static struct outcome open_target(struct mediation *mediation)
+{
+	pid_t tid = (pid_t)mediation->notif->pid;
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", tid);
+	mediation->directory = tid > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (mediation->directory < 0 || credentials_read(mediation->directory, &mediation->credentials) != 0)
+		return mediation_deny(mediation, "unreadable_target");
+	mediation->memory = (struct memory){.tid = tid, .directory = mediation->directory};
+	mediation->thread = pin_thread(tid, mediation->credentials.tgid);
+	if (mediation->thread < 0)
+		return mediation_deny(mediation, "unreadable_target");
+	/* What its capabilities mean there, they do not mean here. */
+	mediation->foreign = mediation->credentials.effective != 0 && !in_our_user_namespace(mediation->directory);
+	if (!mediation_is_valid(mediation))
+		return mediation_fail(ESRCH);
+	return take_socket(mediation);
+}
+
+static void close_one(int descriptor)
+{
+	if (descriptor >= 0)
+		close(descriptor);
+}
+
+static void close_target(struct mediation *mediation)
+{
+	mediation_return(mediation);
+	credentials_free(&mediation->credentials);
+	close_one(mediation->socket);
+	close_one(mediation->thread);
+	close_one(mediation->directory);
+}
+
+static struct mediation begin(struct worker *worker, struct server *server, const struct seccomp_notif *notif)
+{
+	return (struct mediation){
+	    .worker = worker, .server = server, .notif = notif, .directory = -1, .thread = -1, .socket = -1};
+}
+
+struct outcome mediation_carry_out(struct worker *worker, struct server *server, const struct seccomp_notif *notif)
+{
+	const struct mediated_call *call = find_call(worker->rules.arch, notif->data.nr);
+	struct mediation mediation = begin(worker, server, notif);
+	struct outcome outcome = open_target(&mediation);
+
+	if (outcome.error == 0)
+		outcome = call ? call->carry_out(&mediation) : mediation_fail(EACCES);
+	close_target(&mediation);
+	return outcome;
+}
+
+int mediation_pin(struct mediation *mediation, const struct address *address, struct view *view, struct pinned *pinned)
+{
+	int error;
+
+	if (mediation->server->pool->shares_files && !view->is_ours)
+		return EACCES;
+	error = view_enter(view);
+	if (error == 0)
+		error = view_pin(view, address->name, false, pinned);
+	if (!view_leave(view))
+		_exit(EXIT_FAILURE);
+	return error;
+}
+
+socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *address)
+{
+	int length;
+
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	length = snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", pinned->descriptor);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length + 1);
+}
+
+/* --- The decision --- */
+
+struct question {
+	struct mediation *mediation;
+	const struct stat *status; /* NULL: abstract */
+	bool is_first;
+};
+
+/* An allow rule speaks of the session's first root, mount and network namespace. */
+static bool confirm(void *context, const struct socket_name *name)
+{
+	const struct question *question = context;
+	struct worker *worker = question->mediation->worker;
+
+	if (name->abstract)
+		return socket_diag_knows(&worker->bindings.diag, question->mediation->inode);
+	return question->is_first || (question->status && view_is_same_in_first(&worker->origin, name->bytes,
+										name->length, question->status));
+}
+
+static enum socket_owner owner_of(struct mediation *mediation, const struct socket_name *name,
+				  const struct stat *status)
+{
+	struct bindings *bindings = &mediation->worker->bindings;
+	bool own;
+
+	if (name->abstract)
+		own = bindings_have_abstract(bindings, name->bytes, name->length, mediation->inode);
+	else
+		own = status && bindings_have_path(bindings, status);
+	return own ? OWNER_SESSION : OWNER_OUTSIDE;
+}
+
+bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
+		      const struct stat *status, bool is_first)
+{
+	struct question question = {.mediation = mediation, .status = status, .is_first = is_first};
+	enum socket_owner owner = operation == OPERATION_BIND ? OWNER_SESSION : owner_of(mediation, name, status);
+	const struct socket_decision decision =
+	    socket_rules_decide(&mediation->worker->policy, operation, name, owner, confirm, &question);
+
+	return socket_event_decided(mediation, operation, name, &decision);
+}

@@ -1,0 +1,96 @@
+/*
+ * A socket call that is carried out for the target: on a copy of its memory, a copy of its
+ * descriptor and a pinned inode, with its rights and from its view. Nothing that carries or could
+ * carry an address is ever let continue.
+ */
+#ifndef AGENTSH_MEDIATION_H
+#define AGENTSH_MEDIATION_H
+
+#include <linux/seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "credentials.h"
+#include "memory.h"
+#include "pool.h"
+#include "sending.h"
+#include "socket_rules.h"
+#include "tracee.h"
+#include "view.h"
+
+struct worker;
+
+/* What the target gets. */
+struct outcome {
+	int64_t value;
+	int error; /* an errno; 0: value counts */
+};
+
+/* A call being carried out. */
+struct mediation {
+	struct worker *worker;
+	struct server *server;
+	const struct seccomp_notif *notif;
+	int directory; /* owned; of the thread in /proc */
+	int thread;    /* owned; a pidfd of the thread */
+	int socket;    /* owned; the target's socket */
+	int type;      /* SOCK_STREAM ... */
+	bool is_unix;
+	bool foreign; /* the target is in another user namespace */
+	ino_t inode;  /* of the socket */
+	struct credentials credentials;
+	bool taken; /* the thread has the target's rights */
+	struct memory memory;
+	const char *reason; /* of a denial that no rule made; NULL: a rule or default did */
+};
+
+/*
+ * Carries out the call of a notification: connect, bind, sendto, sendmsg, sendmmsg. Writes its
+ * events, answers nothing. slow paths wait in the calling server alone.
+ */
+struct outcome mediation_carry_out(struct worker *worker, struct server *server, const struct seccomp_notif *notif);
+
+/* Audit mode: tells of the call what can be told. It is the kernel that carries it out. */
+void mediation_observe(struct worker *worker, struct server *server, const struct seccomp_notif *notif);
+
+/* Is it one of the calls above? */
+bool mediation_is_for(uint32_t arch, int number);
+
+/* --- For the files that carry out one of the calls each --- */
+
+struct outcome mediated_connect(struct mediation *mediation);
+struct outcome mediated_bind(struct mediation *mediation);
+struct outcome mediated_sendto(struct mediation *mediation);
+struct outcome mediated_sendmsg(struct mediation *mediation);
+struct outcome mediated_sendmmsg(struct mediation *mediation);
+
+/* EACCES, for a reason that the event tells. */
+struct outcome mediation_deny(struct mediation *mediation, const char *reason);
+struct outcome mediation_fail(int error);
+struct outcome mediation_result(int64_t value);
+
+/*
+ * An interruption of what waited: what a native call would have answered. ERESTARTSYS where a signal
+ * is pending, which the kernel makes EINTR or a restart of.
+ */
+int mediation_error(const struct mediation *mediation, int error);
+
+/* The target's rights for the calling thread, with capabilities of ours that are needed beside them. */
+bool mediation_take(struct mediation *mediation, uint64_t also);
+void mediation_return(struct mediation *mediation);
+
+/* Is the target still waiting? Asked after everything of it is opened or read, and before acting. */
+bool mediation_is_valid(const struct mediation *mediation);
+
+/* Looks a path up from the target's view and pins it (in its rights, which are taken). 0, or an errno. */
+int mediation_pin(struct mediation *mediation, const struct address *address, struct view *view, struct pinned *pinned);
+
+/* Judges an operation on a name and writes its event. status: of the inode; NULL: abstract. */
+bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
+		      const struct stat *status, bool is_first);
+
+/* The address by which a pinned inode is reached from this thread, whatever its name is. */
+socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *address);
+
+#endif

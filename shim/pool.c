@@ -1,0 +1,248 @@
+#include "pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "listener.h"
+#include "worker.h"
+
+#define STACK_SIZE  ((size_t)512 * 1024)
+#define INTERRUPT   SIGUSR1
+#define QUIET_TICKS 20U   /* without a call, before the watch waits to be woken */
+#define LOOK_AFTER  20000 /* us that a call takes before it is looked at whether anybody waits for it */
+#define STATUS_SIZE 4096
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void wait_to_read(const struct server *server)
+{
+	struct pool *pool = server->pool;
+	uint32_t reader;
+
+	while ((reader = atomic_load(&pool->reader)) != server->index && !atomic_load(&pool->end))
+		(void)syscall(SYS_futex, &pool->reader, FUTEX_WAIT_PRIVATE, reader, NULL, NULL, 0);
+}
+
+static void wake_watch(struct pool *pool)
+{
+	const uint64_t one = 1;
+
+	if (atomic_exchange(&pool->asleep, false) && write(pool->wake, &one, sizeof(one)) < 0)
+		return; /* it is readable already */
+}
+
+/* Says that the session has come to its end. */
+static void finish(struct pool *pool, int how)
+{
+	const uint64_t one = 1;
+
+	atomic_store(&pool->end, how);
+	if (write(pool->wake, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* One notification, if there is one. False: there will be none any more. */
+static bool serve_one(struct server *server)
+{
+	struct pool *pool = server->pool;
+	struct pollfd ready = {.fd = pool->worker->listener, .events = POLLIN};
+	int received = 0;
+
+	if (poll(&ready, 1, -1) < 0)
+		return true;
+	if (ready.revents & POLLIN) {
+		received = listener_receive(pool->worker->listener, &server->slot->notif);
+		if (received > 0) {
+			atomic_store(&server->busy_since, now_us());
+			atomic_store(&server->interruption, INTERRUPTED_NOT);
+			if (atomic_load(&pool->asleep))
+				wake_watch(pool);
+			worker_handle(pool->worker, server, server->slot);
+			atomic_store(&server->busy_since, 0);
+		}
+	}
+	if (received < 0)
+		finish(pool, -1);
+	/* After the last target RECV would answer ENOENT for ever. */
+	else if (received == 0 && (ready.revents & (POLLHUP | POLLERR | POLLNVAL)))
+		finish(pool, 1);
+	return !atomic_load(&pool->end);
+}
+
+static void *run(void *argument)
+{
+	struct server *server = argument;
+	int directory;
+
+	if (!server->pool->shares_files && unshare(CLONE_FS) != 0)
+		_exit(EXIT_FAILURE); /* it was tried by the first */
+	directory = open("/proc/thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0 || credentials_read(directory, &server->own) != 0)
+		_exit(EXIT_FAILURE);
+	close(directory);
+	do
+		wait_to_read(server);
+	while (!atomic_load(&server->pool->end) && serve_one(server));
+	return NULL;
+}
+
+static void ignore(int number)
+{
+	(void)number; /* what it is for: the call that it interrupts */
+}
+
+static bool add_server(struct pool *pool)
+{
+	struct server *server = &pool->servers[pool->count];
+	pthread_attr_t attributes;
+	bool started;
+
+	server->pool = pool;
+	server->index = pool->count;
+	server->slot = &pool->worker->area->slots[pool->count];
+	if (pthread_attr_init(&attributes) != 0)
+		return false;
+	started = pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0 &&
+		  pthread_create(&server->thread, &attributes, run, server) == 0;
+	(void)pthread_attr_destroy(&attributes);
+	if (started)
+		pool->count++;
+	return started;
+}
+
+/* Can a thread have a root of its own? Some container profiles refuse unshare(2). */
+static void *try_unshare(void *argument)
+{
+	bool *refused = argument;
+
+	*refused = unshare(CLONE_FS) != 0;
+	return NULL;
+}
+
+int pool_start(struct pool *pool, struct worker *worker, struct error *err)
+{
+	const struct sigaction interrupt = {.sa_handler = ignore};
+	pthread_t trial;
+
+	pool->worker = worker;
+	atomic_store(&pool->reader, 0);
+	pool->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (pool->wake >= 0 && sigaction(INTERRUPT, &interrupt, NULL) == 0 &&
+	    pthread_create(&trial, NULL, try_unshare, &pool->shares_files) == 0 && pthread_join(trial, NULL) == 0 &&
+	    add_server(pool))
+		return 0;
+	return error_set(err, "session: no thread can be started: %s", strerrordesc_np(errno));
+}
+
+/* Makes one that waits the reader, a new one where none does. */
+static void promote(struct pool *pool)
+{
+	uint32_t next = pool->count;
+
+	for (unsigned i = 0; i < pool->count && next == pool->count; i++)
+		if (atomic_load(&pool->servers[i].busy_since) == 0)
+			next = i;
+	if (next == pool->count && (pool->count == AREA_SLOTS || !add_server(pool)))
+		return; /* as many as there may be: this session's calls wait for its own */
+	atomic_store(&pool->reader, next);
+	(void)syscall(SYS_futex, &pool->reader, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static uint64_t signals_of(const char *status, const char *key)
+{
+	const char *line = strstr(status, key);
+
+	return line ? strtoull(line + strlen(key), NULL, 16) : 0;
+}
+
+/* Is there a signal that a native call would have been interrupted by? */
+static bool has_signal(pid_t tid)
+{
+	char path[48];
+	char status[STATUS_SIZE];
+	int descriptor;
+	ssize_t length;
+	uint64_t pending;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	if (descriptor < 0)
+		return false;
+	length = read(descriptor, status, sizeof(status) - 1);
+	close(descriptor);
+	if (length <= 0)
+		return false;
+	status[length] = '\0';
+	pending = signals_of(status, "\nSigPnd:\t") | signals_of(status, "\nShdPnd:\t");
+	return pending & ~signals_of(status, "\nSigBlk:\t");
+}
+
+/* A call that takes long: does anybody still wait for it, uninterrupted? */
+static void look_after(struct pool *pool, struct server *server)
+{
+	uint64_t id = server->slot->notif.id;
+	enum interruption why = INTERRUPTED_NOT;
+
+	if (!listener_is_valid(pool->worker->listener, id))
+		why = INTERRUPTED_GONE;
+	else if (has_signal((pid_t)server->slot->notif.pid))
+		why = INTERRUPTED_BY_SIGNAL;
+	if (why == INTERRUPTED_NOT || server->slot->notif.id != id)
+		return;
+	atomic_store(&server->interruption, why);
+	(void)pthread_kill(server->thread, INTERRUPT); /* again at the next tick, where it came too early */
+}
+
+int pool_watch(struct pool *pool)
+{
+	static const int64_t kept = (int64_t)POOL_TICK_MS * 1000;
+	uint32_t reader = atomic_load(&pool->reader);
+	int64_t now = now_us();
+	bool busy = false;
+	uint64_t woken;
+
+	if (read(pool->wake, &woken, sizeof(woken)) < 0 && errno != EAGAIN)
+		return -1;
+	for (unsigned i = 0; i < pool->count; i++) {
+		int64_t since = atomic_load(&pool->servers[i].busy_since);
+
+		if (since == 0)
+			continue;
+		busy = true;
+		if (i == reader && now - since >= kept)
+			promote(pool);
+		if (now - since >= LOOK_AFTER)
+			look_after(pool, &pool->servers[i]);
+	}
+	if (busy)
+		return POOL_TICK_MS;
+	/* Quiet: until the next call wakes us. */
+	atomic_store(&pool->asleep, true);
+	for (unsigned i = 0; i < pool->count; i++)
+		if (atomic_load(&pool->servers[i].busy_since) != 0)
+			return POOL_TICK_MS;
+	return -1;
+}
+
+enum interruption pool_interruption(struct server *server)
+{
+	return (enum interruption)atomic_load(&server->interruption);
+}

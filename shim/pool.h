@@ -1,0 +1,59 @@
+/*
+ * The threads that serve a session. One of them reads notifications at a time; each handles what it
+ * has read itself. Where the reader is kept by one (memory behind userfaultfd, a full backlog, a slow
+ * file system), another becomes the reader: that costs the ordinary call nothing, and nobody but
+ * this session is ever behind it.
+ */
+#ifndef AGENTSH_POOL_H
+#define AGENTSH_POOL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "area.h"
+#include "credentials.h"
+
+#define POOL_TICK_MS 5 /* how long a reader may be kept before another takes over */
+
+struct worker;
+struct pool;
+
+enum interruption { INTERRUPTED_NOT, INTERRUPTED_GONE, INTERRUPTED_BY_SIGNAL };
+
+/* One thread. It has a slot, a root, a working directory and a umask of its own. */
+struct server {
+	struct pool *pool;
+	unsigned index;
+	pthread_t thread;
+	struct area_slot *slot;
+	struct credentials own;     /* the thread's rights when it carries nothing out */
+	_Atomic int64_t busy_since; /* us; 0: it waits */
+	_Atomic int interruption;   /* enum interruption: why what it waits for was cut short */
+};
+
+struct pool {
+	struct worker *worker;
+	_Atomic uint32_t reader; /* index of the one that reads; a futex */
+	_Atomic bool asleep;     /* the watch waits to be woken by the next call */
+	_Atomic int end;         /* 0; 1: the last target has gone; -1: the listener is broken */
+	int wake;                /* owned; an eventfd, for the watch */
+	bool shares_files;       /* threads could not get a root of their own: no view is entered */
+	unsigned count;          /* of servers that run */
+	struct server servers[AREA_SLOTS];
+};
+
+/* Starts the first thread. 0, or -1 and *err. */
+int pool_start(struct pool *pool, struct worker *worker, struct error *err);
+
+/*
+ * Looks after the threads: makes another one the reader where that one is kept, and cuts short what
+ * nobody waits for any more. To be called by the main thread when wake is readable and after the
+ * time it returned: ms; -1: until it is woken.
+ */
+int pool_watch(struct pool *pool);
+
+/* The calling server is about to wait for others; INTERRUPTED_NOT where nothing cut that short. */
+enum interruption pool_interruption(struct server *server);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * What a target sends: a message of its own memory and descriptors, copied once and sent from the
+ * copy. sendmsg(2), cmsg(3), unix(7).
+ */
+#ifndef AGENTSH_SENDING_H
+#define AGENTSH_SENDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "address.h"
+#include "credentials.h"
+#include "memory.h"
+
+#define SENDING_PIECES_MAX      1024U                      /* UIO_MAXIOV */
+#define SENDING_MESSAGE_MAX     ((size_t)16 * 1024 * 1024) /* of one message: no socket takes as much */
+#define SENDING_CHUNK           ((size_t)256 * 1024)       /* of a stream, at once */
+#define SENDING_CONTROL_MAX     ((size_t)64 * 1024)
+#define SENDING_DESCRIPTORS_MAX 253U /* SCM_MAX_FD */
+
+struct sending {
+	struct address address;
+	struct iovec *pieces; /* owned; of the target's memory */
+	size_t piece_count;
+	size_t total;  /* bytes of all pieces */
+	char *control; /* owned; ours: with our descriptors in place of the target's */
+	size_t control_length;
+	int descriptors[SENDING_DESCRIPTORS_MAX]; /* owned */
+	size_t descriptor_count;
+	bool has_claim;
+	struct ucred claim; /* what the target says of itself, checked; as our pid namespace numbers it */
+	int flags;
+};
+
+/* Whose message it is. */
+struct sender {
+	struct memory memory;
+	int thread; /* a pidfd of the thread, for its descriptors */
+	int socket; /* ours: a copy of its descriptor */
+	bool is_unix;
+	bool is_stream;
+	bool may_claim; /* we have what it takes to send the target's ids in place of ours: CAP_SYS_ADMIN ... */
+	const struct credentials *credentials; /* of the target */
+};
+
+/* sendto(2): one piece and an address. 0, or an errno. */
+int sending_from_buffer(const struct sender *sender, uint64_t buffer, uint64_t length, int flags, uint64_t address,
+			uint64_t address_length, struct sending *sending);
+
+/* sendmsg(2): a struct msghdr in the target's memory. 0, or an errno. */
+int sending_from_header(const struct sender *sender, uint64_t header, int flags, struct sending *sending);
+
+void sending_free(struct sending *sending);
+
+/*
+ * Sends it to address (ours, already decided; length 0: to nobody in particular). A stream in
+ * pieces, as much of it as is taken. Returns the bytes, or -1 and errno. Never SIGPIPE: that is the
+ * target's.
+ */
+ssize_t sending_send(const struct sender *sender, const struct sending *sending, const struct sockaddr *address,
+		     socklen_t length);
+
+/* Reads an address, of at most ADDRESS_MAX bytes, and takes it apart. 0, or an errno. */
+int sending_read_address(const struct memory *memory, uint64_t where, uint64_t length, bool is_unix,
+			 struct address *address);
+
+#endif

@@ -1,0 +1,98 @@
+#include "socket_diag.h"
+
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define ANSWER_SIZE 2048
+#define ANSWER_S    1 /* the kernel answers at once; a lost answer must not hold anybody up */
+
+void socket_diag_open(struct socket_diag *diag)
+{
+	const struct timeval limit = {.tv_sec = ANSWER_S};
+
+	(void)pthread_mutex_init(&diag->lock, NULL);
+	diag->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (diag->netlink >= 0)
+		(void)setsockopt(diag->netlink, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+}
+
+struct answer {
+	union {
+		struct nlmsghdr header;
+		char bytes[ANSWER_SIZE];
+	};
+	ssize_t length;
+};
+
+/* Asks for that one socket. False: there is none. */
+static bool ask(const struct socket_diag *diag, ino_t inode, struct answer *answer)
+{
+	const struct {
+		struct nlmsghdr header;
+		struct unix_diag_req request;
+	} question = {
+	    .header = {.nlmsg_len = sizeof(question), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
+	    .request = {.sdiag_family = AF_UNIX,
+			.udiag_states = ~0U,
+			.udiag_ino = (uint32_t)inode,
+			.udiag_show = UDIAG_SHOW_NAME,
+			.udiag_cookie = {~0U, ~0U}},
+	};
+
+	if (diag->netlink < 0 || send(diag->netlink, &question, sizeof(question), 0) != (ssize_t)sizeof(question))
+		return false;
+	answer->length = recv(diag->netlink, answer->bytes, sizeof(answer->bytes), 0);
+	return answer->length >= (ssize_t)NLMSG_LENGTH(sizeof(struct unix_diag_msg)) &&
+	       answer->header.nlmsg_type == SOCK_DIAG_BY_FAMILY && answer->header.nlmsg_len <= (size_t)answer->length;
+}
+
+/* The attribute that holds the name, with its first NUL. NULL: it has none. */
+static const struct nlattr *find_name(const struct answer *answer)
+{
+	size_t offset = NLMSG_LENGTH(sizeof(struct unix_diag_msg));
+
+	while (offset + sizeof(struct nlattr) <= (size_t)answer->header.nlmsg_len) {
+		const struct nlattr *attribute = (const struct nlattr *)(const void *)(answer->bytes + offset);
+
+		if (attribute->nla_len < sizeof(*attribute) ||
+		    offset + attribute->nla_len > (size_t)answer->header.nlmsg_len)
+			return NULL;
+		if (attribute->nla_type == UNIX_DIAG_NAME)
+			return attribute;
+		offset += ((size_t)attribute->nla_len + NLA_ALIGNTO - 1) & ~((size_t)NLA_ALIGNTO - 1);
+	}
+	return NULL;
+}
+
+bool socket_diag_knows(struct socket_diag *diag, ino_t socket)
+{
+	struct answer answer;
+	bool known;
+
+	(void)pthread_mutex_lock(&diag->lock);
+	known = ask(diag, socket, &answer);
+	(void)pthread_mutex_unlock(&diag->lock);
+	return known;
+}
+
+bool socket_diag_is_named(struct socket_diag *diag, ino_t socket, const char *name, size_t length)
+{
+	struct answer answer;
+	const struct nlattr *attribute = NULL;
+	const char *found;
+
+	(void)pthread_mutex_lock(&diag->lock);
+	if (ask(diag, socket, &answer))
+		attribute = find_name(&answer);
+	(void)pthread_mutex_unlock(&diag->lock);
+	if (!attribute || attribute->nla_len - sizeof(*attribute) != length + 1)
+		return false;
+	found = (const char *)(attribute + 1);
+	return found[0] == '\0' && memcmp(found + 1, name, length) == 0;
+}

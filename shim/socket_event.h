@@ -1,0 +1,28 @@
+/*
+ * The events of the rules for Unix sockets: one for each decision, identical repeats folded.
+ */
+#ifndef AGENTSH_SOCKET_EVENT_H
+#define AGENTSH_SOCKET_EVENT_H
+
+#include <stdbool.h>
+
+#include "socket_rules.h"
+
+struct mediation;
+struct worker;
+struct fold;
+
+/*
+ * Tells of a decision, as the policy's log asks. Returns whether the call may go on: as decided, in
+ * audit mode always; not where an allowed one could not be told and on_event_loss = deny.
+ */
+bool socket_event_decided(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
+			  const struct socket_decision *decision);
+
+/* Tells of a denial that no rule made: reason says what could not be had of the target. */
+void socket_event_unread(struct mediation *mediation, const char *reason);
+
+/* Writes the counts of repeats whose second is over; all of them at the end. */
+void socket_event_flush(struct worker *worker, bool all);
+
+#endif

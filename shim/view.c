@@ -1,0 +1,188 @@
+#include "view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x1000U
+#endif
+
+bool place_take(int descriptor, struct place *place)
+{
+	struct statx about;
+
+	*place = (struct place){.descriptor = descriptor};
+	if (descriptor >= 0 && statx(descriptor, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &about) == 0) {
+		place->inode = about.stx_ino;
+		place->major = about.stx_dev_major;
+		place->minor = about.stx_dev_minor;
+		/* Before Linux 5.8 there is no mount's number: then no two places are ever the same. */
+		place->mount = about.stx_mask & STATX_MNT_ID ? about.stx_mnt_id : (uint64_t)(uint32_t)descriptor << 32;
+		return true;
+	}
+	place_close(place);
+	return false;
+}
+
+bool place_is(const struct place *a, const struct place *b)
+{
+	return a->mount == b->mount && a->inode == b->inode && a->major == b->major && a->minor == b->minor;
+}
+
+void place_close(struct place *place)
+{
+	if (place->descriptor >= 0)
+		close(place->descriptor);
+	place->descriptor = -1;
+}
+
+int view_origin_open(int first, struct view_origin *origin)
+{
+	*origin = (struct view_origin){.descriptors = -1};
+	if (!place_take(first, &origin->first))
+		return -1;
+	if (place_take(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), &origin->ours)) {
+		origin->descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (origin->descriptors >= 0)
+			return 0;
+		place_close(&origin->ours);
+	}
+	place_close(&origin->first);
+	return -1;
+}
+
+int view_open(const struct view_origin *origin, int directory, mode_t mask, struct view *view)
+{
+	*view = (struct view){.origin = origin, .mask = mask, .cwd = -1};
+	if (!place_take(openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC), &view->root))
+		return EACCES;
+	view->cwd = openat(directory, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (view->cwd < 0) {
+		place_close(&view->root);
+		return EACCES;
+	}
+	view->is_ours = place_is(&view->root, &origin->ours);
+	view->is_first = place_is(&view->root, &origin->first);
+	return 0;
+}
+
+void view_close(struct view *view)
+{
+	place_close(&view->root);
+	if (view->cwd >= 0)
+		close(view->cwd);
+	view->cwd = -1;
+}
+
+int view_enter(const struct view *view)
+{
+	(void)umask(view->mask);
+	if (!view->is_ours && (fchdir(view->root.descriptor) != 0 || chroot(".") != 0))
+		return EACCES;
+	return fchdir(view->cwd) == 0 ? 0 : EACCES;
+}
+
+bool view_leave(const struct view *view)
+{
+	(void)umask(0077);
+	if (fchdir(view->origin->ours.descriptor) != 0)
+		return false;
+	return view->is_ours || chroot(".") == 0;
+}
+
+/* The name of a descriptor's file, as the calling thread's root sees it. */
+static ssize_t name_of(const struct view *view, int descriptor, char *out, size_t size)
+{
+	char number[16];
+
+	(void)snprintf(number, sizeof(number), "%d", descriptor);
+	return readlinkat(view->origin->descriptors, number, out, size);
+}
+
+int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned)
+{
+	const struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | (directory ? O_DIRECTORY : 0)),
+				     .resolve = RESOLVE_NO_MAGICLINKS};
+	ssize_t length;
+
+	*pinned = (struct pinned){.descriptor = -1};
+	pinned->descriptor = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (pinned->descriptor < 0)
+		return errno == ELOOP || errno == ENOSYS ? EACCES : errno; /* a magic link looks the same as a loop */
+	length = name_of(view, pinned->descriptor, pinned->name, sizeof(pinned->name) - 1);
+	if (length > 0 && pinned->name[0] == '/' && fstat(pinned->descriptor, &pinned->status) == 0) {
+		pinned->name[length] = '\0';
+		pinned->length = (size_t)length;
+		return 0;
+	}
+	view_unpin(pinned);
+	return EACCES;
+}
+
+void view_unpin(struct pinned *pinned)
+{
+	if (pinned->descriptor >= 0)
+		close(pinned->descriptor);
+	pinned->descriptor = -1;
+}
+
+/* The directory part. False: the path ends with none that could be made. */
+static bool split(const char *path, char directory[PATH_MAX], const char **last)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) : 0;
+
+	*last = slash ? slash + 1 : path;
+	if (**last == '\0' || strcmp(*last, ".") == 0 || strcmp(*last, "..") == 0 || length >= PATH_MAX)
+		return false;
+	(void)snprintf(directory, PATH_MAX, "%.*s", (int)length, path);
+	if (length == 0)
+		memcpy(directory, slash ? "/" : ".", 2);
+	return true;
+}
+
+int view_pin_parent(const struct view *view, const char *path, struct new_name *name)
+{
+	char directory[PATH_MAX];
+	int written;
+	int error;
+
+	if (!split(path, directory, &name->last))
+		return EISDIR;
+	error = view_pin(view, directory, true, &name->parent);
+	if (error)
+		return error;
+	written = snprintf(name->full, sizeof(name->full), "%s/%s", name->parent.length == 1 ? "" : name->parent.name,
+			   name->last);
+	name->length = written > 0 ? (size_t)written : 0;
+	if (name->length > 0 && name->length < sizeof(name->full))
+		return 0;
+	view_unpin(&name->parent);
+	return ENAMETOOLONG;
+}
+
+bool view_is_same_in_first(const struct view_origin *origin, const char *name, size_t length, const struct stat *status)
+{
+	const struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+				     .resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT};
+	char path[PATH_MAX];
+	struct stat there;
+	int descriptor;
+	bool same;
+
+	if (length >= sizeof(path))
+		return false;
+	memcpy(path, name, length);
+	path[length] = '\0';
+	descriptor = (int)syscall(SYS_openat2, origin->first.descriptor, path, &how, sizeof(how));
+	if (descriptor < 0)
+		return false;
+	same = fstat(descriptor, &there) == 0 && there.st_dev == status->st_dev && there.st_ino == status->st_ino;
+	close(descriptor);
+	return same;
+}

@@ -1,0 +1,90 @@
+/*
+ * The file system as a target sees it, and names in it: path_resolution(7).
+ *
+ * A serving thread has a root, a working directory and a umask of its own (unshare(2), CLONE_FS).
+ * For a lookup it takes those of the target, so that the kernel resolves as it would have for the
+ * target; without CAP_SYS_CHROOT only where the target's root is ours, else the call is denied.
+ */
+#ifndef AGENTSH_VIEW_H
+#define AGENTSH_VIEW_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* A directory, told apart from every other for as long as it is held open. */
+struct place {
+	int descriptor; /* owned; O_PATH; -1: none */
+	uint64_t mount;
+	uint64_t inode;
+	uint32_t major, minor;
+};
+
+/* What stays the same for a worker. */
+struct view_origin {
+	struct place ours;  /* our own root */
+	struct place first; /* the root in which the session began: its rules speak of that one */
+	int descriptors;    /* owned; /proc/self/fd, reachable from any root */
+};
+
+struct view {
+	const struct view_origin *origin;
+	struct place root;
+	int cwd; /* owned; O_PATH */
+	mode_t mask;
+	bool is_ours;  /* root is our own */
+	bool is_first; /* root is the one in which the session began */
+};
+
+/* An inode that cannot become another one. */
+struct pinned {
+	int descriptor;      /* owned; O_PATH */
+	char name[PATH_MAX]; /* as the kernel has it, seen from the root it was looked up in */
+	size_t length;
+	struct stat status;
+};
+
+/* Takes a directory over. False where it cannot be told apart; it is closed then. */
+bool place_take(int descriptor, struct place *place);
+bool place_is(const struct place *a, const struct place *b);
+void place_close(struct place *place);
+
+/* first is taken over. 0, or -1 and errno. */
+int view_origin_open(int first, struct view_origin *origin);
+
+/* The view of a thread, from its directory in /proc. 0, or an errno: EACCES where it may not be had. */
+int view_open(const struct view_origin *origin, int directory, mode_t mask, struct view *view);
+void view_close(struct view *view);
+
+/* The calling thread, which has a file system view of its own, takes the target's. 0, or EACCES. */
+int view_enter(const struct view *view);
+
+/* And its own again. False: it cannot be trusted any more, and must end. */
+bool view_leave(const struct view *view);
+
+/*
+ * In the view: looks up path (from the working directory, no magic link is followed) and pins what
+ * is there; directory: it must be one. 0, or the errno that the target gets.
+ */
+int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned);
+void view_unpin(struct pinned *pinned);
+
+/* A name that is to be made: the directory that is to hold it, pinned, and the name in that. */
+struct new_name {
+	struct pinned parent;
+	const char *last; /* in the path that was given */
+	char full[PATH_MAX];
+	size_t length;
+};
+
+/* In the view: where path would be made. 0 (then view_unpin the parent), EISDIR: it is no name, or an errno. */
+int view_pin_parent(const struct view *view, const char *path, struct new_name *name);
+
+/* Is the name, looked up in the session's first root, the very same inode? From any view. */
+bool view_is_same_in_first(const struct view_origin *origin, const char *name, size_t length,
+			   const struct stat *status);
+
+#endif
