@@ -22,6 +22,7 @@
 #define PAUSE_FIRST_MS  50 /* before a worker or the broker is started again; doubled each time */
 #define PAUSE_MOST_MS   5000
 #define TRIES_MOST      12U  /* starts without an end of the trouble: then the session is given up */
+#define LIVED_MS        1000 /* a worker that has lived so long was well */
 #define END_PATIENCE_MS 3000 /* for workers to write session_end */
 
 struct kept {
@@ -31,7 +32,8 @@ struct kept {
 	int control;                 /* owned; to the worker */
 	pid_t worker;                /* 0: none runs */
 	unsigned tries;
-	int64_t start_at; /* ms: when the next worker is due */
+	int64_t start_at;   /* ms: when the next worker is due */
+	int64_t started_at; /* ms: when the last was started */
 };
 
 struct keeper {
@@ -113,6 +115,7 @@ static int start_worker(struct keeper *keeper, struct kept *kept)
 	close(events);
 	if (kept->worker > 0) {
 		kept->control = ends[0];
+		kept->started_at = handover_now();
 		return 0;
 	}
 	kept->worker = 0;
@@ -220,15 +223,23 @@ static void hear_broker(struct keeper *keeper)
 
 /* --- Deaths --- */
 
+/* SIGKILL comes from outside: that is no trouble of the session's, whose targets wait. */
 static void worker_ended(struct keeper *keeper, struct kept *kept, int status)
 {
+	bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+
 	kept->worker = 0;
 	close_all(&kept->control, 1);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
 		drop(keeper, kept);
 		return;
 	}
-	try_again_later(kept);
+	if (handover_now() - kept->started_at >= LIVED_MS)
+		kept->tries = 0;
+	if (was_killed)
+		kept->start_at = handover_now();
+	else
+		try_again_later(kept);
 }
 
 static void broker_ended(struct keeper *keeper)

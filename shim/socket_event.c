@@ -60,7 +60,7 @@ static void write_folded(struct worker *worker, const struct folded *folded)
 						    .count = folded->count,
 						    .first_seq = folded->first_seq,
 						    .last_seq = folded->last_seq};
-	struct event event = worker_event(worker, EVENT_EVENTS_SUPPRESSED);
+	struct event event = worker_event(worker, EVENT_EVENTS_SUPPRESSED, area_next_seq(worker->area));
 
 	event.process.tid = folded->key.tid;
 	event.suppressed = &suppressed;
@@ -114,7 +114,7 @@ static bool write_event(const struct telling *telling, const struct tracee *trac
 					    .type = type_name(mediation->type),
 					    .path = telling->path,
 					    .service = telling->service};
-	struct event event = worker_event(mediation->worker, telling->type);
+	struct event event = worker_event(mediation->worker, telling->type, area_next_seq(mediation->worker->area));
 
 	memcpy(call.arguments, data->args, sizeof(call.arguments));
 	event.process = process_of(tracee);

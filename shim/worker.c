@@ -82,7 +82,10 @@ static int make_attestation(const struct area *area, struct error *err)
 
 static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 {
-	*worker = (struct worker){.listener = WORKER_LISTENER, .keeper = WORKER_KEEPER, .target = WORKER_TARGET};
+	*worker = (struct worker){.listener = WORKER_LISTENER,
+				  .keeper = WORKER_KEEPER,
+				  .target = WORKER_TARGET,
+				  .exit_code = EXIT_CODE_UNKNOWN};
 	for (int descriptor = WORKER_KEEPER; descriptor < WORKER_END; descriptor++)
 		(void)fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 	worker->area = area_map(WORKER_AREA, err);
@@ -117,17 +120,14 @@ static bool hear_keeper(struct worker *worker)
 	return true;
 }
 
-/* What a worker that died was handling: taken up where the target still waits. */
+/* What a worker that died was handling: answered where the target still waits, told where it was not. */
 static void take_up(struct worker *worker)
 {
 	for (size_t i = 0; i < AREA_SLOTS; i++) {
 		struct area_slot *slot = &worker->area->slots[i];
 
-		if (slot->notif.id == 0)
-			continue;
-		if (listener_is_valid(worker->listener, slot->notif.id))
+		if (slot->notif.id != 0)
 			worker_handle(worker, slot);
-		slot->notif.id = 0;
 	}
 }
 
@@ -152,6 +152,7 @@ static int receive(struct worker *worker, short ready)
 static void first_ended(struct worker *worker, struct pollfd *target)
 {
 	notice_end(&worker->notice, worker->area, worker->rules.arch);
+	worker_learn_exit(worker);
 	target->fd = -1;
 }
 

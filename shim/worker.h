@@ -10,6 +10,7 @@
 #include "area.h"
 #include "bindings.h"
 #include "event.h"
+#include "exit_code.h"
 #include "fold.h"
 #include "notice.h"
 #include "policy.h"
@@ -31,6 +32,7 @@ struct worker {
 	struct sink copy; /* descriptor -1: none is wanted */
 	bool copies;
 	struct notice notice;
+	int exit_code; /* of the first process, as waitpid(2) has it, or EXIT_CODE_UNKNOWN */
 	char *line;              /* EVENT_LINE_MAX bytes, for an event */
 	pthread_mutex_t writing; /* of events: seq, fold, line, sinks */
 	struct fold fold;
@@ -46,8 +48,8 @@ void worker_unlock(struct worker *worker);
 /* us since the epoch. */
 uint64_t worker_now(void);
 
-/* Fills in what every event of the session has: its ID, the time, the next seq. */
-struct event worker_event(struct worker *worker, enum event_type type);
+/* Fills in what every event of the session has: its ID, the time, the seq. */
+struct event worker_event(struct worker *worker, enum event_type type, uint64_t seq);
 
 /*
  * Writes an event. False: it has not been written (it is kept in memory, or lost and counted).
@@ -57,8 +59,11 @@ bool worker_write(struct worker *worker, const struct event *event);
 /* Handles the notification in a slot, to its answer, in the calling server. The slot is free then. */
 void worker_handle(struct worker *worker, struct server *server, struct area_slot *slot);
 
-/* session_start, once in a session's life. */
+/* session_start, once in a session's life; of a later worker: sidecar_recovered. */
 void worker_begin(struct worker *worker);
+
+/* The first process has ended: finds out how, as long as that can be found. */
+void worker_learn_exit(struct worker *worker);
 
 /* session_end. how: "all_exited", "sidecar_terminated". */
 void worker_end(struct worker *worker, const char *how);
