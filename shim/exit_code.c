@@ -12,20 +12,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "pidfd_information.h"
+
 #define STAT_SIZE   1024
 #define STATE_FIELD 3U /* proc_pid_stat(5) counts from 1; the first behind the name */
 #define CODE_FIELD  52U
-
-/* Linux 6.15: what became of a process, when its parent has reaped it. */
-struct pidfd_information {
-	uint64_t mask;
-	uint64_t cgroup;
-	uint32_t ids[11]; /* pid, tgid, ppid, and four pairs of uid and gid */
-	int32_t exit_code;
-	uint64_t more[2];
-};
-#define PIDFD_INFORMATION      _IOWR(0xFF, 11, struct pidfd_information)
-#define PIDFD_INFORMATION_EXIT (1ULL << 3)
 
 static int of_reaped(int pidfd)
 {
