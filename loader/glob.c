@@ -272,3 +272,32 @@ size_t glob_quote(const char *bytes, size_t length, char *pattern, size_t size)
 	pattern[used] = '\0';
 	return used;
 }
+
+bool glob_unquote(const char *text, char *bytes, size_t size, size_t *length)
+{
+	for (*length = 0; *text; (*length)++) {
+		unsigned char byte;
+
+		text = read_byte(text, &byte);
+		if (!text || *length == size)
+			return false;
+		bytes[*length] = (char)byte;
+	}
+	return true;
+}
+
+bool glob_has_odd_component(const char *path)
+{
+	const char *component = path + 1;
+
+	for (;;) {
+		size_t length = strcspn(component, "/");
+
+		if (length == 0 || (length == 1 && component[0] == '.') ||
+		    (length == 2 && component[0] == '.' && component[1] == '.'))
+			return true;
+		if (component[length] == '\0')
+			return false;
+		component += length + 1;
+	}
+}
