@@ -60,6 +60,16 @@ $(B)/shim/%.o: shim/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(SHIM_OPTIMISE) -MMD -MP -c -o $@ $<
 
+# The service catalogue as C. Made anew beside itself: whoever includes it finds a whole one.
+SERVICES_TABLE = $(B)/table/services_table.inc
+$(SERVICES_TABLE): conf/services.ini scripts/services-table
+	@mkdir -p $(@D)
+	scripts/services-table $< >$@.new
+	mv $@.new $@
+
+$(B)/services.o: $(SERVICES_TABLE)
+$(B)/services.o: CPPFLAGS += -I$(dir $(SERVICES_TABLE))
+
 $(LIBRARY): $(MODULES:loader/%.c=$(B)/%.o)
 	rm -f $@
 	$(AR) rcs $@ $^
@@ -146,9 +156,9 @@ install-deps:
 FUZZ_FLAGS = -std=gnu17 -O1 -g $(WARNINGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzzers
 fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
-$(B)/fuzz/%: tests/fuzz/%.c $(MODULES) $(SHIM_MODULES) Makefile
+$(B)/fuzz/%: tests/fuzz/%.c $(MODULES) $(SHIM_MODULES) $(SERVICES_TABLE) Makefile
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $< $(MODULES) $(SHIM_MODULES) $(CTL_LIBS) $(SIDECAR_LIBS)
+	clang $(CPPFLAGS) -I$(dir $(SERVICES_TABLE)) $(FUZZ_FLAGS) -o $@ $< $(MODULES) $(SHIM_MODULES) $(CTL_LIBS) $(SIDECAR_LIBS)
 
 # --- Installing ---
 

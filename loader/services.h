@@ -20,4 +20,11 @@ const struct service *service_find(const char *name);
 /* All of them; *count says how many. */
 const struct service *service_all(size_t *count);
 
+/*
+ * Is there a service of that name; which is it likely to be (NULL: none)? These know names and
+ * nothing else: the loader, which asks no more, carries no patterns.
+ */
+bool service_exists(const char *name);
+const char *service_nearest(const char *name);
+
 #endif

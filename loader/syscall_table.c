@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "likeness.h"
+
 /* How far above our own table a newer libseccomp may know names. */
 #define NEWER_NAMES 64
 /* No architecture's plain numbers reach this (i386 and the 64-bit ones share those from 403 on). */
@@ -138,46 +140,11 @@ bool syscall_is_supplementary(uint32_t arch, int number)
 	return number >= 0 && !library_name(arch, number, name) && syscall_name(arch, number, name);
 }
 
-static size_t difference(size_t a, size_t b)
-{
-	return a > b ? a - b : b - a;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Damerau-Levenshtein (adjacent transpositions); both under SYSCALL_NAME_MAX. */
-static size_t edit_distance(const char *a, const char *b)
-{
-	size_t rows[3][SYSCALL_NAME_MAX];
-	size_t width = strlen(b);
-
-	for (size_t j = 0; j <= width; j++)
-		rows[0][j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t *row = rows[i % 3];
-		const size_t *above = rows[(i + 2) % 3];
-		const size_t *two_above = rows[(i + 1) % 3];
-
-		row[0] = i;
-		for (size_t j = 1; j <= width; j++) {
-			size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-
-			row[j] = smaller(replaced, smaller(above[j], row[j - 1]) + 1);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[j] = smaller(row[j], two_above[j - 2] + 1);
-		}
-	}
-	return rows[strlen(a) % 3][width];
-}
-
 bool syscall_nearest(const char *name, char *out)
 {
 	static const uint32_t searched[] = {SCMP_ARCH_X86_64, SCMP_ARCH_AARCH64, SCMP_ARCH_X86, SCMP_ARCH_ARM};
 	size_t length = strlen(name);
-	size_t best = length / 3 + 1 < 4 ? length / 3 + 1 : 4; /* further away is no likeness */
+	size_t best = likeness_bound(length);
 	char known[SYSCALL_NAME_MAX];
 	bool found = false;
 
@@ -187,9 +154,9 @@ bool syscall_nearest(const char *name, char *out)
 		for (int number = 0; number < NUMBERS_MAX && best > 0; number++) {
 			size_t distance;
 
-			if (!syscall_name(searched[i], number, known) || difference(strlen(known), length) >= best)
+			if (!syscall_name(searched[i], number, known))
 				continue;
-			distance = edit_distance(name, known);
+			distance = likeness_distance(name, known, best);
 			if (distance >= best)
 				continue;
 			best = distance;

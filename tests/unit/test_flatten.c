@@ -154,7 +154,7 @@ static void round_trip_key(const struct policy_key *key)
 	case VALUE_SYSCALLS:
 		round_trip(key, "[getpid, \"mseal\"]", "getpid, mseal");
 		break;
-	case VALUE_LIST:
+	case VALUE_SERVICES:
 		round_trip(key, "[docker]", "docker");
 		break;
 	case VALUE_PATHS:
