@@ -31,7 +31,7 @@ LOADER_LDFLAGS = -Wl,-z,noseparate-code,-z,pack-relative-relocs,--build-id=none
 # has the SHA-256 by which session_start names a policy.
 LOADER_LIBS = -lseccomp -linih
 CTL_LIBS = $(LOADER_LIBS) -lyaml -lcjson
-SIDECAR_LIBS = $(LOADER_LIBS) -lcjson -lmd
+SIDECAR_LIBS = $(LOADER_LIBS) -lcjson -lmd -pthread
 
 # One policy module and one filter module for every program. Every other file of loader/ is in the
 # library that both programs and the unit tests link.

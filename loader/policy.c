@@ -391,6 +391,10 @@ const char *policy_needs_sidecar(const struct policy *policy, unsigned *line, co
 	    {policy->syscalls.on_block == ON_BLOCK_LOG, KEY_ON_BLOCK, "on_block = log", "on_block = errno"},
 	    {policy->syscalls.on_block == ON_BLOCK_LOG_AND_KILL, KEY_ON_BLOCK, "on_block = log_and_kill",
 	     "on_block = kill"},
+	    {policy->unix_socket.enabled && policy->unix_socket.action == SOCKET_AUDIT, KEY_UNIX_ACTION,
+	     "unix_socket.action = audit", "action = enforce with degraded = no_unix"},
+	    {policy->unix_socket.enabled && policy->unix_socket.degraded == DEGRADED_REFUSE, KEY_UNIX_ENABLED,
+	     "unix_socket.enabled = true", "degraded = no_unix, which refuses every Unix socket"},
 	    {policy->events[0] != '\0', KEY_EVENTS, "[sidecar] events", "an empty 'events ='"},
 	    {policy->on_event_loss == EVENT_LOSS_DENY, KEY_ON_EVENT_LOSS, "on_event_loss = deny",
 	     "on_event_loss = continue"},
@@ -402,12 +406,6 @@ const char *policy_needs_sidecar(const struct policy *policy, unsigned *line, co
 const char *policy_unsupported(const struct policy *policy, unsigned *line, const char **remedy)
 {
 	const struct need needs[] = {
-	    {policy->unix_socket.enabled && policy->unix_socket.action == SOCKET_AUDIT, KEY_UNIX_ACTION,
-	     "unix_socket.action = audit", "action = enforce with degraded = no_unix"},
-	    {policy->unix_socket.enabled && policy->mode == MODE_AUDIT, KEY_UNIX_ENABLED,
-	     "unix_socket.enabled = true in audit mode", "unix_socket.enabled = false"},
-	    {policy->unix_socket.enabled && policy->unix_socket.degraded == DEGRADED_REFUSE, KEY_UNIX_ENABLED,
-	     "unix_socket.enabled = true", "degraded = no_unix, which refuses every Unix socket"},
 	    {policy->shim, KEY_SHIM, "[shim] enabled = true", "enabled = false"},
 	};
 

@@ -187,7 +187,8 @@ static int build_mediated(const struct policy *policy, struct rules *rules, stru
 	return add_named(rules, TABLE(datagram_denied_rules), policy->lines[KEY_UNIX_DATAGRAM], err);
 }
 
-static int build_sockets(const struct policy *policy, struct rules *rules, struct error *err)
+static int build_sockets(const struct policy *policy, const struct rules_setting *setting, struct rules *rules,
+			 struct error *err)
 {
 	bool observed = policy->mode == MODE_AUDIT || policy->unix_socket.action == SOCKET_AUDIT;
 	unsigned line = policy->lines[KEY_UNIX_DEGRADED];
@@ -198,6 +199,8 @@ static int build_sockets(const struct policy *policy, struct rules *rules, struc
 	if (policy->unix_socket.degraded == DEGRADED_NO_UNIX && !observed) {
 		if (add_named(rules, TABLE(no_unix_rules), line, err) != 0)
 			return -1;
+	} else if (setting->outer) {
+		return 0; /* inside a session its own sidecar mediates: nesting.h has seen to it */
 	} else {
 		line = policy->lines[KEY_UNIX_ENABLED];
 		if (build_mediated(policy, rules, err) != 0)
@@ -276,7 +279,7 @@ int rules_build(const struct policy *policy, uint32_t arch, struct rules *rules,
 static int build(const struct policy *policy, const struct rules_setting *setting, struct rules *rules,
 		 struct error *err)
 {
-	if (build_list(policy, setting, rules, err) != 0 || build_sockets(policy, rules, err) != 0 ||
+	if (build_list(policy, setting, rules, err) != 0 || build_sockets(policy, setting, rules, err) != 0 ||
 	    build_keeper(setting, rules, err) != 0)
 		return -1;
 	if (setting->outer && leave_to_outer(setting->outer, rules, err) != 0)
@@ -344,4 +347,12 @@ bool rules_block(const struct rules *rules, int number)
 	const struct ruling ruling = ruling_of_list(rules, number);
 
 	return ruling.action != SCMP_ACT_ALLOW && ruling.reason != RULE_NEWER;
+}
+
+bool rules_mediate(const struct rules *rules, int number)
+{
+	for (size_t i = 0; i < rules->sockets.count; i++)
+		if (rules->sockets.rules[i].number == number && rules->sockets.rules[i].action == SCMP_ACT_NOTIFY)
+			return true;
+	return false;
 }

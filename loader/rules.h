@@ -100,4 +100,7 @@ uint32_t rules_block_action(const struct policy *policy, bool sidecar);
 /* Does the policy block the call, whatever its arguments are? What the sidecar answers by. */
 bool rules_block(const struct rules *rules, int number);
 
+/* Is the call one that the sidecar carries out, with some arguments at least? */
+bool rules_mediate(const struct rules *rules, int number);
+
 #endif

@@ -43,6 +43,7 @@ struct area_session {
 	uint64_t began_us;
 	char comm[64];
 	char exe[PATH_MAX];
+	uint64_t capabilities; /* permitted to the loader: with more than these nothing is carried out for it */
 	uint32_t lengths[TEXT_COUNT];
 };
 
@@ -58,6 +59,7 @@ struct area_slot {
 	uint64_t seq;  /* of its event; 0: none has been begun */
 	bool written;  /* the event */
 	bool killed;   /* SIGKILL has been sent for it */
+	bool begun;    /* what is carried out for the target may have been done, or not */
 	bool is_known; /* tracee was read while the notification was valid */
 	struct tracee tracee;
 };

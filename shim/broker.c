@@ -3,6 +3,7 @@
  * the keeper. It knows which sessions there are. It may die: sessions go on without it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -16,6 +17,7 @@
 #include "area.h"
 #include "confinement.h"
 #include "conversation.h"
+#include "credentials.h"
 #include "keeper.h"
 #include "policy.h"
 #include "registry.h"
@@ -149,6 +151,25 @@ static uint32_t area_flags(const struct broker *broker, const struct conversatio
 	       (said & HANDOVER_POLICY_WRITABLE ? AREA_POLICY_WRITABLE : 0U) | (broker->is_private ? AREA_PRIVATE : 0U);
 }
 
+/* Those permitted to the loader, and so to the session. */
+static uint64_t capabilities_of(pid_t pid)
+{
+	struct credentials credentials;
+	uint64_t permitted = 0;
+	char path[32];
+	int directory;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory >= 0 && credentials_read(directory, &credentials) == 0) {
+		permitted = credentials.permitted;
+		credentials_free(&credentials);
+	}
+	if (directory >= 0)
+		close(directory);
+	return permitted;
+}
+
 static void describe(const struct broker *broker, const struct conversation *conversation, struct area_session *session)
 {
 	struct tracee tracee = {.tid = 0};
@@ -164,12 +185,26 @@ static void describe(const struct broker *broker, const struct conversation *con
 	memcpy(session->id, conversation->hello.session, sizeof(session->id));
 	memcpy(session->loader, conversation->hello.loader, sizeof(session->loader));
 	memcpy(session->lengths, conversation->hello.lengths, sizeof(session->lengths));
-	if (session->pid > 0)
+	if (session->pid > 0) {
 		(void)tracee_read(session->pid, &tracee);
+		session->capabilities = capabilities_of(session->pid);
+	}
 	if (tracee.has_comm)
 		memcpy(session->comm, tracee.comm, tracee.comm_length);
 	if (tracee.has_exe && tracee.exe_length < sizeof(session->exe))
 		memcpy(session->exe, tracee.exe, tracee.exe_length);
+}
+
+/* The root in which the session begins; ours, where the loader's is not to be had: nothing of it can be read then. */
+static int open_root(pid_t pid)
+{
+	char path[32];
+	int root = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	if (pid > 0)
+		root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root >= 0 ? root : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 static int give_to_keeper(struct broker *broker, struct conversation *conversation)
@@ -190,6 +225,7 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 	descriptors[count] = area_create(&session, conversation->texts, NULL);
 	if (descriptors[count++] < 0)
 		return -1;
+	descriptors[count++] = open_root(conversation->peer.pid);
 	/* A loader that no pidfd can be had of: its own socket stands in, which is never readable as an end. */
 	descriptors[count++] = conversation->peer.process >= 0 ? conversation->peer.process : broker->keeper;
 	if (conversation->notices >= 0)
@@ -198,6 +234,7 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 		descriptors[count++] = conversation->copy;
 	result = message_send(broker->keeper, &message, sizeof(message), descriptors, count);
 	close(descriptors[KEPT_AREA]);
+	close(descriptors[KEPT_ROOT]);
 	return result;
 }
 

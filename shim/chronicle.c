@@ -8,16 +8,27 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "socket_event.h"
 #include "worker.h"
 
 #define EXIT_PATIENCE_MS 2000
 
-static uint64_t now_us(void)
+uint64_t worker_now(void)
 {
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}
+
+void worker_lock(struct worker *worker)
+{
+	(void)pthread_mutex_lock(&worker->writing);
+}
+
+void worker_unlock(struct worker *worker)
+{
+	(void)pthread_mutex_unlock(&worker->writing);
 }
 
 struct event worker_event(struct worker *worker, enum event_type type, uint64_t seq)
@@ -26,7 +37,7 @@ struct event worker_event(struct worker *worker, enum event_type type, uint64_t 
 	    .type = type,
 	    .session_id = worker->area->session.id,
 	    .seq = seq,
-	    .timestamp_us = now_us(),
+	    .timestamp_us = worker_now(),
 	    .process = {.uid = -1},
 	};
 }
@@ -150,21 +161,25 @@ static uint64_t seq_of_end(struct area *area)
 	return atomic_load(&area->end_seq);
 }
 
+static void count_end(const struct area_counts *counts, struct event_end *end)
+{
+	end->killed = atomic_load(&counts->killed);
+	end->denied = atomic_load(&counts->denied);
+	end->audited = atomic_load(&counts->audited);
+	end->foreign = atomic_load(&counts->foreign);
+	end->lost = atomic_load(&counts->lost);
+}
+
 void worker_end(struct worker *worker, const char *how)
 {
-	const struct area_counts *counts = &worker->area->counts;
-	struct event_end end = {
-	    .how = how,
-	    .status = -1,
-	    .signal = -1,
-	    .killed = atomic_load(&counts->killed),
-	    .denied = atomic_load(&counts->denied),
-	    .audited = atomic_load(&counts->audited),
-	    .foreign = atomic_load(&counts->foreign),
-	    .lost = atomic_load(&counts->lost),
-	};
-	struct event event = worker_event(worker, EVENT_SESSION_END, seq_of_end(worker->area));
+	struct event_end end = {.how = how, .status = -1, .signal = -1};
+	struct event event;
 
+	pool_settle(&worker->pool);
+	socket_event_flush(worker, true);
+	worker_lock(worker); /* for good: after session_end there is no other event */
+	count_end(&worker->area->counts, &end);
+	event = worker_event(worker, EVENT_SESSION_END, seq_of_end(worker->area));
 	notice_end(&worker->notice, worker->area, worker->rules.arch);
 	if (strcmp(how, "all_exited") == 0)
 		await_exit(worker);

@@ -17,25 +17,24 @@
 #define UMASK 0077
 
 /*
- * CAP_KILL: to kill a target of another user. CAP_SYS_PTRACE: to take a listener from a loader of
- * another user, and to read what program a target runs. The keeper has what it hands on, and a
- * private one opens a file for events wherever root has said, also in another user's directory.
+ * What a worker works with. CAP_KILL: to kill a target of another user. CAP_SYS_PTRACE: to read a
+ * target's memory and to take its descriptors. CAP_SETUID, CAP_SETGID: to take its ids.
+ * CAP_SYS_CHROOT: to take its root. CAP_SYS_ADMIN: to send its pid in place of ours.
+ */
+#define WORKS_WITH                                                                                                     \
+	(BIT(CAP_KILL) | BIT(CAP_SYS_PTRACE) | BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_SYS_CHROOT) |               \
+	 BIT(CAP_SYS_ADMIN))
+
+/*
+ * The broker takes listeners from loaders of other users, and nothing else. The keeper has all that
+ * it hands on: a worker carries out a session's calls with what that session's loader had.
  */
 static uint64_t capabilities_of(enum confined_role role)
 {
-	switch (role) {
-	case CONFINED_BROKER:
-		return BIT(CAP_SYS_PTRACE);
-	case CONFINED_PRIVATE_KEEPER:
-		return BIT(CAP_KILL) | BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_OVERRIDE);
-	case CONFINED_KEEPER:
-	case CONFINED_WORKER:
-	default:
-		return BIT(CAP_KILL) | BIT(CAP_SYS_PTRACE);
-	}
+	return role == CONFINED_BROKER ? BIT(CAP_SYS_PTRACE) : ~0ULL;
 }
 
-static int drop_capabilities(uint64_t kept, struct error *err)
+static int limit_capabilities(uint64_t kept, uint64_t effective, struct error *err)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
@@ -50,7 +49,7 @@ static int drop_capabilities(uint64_t kept, struct error *err)
 		uint32_t mask = (uint32_t)(kept >> (32 * half));
 
 		data[half].permitted &= mask;
-		data[half].effective = data[half].permitted;
+		data[half].effective = data[half].permitted & (uint32_t)(effective >> (32 * half));
 		data[half].inheritable = 0;
 	}
 	if (syscall(SYS_capset, &header, data) != 0)
@@ -74,6 +73,11 @@ static void set_limits(void)
 	}
 }
 
+int confinement_limit(uint64_t session, struct error *err)
+{
+	return limit_capabilities(WORKS_WITH | session, WORKS_WITH, err);
+}
+
 void confinement_begin(void)
 {
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -87,7 +91,7 @@ int confinement_enter(enum confined_role role, struct error *err)
 		return error_set(err, "/: %s", strerrordesc_np(errno));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return error_set(err, "prctl: %s", strerrordesc_np(errno));
-	if (drop_capabilities(capabilities_of(role), err) != 0)
+	if (limit_capabilities(capabilities_of(role), ~0ULL, err) != 0)
 		return -1;
 	return role_filter_load(role, err);
 }

@@ -5,6 +5,8 @@
 #ifndef AGENTSH_CONFINEMENT_H
 #define AGENTSH_CONFINEMENT_H
 
+#include <stdint.h>
+
 #include "error.h"
 
 enum confined_role { CONFINED_KEEPER, CONFINED_PRIVATE_KEEPER, CONFINED_BROKER, CONFINED_WORKER };
@@ -17,5 +19,11 @@ void confinement_begin(void);
 
 /* All the rest. 0, or -1 and *err. */
 int confinement_enter(enum confined_role role, struct error *err);
+
+/*
+ * A worker that has read what its session's loader was permitted: that, and what a worker works
+ * with, which alone is effective until a call is carried out. 0, or -1 and *err.
+ */
+int confinement_limit(uint64_t session, struct error *err);
 
 #endif

@@ -67,3 +67,11 @@ bool fold_take(struct fold *fold, uint64_t now_us, bool all, struct folded *take
 	}
 	return false;
 }
+
+bool fold_is_open(const struct fold *fold)
+{
+	for (size_t i = 0; i < FOLD_ENTRIES; i++)
+		if (fold->entries[i].begun_us && fold->entries[i].count)
+			return true;
+	return false;
+}

@@ -48,5 +48,7 @@ void fold_count(struct folded *folded, uint64_t seq);
 
 /* Takes out one whose second is over (all: any). False: there is none. */
 bool fold_take(struct fold *fold, uint64_t now_us, bool all, struct folded *taken);
+/* Is there one that is still counted? */
+bool fold_is_open(const struct fold *fold);
 
 #endif

@@ -106,6 +106,7 @@ static int start_worker(struct keeper *keeper, struct kept *kept)
 	descriptors[WORKER_LISTENER - WORKER_KEEPER] = kept->descriptors[KEPT_LISTENER];
 	descriptors[WORKER_AREA - WORKER_KEEPER] = kept->descriptors[KEPT_AREA];
 	descriptors[WORKER_EVENTS - WORKER_KEEPER] = events;
+	descriptors[WORKER_ROOT - WORKER_KEEPER] = kept->descriptors[KEPT_ROOT];
 	descriptors[WORKER_TARGET - WORKER_KEEPER] = kept->descriptors[KEPT_TARGET];
 	descriptors[WORKER_NOTICES - WORKER_KEEPER] = kept->descriptors[KEPT_NOTICES];
 	descriptors[WORKER_COPY - WORKER_KEEPER] = kept->descriptors[KEPT_COPY];
@@ -156,7 +157,7 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 			? -1
 			: message_take(came);
 	if (kept->descriptors[KEPT_LISTENER] < 0 || kept->descriptors[KEPT_AREA] < 0 ||
-	    start_worker(keeper, kept) != 0) {
+	    kept->descriptors[KEPT_ROOT] < 0 || start_worker(keeper, kept) != 0) {
 		close_all(kept->descriptors, KEPT_COUNT);
 		free(kept);
 		return EIO;

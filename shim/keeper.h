@@ -18,7 +18,7 @@ enum keeper_operation {
 };
 
 /* What comes with KEEPER_KEEP, in this order; the last two where the flags say so. */
-enum keeper_descriptor { KEPT_LISTENER, KEPT_AREA, KEPT_TARGET, KEPT_NOTICES, KEPT_COPY, KEPT_COUNT };
+enum keeper_descriptor { KEPT_LISTENER, KEPT_AREA, KEPT_ROOT, KEPT_TARGET, KEPT_NOTICES, KEPT_COPY, KEPT_COUNT };
 
 struct keeper_message {
 	uint32_t operation; /* enum keeper_operation */

@@ -67,6 +67,13 @@ bool listener_refuse(int listener, uint64_t id, int error)
 	return answer(listener, &response);
 }
 
+bool listener_answer(int listener, uint64_t id, int64_t value, int error)
+{
+	struct seccomp_notif_resp response = {.id = id, .val = error ? 0 : value, .error = -error};
+
+	return answer(listener, &response);
+}
+
 bool listener_continue(int listener, uint64_t id)
 {
 	struct seccomp_notif_resp response = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};

@@ -35,6 +35,9 @@ bool listener_is_valid(int listener, uint64_t id);
 /* Answers with an errno (positive). False: the target waits no longer. */
 bool listener_refuse(int listener, uint64_t id, int error);
 
+/* Answers with an errno, or, where error is 0, with a value. */
+bool listener_answer(int listener, uint64_t id, int64_t value, int error);
+
 /* Lets the kernel carry the call out. Never for one that was refused, nor for one that names memory. */
 bool listener_continue(int listener, uint64_t id);
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,6 +13,13 @@
 
 static struct outcome carry_out(const struct mediation *mediation, const struct address *address)
 {
+	struct address bound;
+	socklen_t size = ADDRESS_MAX;
+
+	/* Where a worker died in the middle, the socket itself says whether it was done. */
+	if (mediation->is_resumed && getsockname(mediation->socket, &bound.any, &size) == 0 &&
+	    size == address->length && memcmp(bound.bytes, address->bytes, size) == 0)
+		return mediation_result(0);
 	if (bind(mediation->socket, &address->any, address->length) == 0)
 		return mediation_result(0);
 	return mediation_fail(mediation_error(mediation, errno));
@@ -56,8 +64,10 @@ static struct outcome bind_in_view(struct mediation *mediation, const struct add
 	struct new_name name;
 	struct outcome outcome;
 	struct stat before;
-	int error = view_pin_parent(view, address->name, &name);
+	int error = address->name[0] == '/' ? 0 : view_change_directory(view);
 
+	if (error == 0)
+		error = view_pin_parent(view, address->name, &name);
 	if (error == EISDIR)
 		return carry_out(mediation, address); /* no name at all: the kernel says what is wrong with it */
 	if (error)
@@ -66,9 +76,10 @@ static struct outcome bind_in_view(struct mediation *mediation, const struct add
 	judged.length = name.length;
 	if (!mediation_allows(mediation, OPERATION_BIND, &judged, &name.parent.status, view->is_first))
 		outcome = mediation_fail(EACCES);
-	else if (fstatat(name.parent.descriptor, name.last, &before, AT_SYMLINK_NOFOLLOW) == 0)
+	else if (!mediation->is_resumed &&
+		 fstatat(name.parent.descriptor, name.last, &before, AT_SYMLINK_NOFOLLOW) == 0)
 		outcome = mediation_fail(EADDRINUSE);
-	else if (!mediation_is_valid(mediation))
+	else if (!mediation_begin(mediation))
 		outcome = mediation_fail(EINTR);
 	else {
 		outcome = carry_out(mediation, address);
@@ -86,14 +97,14 @@ static struct outcome bind_path(struct mediation *mediation, const struct addres
 
 	if (view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, &view) != 0)
 		return mediation_deny(mediation, "unreadable_target");
-	if (!mediation_is_valid(mediation) || mediation->server->pool->shares_files || !mediation_take(mediation, 0)) {
+	/* The path is walked by the kernel itself, from a working directory: it must be the server's alone. */
+	if (mediation->server->pool->shares_files || !mediation_is_valid(mediation) ||
+	    mediation_enter(mediation, &view) != 0) {
 		view_close(&view);
 		return mediation_deny(mediation, "rights_not_to_be_had");
 	}
-	outcome = view_enter(&view) == 0 ? bind_in_view(mediation, address, &view)
-					 : mediation_deny(mediation, "view_not_to_be_had");
-	if (!view_leave(&view))
-		_exit(EXIT_FAILURE);
+	outcome = bind_in_view(mediation, address, &view);
+	mediation_leave(mediation, &view);
 	view_close(&view);
 	return outcome;
 }
@@ -105,7 +116,7 @@ static struct outcome bind_abstract(struct mediation *mediation, const struct ad
 
 	if (!mediation_allows(mediation, OPERATION_BIND, &name, NULL, true))
 		return mediation_fail(EACCES);
-	if (!mediation_is_valid(mediation))
+	if (!mediation_begin(mediation))
 		return mediation_fail(EINTR);
 	outcome = carry_out(mediation, address);
 	if (outcome.error == 0 &&
@@ -131,7 +142,7 @@ static struct outcome bind_plain(struct mediation *mediation, const struct addre
 
 	if (!mediation_take(mediation, 0))
 		return mediation_deny(mediation, "rights_not_to_be_had");
-	if (!mediation_is_valid(mediation))
+	if (!mediation_begin(mediation))
 		return mediation_fail(EINTR);
 	outcome = carry_out(mediation, address);
 	if (outcome.error == 0 && address->kind == ADDRESS_UNNAMED)

@@ -10,6 +10,12 @@
 /* connect(2) itself: may wait, in this server alone. */
 static struct outcome carry_out(const struct mediation *mediation, const void *address, socklen_t length)
 {
+	struct address peer;
+	socklen_t size = ADDRESS_MAX;
+
+	/* Where a worker died in the middle, the socket itself says whether it was done. */
+	if (mediation->is_resumed && getpeername(mediation->socket, &peer.any, &size) == 0)
+		return mediation_result(0);
 	if (connect(mediation->socket, address, length) == 0)
 		return mediation_result(0);
 	return mediation_fail(mediation_error(mediation, errno));
@@ -19,26 +25,21 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 {
 	struct sockaddr_un reached;
 	struct pinned pinned;
-	struct view view;
 	struct outcome outcome;
-	int error = view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, &view);
-	bool is_first = !error && view.is_first;
+	bool is_first;
+	int error = mediation_pin(mediation, address, &pinned, &is_first);
 
-	if (error)
+	if (error == ESRCH)
 		return mediation_deny(mediation, "unreadable_target");
-	if (!mediation_is_valid(mediation) || !mediation_take(mediation, 0)) {
-		view_close(&view);
-		return mediation_deny(mediation, "rights_not_to_be_had");
-	}
-	error = mediation_pin(mediation, address, &view, &pinned);
-	view_close(&view);
 	if (error)
 		return mediation_fail(error);
 	if (!mediation_allows(mediation, OPERATION_CONNECT,
 			      &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status,
 			      is_first))
 		outcome = mediation_fail(EACCES);
-	else if (!mediation_is_valid(mediation))
+	else if (!mediation_take(mediation, 0))
+		outcome = mediation_deny(mediation, "rights_not_to_be_had");
+	else if (!mediation_begin(mediation))
 		outcome = mediation_fail(EINTR);
 	else
 		outcome = carry_out(mediation, &reached, mediation_address_of(&pinned, &reached));
@@ -63,7 +64,7 @@ static struct outcome connect_abstract(struct mediation *mediation, const struct
 		return mediation_fail(EACCES);
 	if (!mediation_take(mediation, 0))
 		return mediation_deny(mediation, "rights_not_to_be_had");
-	if (!mediation_is_valid(mediation))
+	if (!mediation_begin(mediation))
 		return mediation_fail(EINTR);
 	outcome = carry_out(mediation, &address->local, address->length);
 	if (outcome.error == 0 && own && !is_still_own(mediation, address)) {
@@ -78,7 +79,7 @@ static struct outcome connect_plain(struct mediation *mediation, const struct ad
 {
 	if (!mediation_take(mediation, 0))
 		return mediation_deny(mediation, "rights_not_to_be_had");
-	if (!mediation_is_valid(mediation))
+	if (!mediation_begin(mediation))
 		return mediation_fail(EINTR);
 	return carry_out(mediation, &address->any, address->length);
 }

@@ -56,7 +56,12 @@ static struct outcome carry_out(struct mediation *mediation, const struct sendin
 	ssize_t sent;
 	int error;
 
-	if (!mediation_is_valid(mediation))
+	if (!take(mediation))
+		return mediation_deny(mediation, "rights_not_to_be_had");
+	/* Whether one that was begun has arrived nobody can say, and twice must it not. */
+	if (mediation->is_resumed)
+		return mediation_deny_unknown(mediation);
+	if (!mediation_begin(mediation))
 		return mediation_fail(EINTR);
 	sent = sending_send(&sender, sending, address, length);
 	if (sent >= 0)
@@ -71,23 +76,19 @@ static struct outcome send_to_path(struct mediation *mediation, const struct sen
 {
 	struct sockaddr_un reached;
 	struct pinned pinned;
-	struct view view;
 	struct outcome outcome;
 	bool is_first;
-	int error;
+	int error = mediation_pin(mediation, &sending->address, &pinned, &is_first);
 
-	if (view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, &view) != 0)
+	if (error == ESRCH)
 		return mediation_deny(mediation, "unreadable_target");
-	is_first = view.is_first;
-	error = mediation_pin(mediation, &sending->address, &view, &pinned);
-	view_close(&view);
 	if (error)
 		return mediation_fail(error);
-	if (may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status,
-		     is_first))
-		outcome = carry_out(mediation, sending, &reached, mediation_address_of(&pinned, &reached));
-	else
+	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status,
+		      is_first))
 		outcome = mediation_fail(EACCES);
+	else
+		outcome = carry_out(mediation, sending, &reached, mediation_address_of(&pinned, &reached));
 	view_unpin(&pinned);
 	return outcome;
 }
@@ -134,8 +135,6 @@ static struct outcome finish(struct mediation *mediation, struct sending *sendin
 		outcome = mediation_deny(mediation, "unreadable_target");
 	else if (error)
 		outcome = mediation_fail(error);
-	else if (!take(mediation))
-		outcome = mediation_deny(mediation, "rights_not_to_be_had");
 	else
 		outcome = send_out(mediation, sending);
 	mediation_return(mediation);

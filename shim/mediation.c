@@ -62,6 +62,12 @@ struct outcome mediation_deny(struct mediation *mediation, const char *reason)
 	return mediation_fail(EACCES);
 }
 
+struct outcome mediation_deny_unknown(struct mediation *mediation)
+{
+	socket_event_unread(mediation, "outcome_unknown");
+	return mediation_fail(EIO);
+}
+
 int mediation_error(const struct mediation *mediation, int error)
 {
 	if (error == EINTR && pool_interruption(mediation->server) == INTERRUPTED_BY_SIGNAL)
@@ -176,16 +182,40 @@ static void close_target(struct mediation *mediation)
 	close_one(mediation->directory);
 }
 
-static struct mediation begin(struct worker *worker, struct server *server, const struct seccomp_notif *notif)
+static struct mediation begin(struct worker *worker, struct server *server, struct area_slot *slot)
 {
-	return (struct mediation){
-	    .worker = worker, .server = server, .notif = notif, .directory = -1, .thread = -1, .socket = -1};
+	return (struct mediation){.worker = worker,
+				  .server = server,
+				  .slot = slot,
+				  .notif = &slot->notif,
+				  .is_resumed = slot->begun,
+				  .directory = -1,
+				  .thread = -1,
+				  .socket = -1};
 }
 
-struct outcome mediation_carry_out(struct worker *worker, struct server *server, const struct seccomp_notif *notif)
+bool mediation_begin(struct mediation *mediation)
 {
-	const struct mediated_call *call = find_call(worker->rules.arch, notif->data.nr);
-	struct mediation mediation = begin(worker, server, notif);
+	if (!mediation_is_valid(mediation))
+		return false;
+	mediation->slot->begun = true;
+	return true;
+}
+
+bool mediation_observe(struct worker *worker, struct server *server, struct area_slot *slot)
+{
+	struct mediation mediation = begin(worker, server, slot);
+
+	if (open_target(&mediation).error == 0 && mediation.is_unix)
+		observed_call(&mediation);
+	close_target(&mediation);
+	return !mediation.is_untold;
+}
+
+struct outcome mediation_carry_out(struct worker *worker, struct server *server, struct area_slot *slot)
+{
+	const struct mediated_call *call = find_call(worker->rules.arch, slot->notif.data.nr);
+	struct mediation mediation = begin(worker, server, slot);
 	struct outcome outcome = open_target(&mediation);
 
 	if (outcome.error == 0)
@@ -194,17 +224,37 @@ struct outcome mediation_carry_out(struct worker *worker, struct server *server,
 	return outcome;
 }
 
-int mediation_pin(struct mediation *mediation, const struct address *address, struct view *view, struct pinned *pinned)
+int mediation_enter(struct mediation *mediation, const struct view *view)
 {
-	int error;
-
 	if (mediation->server->pool->shares_files && !view->is_ours)
 		return EACCES;
-	error = view_enter(view);
-	if (error == 0)
-		error = view_pin(view, address->name, false, pinned);
+	if (view_enter(view) == 0 && mediation_take(mediation, 0))
+		return 0;
+	mediation_leave(mediation, view);
+	return EACCES;
+}
+
+void mediation_leave(struct mediation *mediation, const struct view *view)
+{
+	mediation_return(mediation);
 	if (!view_leave(view))
 		_exit(EXIT_FAILURE);
+}
+
+int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned, bool *is_first)
+{
+	struct view view;
+	int error = view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, &view);
+
+	if (error)
+		return ESRCH;
+	*is_first = view.is_first;
+	error = mediation_is_valid(mediation) ? mediation_enter(mediation, &view) : EINTR;
+	if (error == 0) {
+		error = view_pin(&view, address->name, false, pinned);
+		mediation_leave(mediation, &view);
+	}
+	view_close(&view);
 	return error;
 }
 

@@ -31,28 +31,31 @@ struct outcome {
 struct mediation {
 	struct worker *worker;
 	struct server *server;
-	const struct seccomp_notif *notif;
-	int directory; /* owned; of the thread in /proc */
-	int thread;    /* owned; a pidfd of the thread */
-	int socket;    /* owned; the target's socket */
-	int type;      /* SOCK_STREAM ... */
+	struct area_slot *slot;
+	const struct seccomp_notif *notif; /* the slot's */
+	bool is_resumed;                   /* a worker before this one may have carried it out */
+	int directory;                     /* owned; of the thread in /proc */
+	int thread;                        /* owned; a pidfd of the thread */
+	int socket;                        /* owned; the target's socket */
+	int type;                          /* SOCK_STREAM ... */
 	bool is_unix;
 	bool foreign; /* the target is in another user namespace */
 	ino_t inode;  /* of the socket */
 	struct credentials credentials;
 	bool taken; /* the thread has the target's rights */
 	struct memory memory;
+	bool is_untold;     /* an event of it could not be written */
 	const char *reason; /* of a denial that no rule made; NULL: a rule or default did */
 };
 
 /*
  * Carries out the call of a notification: connect, bind, sendto, sendmsg, sendmmsg. Writes its
- * events, answers nothing. slow paths wait in the calling server alone.
+ * events, answers nothing. Slow paths wait in the calling server alone.
  */
-struct outcome mediation_carry_out(struct worker *worker, struct server *server, const struct seccomp_notif *notif);
+struct outcome mediation_carry_out(struct worker *worker, struct server *server, struct area_slot *slot);
 
-/* Audit mode: tells of the call what can be told. It is the kernel that carries it out. */
-void mediation_observe(struct worker *worker, struct server *server, const struct seccomp_notif *notif);
+/* Audit mode: tells of the call what can be told; the kernel carries it out. False: it could not be told. */
+bool mediation_observe(struct worker *worker, struct server *server, struct area_slot *slot);
 
 /* Is it one of the calls above? */
 bool mediation_is_for(uint32_t arch, int number);
@@ -65,8 +68,12 @@ struct outcome mediated_sendto(struct mediation *mediation);
 struct outcome mediated_sendmsg(struct mediation *mediation);
 struct outcome mediated_sendmmsg(struct mediation *mediation);
 
+/* What a call would be judged by, as far as it can be known; the file of mediation_observe. */
+void observed_call(struct mediation *mediation);
+
 /* EACCES, for a reason that the event tells. */
 struct outcome mediation_deny(struct mediation *mediation, const char *reason);
+struct outcome mediation_deny_unknown(struct mediation *mediation); /* EIO: outcome unknown */
 struct outcome mediation_fail(int error);
 struct outcome mediation_result(int64_t value);
 
@@ -80,11 +87,24 @@ int mediation_error(const struct mediation *mediation, int error);
 bool mediation_take(struct mediation *mediation, uint64_t also);
 void mediation_return(struct mediation *mediation);
 
-/* Is the target still waiting? Asked after everything of it is opened or read, and before acting. */
+/* Is the target still waiting? Asked after everything of it is opened or read. */
 bool mediation_is_valid(const struct mediation *mediation);
 
-/* Looks a path up from the target's view and pins it (in its rights, which are taken). 0, or an errno. */
-int mediation_pin(struct mediation *mediation, const struct address *address, struct view *view, struct pinned *pinned);
+/* The same right before acting: from here on it may have been done. */
+bool mediation_begin(struct mediation *mediation);
+
+/*
+ * The calling server takes the target's view and rights. 0, or EACCES: they are not to be had, and
+ * it has its own. A server that cannot get its own back ends its worker.
+ */
+int mediation_enter(struct mediation *mediation, const struct view *view);
+void mediation_leave(struct mediation *mediation, const struct view *view);
+
+/*
+ * Looks a path up in the target's view and with its rights, and pins it. *is_first: in the root in
+ * which the session began. 0, or the errno that the target gets; ESRCH: it cannot be read.
+ */
+int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned, bool *is_first);
 
 /* Judges an operation on a name and writes its event. status: of the inode; NULL: abstract. */
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attestation.h"
+#include "mediation.h"
 #include "syscall_table.h"
 #include "tracee.h"
 #include "verdict.h"
@@ -15,6 +16,7 @@
 /* A notification on its way to an answer. */
 struct handling {
 	struct worker *worker;
+	struct server *server;
 	struct area_slot *slot;
 	struct verdict verdict;
 	char call[SYSCALL_NAME_MAX];
@@ -66,8 +68,8 @@ static void count(const struct handling *handling, const char *action)
 		atomic_fetch_add(&counts->calls[number], 1);
 }
 
-/* The event of the call, counted once, whoever began it. False: it is not written (yet). */
-static bool report(struct handling *handling, const char *action)
+/* As report, with the lock that numbers and writes events. */
+static bool report_locked(struct handling *handling, const char *action)
 {
 	struct area_slot *slot = handling->slot;
 	const struct seccomp_data *data = &slot->notif.data;
@@ -94,6 +96,17 @@ static bool report(struct handling *handling, const char *action)
 	event.call = &call;
 	slot->written = worker_write(handling->worker, &event);
 	return slot->written;
+}
+
+/* The event of the call, counted once, whoever began it. False: it is not written (yet). */
+static bool report(struct handling *handling, const char *action)
+{
+	bool written;
+
+	worker_lock(handling->worker);
+	written = report_locked(handling, action);
+	worker_unlock(handling->worker);
+	return written;
 }
 
 /*
@@ -180,6 +193,24 @@ static void do_reserved(struct handling *handling)
 		refuse(handling, error);
 }
 
+/* The target gets what the kernel would have given it. */
+static void do_mediate(struct handling *handling)
+{
+	const struct outcome outcome = mediation_carry_out(handling->worker, handling->server, handling->slot);
+
+	(void)listener_answer(handling->worker->listener, id_of(handling), outcome.value, outcome.error);
+}
+
+static void do_observe(struct handling *handling)
+{
+	bool told = mediation_observe(handling->worker, handling->server, handling->slot);
+
+	if (!told && handling->worker->policy.on_event_loss == EVENT_LOSS_DENY)
+		refuse(handling, EACCES);
+	else
+		(void)listener_continue(handling->worker->listener, id_of(handling));
+}
+
 /*
  * Reads who it is. False: the notification is no longer valid, so that nothing read is certain. A
  * thread that this pid namespace does not number is not known and stays so. What a worker before this
@@ -211,6 +242,8 @@ static void act(struct handling *handling)
 		do_continue(handling);
 		break;
 	case VERDICT_RESERVED:
+	case VERDICT_MEDIATE:
+	case VERDICT_OBSERVE:
 	case VERDICT_REFUSE:
 	default:
 		do_refuse(handling);
@@ -258,18 +291,24 @@ static void finish(struct area_slot *slot)
 	slot->written = false;
 	slot->killed = false;
 	slot->is_known = false;
+	slot->begun = false;
 }
 
-void worker_handle(struct worker *worker, struct area_slot *slot)
+void worker_handle(struct worker *worker, struct server *server, struct area_slot *slot)
 {
 	struct handling handling = {
 	    .worker = worker,
+	    .server = server,
 	    .slot = slot,
 	    .verdict = verdict_of(&worker->policy, &worker->rules, &slot->notif.data),
 	};
 
 	if (handling.verdict.kind == VERDICT_RESERVED) {
 		do_reserved(&handling);
+	} else if (handling.verdict.kind == VERDICT_MEDIATE) {
+		do_mediate(&handling);
+	} else if (handling.verdict.kind == VERDICT_OBSERVE) {
+		do_observe(&handling);
 	} else {
 		name_call(&handling);
 		if (identify(&handling))

@@ -18,11 +18,13 @@
 #include "listener.h"
 #include "worker.h"
 
-#define STACK_SIZE  ((size_t)512 * 1024)
-#define INTERRUPT   SIGUSR1
-#define QUIET_TICKS 20U   /* without a call, before the watch waits to be woken */
-#define LOOK_AFTER  20000 /* us that a call takes before it is looked at whether anybody waits for it */
-#define STATUS_SIZE 4096
+#define STACK_SIZE     ((size_t)512 * 1024)
+#define INTERRUPT      SIGUSR1
+#define QUIET_TICKS    20U   /* without a call, before the watch waits to be woken */
+#define LOOK_AFTER     20000 /* us that a call takes before it is looked at whether anybody waits for it */
+#define SETTLE_MS      500U
+#define SETTLE_LOOK_MS 5U
+#define STATUS_SIZE    4096
 
 static int64_t now_us(void)
 {
@@ -59,6 +61,16 @@ static void finish(struct pool *pool, int how)
 		return;
 }
 
+static void handle(struct server *server)
+{
+	atomic_store(&server->interruption, INTERRUPTED_NOT);
+	atomic_store(&server->busy_since, now_us());
+	if (atomic_load(&server->pool->asleep))
+		wake_watch(server->pool);
+	worker_handle(server->pool->worker, server, server->slot);
+	atomic_store(&server->busy_since, 0);
+}
+
 /* One notification, if there is one. False: there will be none any more. */
 static bool serve_one(struct server *server)
 {
@@ -70,14 +82,8 @@ static bool serve_one(struct server *server)
 		return true;
 	if (ready.revents & POLLIN) {
 		received = listener_receive(pool->worker->listener, &server->slot->notif);
-		if (received > 0) {
-			atomic_store(&server->busy_since, now_us());
-			atomic_store(&server->interruption, INTERRUPTED_NOT);
-			if (atomic_load(&pool->asleep))
-				wake_watch(pool);
-			worker_handle(pool->worker, server, server->slot);
-			atomic_store(&server->busy_since, 0);
-		}
+		if (received > 0)
+			handle(server);
 	}
 	if (received < 0)
 		finish(pool, -1);
@@ -98,6 +104,9 @@ static void *run(void *argument)
 	if (directory < 0 || credentials_read(directory, &server->own) != 0)
 		_exit(EXIT_FAILURE);
 	close(directory);
+	/* What a worker that died was handling in this slot: answered where the target still waits, told where not. */
+	if (server->slot->notif.id != 0)
+		handle(server);
 	do
 		wait_to_read(server);
 	while (!atomic_load(&server->pool->end) && serve_one(server));
@@ -128,6 +137,18 @@ static bool add_server(struct pool *pool)
 	return started;
 }
 
+/* A server for each slot that was in use when the worker before this one died. */
+static void take_up(struct pool *pool)
+{
+	unsigned last = 0;
+
+	for (unsigned i = 0; i < AREA_SLOTS; i++)
+		if (pool->worker->area->slots[i].notif.id != 0)
+			last = i;
+	while (pool->count <= last && add_server(pool))
+		;
+}
+
 /* Can a thread have a root of its own? Some container profiles refuse unshare(2). */
 static void *try_unshare(void *argument)
 {
@@ -147,8 +168,10 @@ int pool_start(struct pool *pool, struct worker *worker, struct error *err)
 	pool->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pool->wake >= 0 && sigaction(INTERRUPT, &interrupt, NULL) == 0 &&
 	    pthread_create(&trial, NULL, try_unshare, &pool->shares_files) == 0 && pthread_join(trial, NULL) == 0 &&
-	    add_server(pool))
+	    add_server(pool)) {
+		take_up(pool);
 		return 0;
+	}
 	return error_set(err, "session: no thread can be started: %s", strerrordesc_np(errno));
 }
 
@@ -240,6 +263,24 @@ int pool_watch(struct pool *pool)
 		if (atomic_load(&pool->servers[i].busy_since) != 0)
 			return POOL_TICK_MS;
 	return -1;
+}
+
+static bool is_idle(const struct pool *pool)
+{
+	for (unsigned i = 0; i < pool->count; i++)
+		if (atomic_load(&pool->servers[i].busy_since) != 0)
+			return false;
+	return true;
+}
+
+void pool_settle(struct pool *pool)
+{
+	const struct timespec pause = {.tv_nsec = SETTLE_LOOK_MS * 1000000L};
+
+	for (unsigned i = 0; i < SETTLE_MS / SETTLE_LOOK_MS && !is_idle(pool); i++) {
+		(void)pool_watch(pool);
+		(void)nanosleep(&pause, NULL);
+	}
 }
 
 enum interruption pool_interruption(struct server *server)

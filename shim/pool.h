@@ -53,6 +53,9 @@ int pool_start(struct pool *pool, struct worker *worker, struct error *err);
  */
 int pool_watch(struct pool *pool);
 
+/* The session is over: waits for the servers to finish what they have begun, a bounded time. */
+void pool_settle(struct pool *pool);
+
 /* The calling server is about to wait for others; INTERRUPTED_NOT where nothing cut that short. */
 enum interruption pool_interruption(struct server *server);
 

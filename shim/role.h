@@ -11,7 +11,7 @@
 #define ROLE_BROKER "--role=broker"
 #define ROLE_WORKER "--role=worker"
 
-#define ROLE_DESCRIPTORS_MAX 8U
+#define ROLE_DESCRIPTORS_MAX 9U
 
 /* The broker's descriptors. */
 enum broker_descriptor {
@@ -26,6 +26,7 @@ enum worker_descriptor {
 	WORKER_LISTENER,
 	WORKER_AREA,
 	WORKER_EVENTS,
+	WORKER_ROOT,    /* of the session's beginning: O_PATH */
 	WORKER_TARGET,  /* a pidfd of the session's first process */
 	WORKER_NOTICES, /* where area says so */
 	WORKER_COPY,    /* where area says so */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "pidfd_information.h"
@@ -70,7 +71,7 @@ static const struct listed listed[] = {
     /* a loader and its listener */
     {"accept4", BROKER},
     {"ftruncate", BROKER},
-    {"pidfd_getfd", BROKER},
+    {"pidfd_getfd", ROLES},
     /* a target and its events */
     {"connect", WORKER},
     {"getpeername", WORKER},
@@ -79,6 +80,35 @@ static const struct listed listed[] = {
     {"pwritev2", WORKER},
     {"seccomp", WORKER},
     {"uname", WORKER},
+    /* a call that is carried out: the target's memory, rights and view, and the call */
+    {"bind", WORKER},
+    {"capset", WORKER},
+    {"chroot", WORKER},
+    {"fchdir", WORKER},
+    {"getsockname", WORKER},
+    {"kcmp", WORKER},
+    {"openat2", WORKER},
+    {"process_vm_readv", WORKER},
+    {"process_vm_writev", WORKER},
+    {"recvfrom", WORKER},
+    {"setfsgid", WORKER},
+    {"setfsuid", WORKER},
+    {"setgroups", WORKER},
+    {"setresgid", WORKER},
+    {"setresuid", WORKER},
+    {"setsockopt", WORKER},
+    {"shutdown", WORKER},
+    {"tgkill", WORKER},
+    {"umask", WORKER},
+    /* the threads that do it */
+    {"clone3", WORKER},
+    {"clock_nanosleep", WORKER},
+    {"eventfd2", WORKER},
+    {"gettid", WORKER},
+    {"rseq", WORKER},
+    {"sched_getaffinity", WORKER},
+    {"set_robust_list", WORKER},
+    {"unshare", WORKER},
     /* places where events go, the roles' lives */
     {"dup2", KEEPER},
     {"dup3", KEEPER},
@@ -92,8 +122,7 @@ static const struct listed listed[] = {
     /* a program's start, and its confinement */
     {"access", KEEPER},
     {"arch_prctl", KEEPER},
-    {"capget", KEEPER},
-    {"capset", KEEPER},
+    {"capget", WORKER},
     {"chdir", KEEPER},
     {"execve", KEEPER},
     {"faccessat", KEEPER},
@@ -103,10 +132,7 @@ static const struct listed listed[] = {
     {"prctl", KEEPER},
     {"pread64", KEEPER},
     {"prlimit64", KEEPER},
-    {"rseq", KEEPER},
-    {"set_robust_list", KEEPER},
     {"set_tid_address", KEEPER},
-    {"umask", KEEPER},
 };
 
 /* A call whose argument, as far as the mask goes, must have that value. */
@@ -137,7 +163,10 @@ static const struct compared compared[] = {
     {"mprotect", ROLES, 2, PROT_EXEC, 0},
     {"openat", ROLES, 2, WRITES, O_RDONLY},
     {"clone", KEEPER, 0, NOT_A_FORK, 0},
-    {"socket", KEEPER, 0, LOW_32_BITS, AF_UNIX},
+    {"clone", WORKER, 0, CLONE_THREAD, CLONE_THREAD},
+    {"prctl", WORKER, 0, LOW_32_BITS, PR_CAPBSET_DROP},
+    {"socket", ROLES, 0, LOW_32_BITS, AF_UNIX},
+    {"socket", WORKER, 0, LOW_32_BITS, AF_NETLINK},
 };
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))

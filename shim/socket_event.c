@@ -236,6 +236,7 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 	telling.hint = hint[0] ? hint : NULL;
 	if (is_wanted(worker, allowed))
 		written = tell(&telling);
+	mediation->is_untold = mediation->is_untold || !written;
 	if (observes(worker)) {
 		atomic_fetch_add(&worker->area->counts.audited, 1);
 		return true;

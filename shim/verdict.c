@@ -50,6 +50,10 @@ struct verdict verdict_of(const struct policy *policy, const struct rules *rules
 		return (struct verdict){.kind = VERDICT_RESERVED};
 	if (rules_block(rules, data->nr))
 		return blocked(policy, rules_of_call(rules, data->nr).line);
+	if (rules_mediate(rules, data->nr))
+		return (struct verdict){.kind = policy->mode == MODE_AUDIT || policy->unix_socket.action == SOCKET_AUDIT
+						    ? VERDICT_OBSERVE
+						    : VERDICT_MEDIATE};
 	/* Nothing else is trapped: whatever it is, it does not run. */
 	return unexpected;
 }

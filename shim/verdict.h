@@ -17,6 +17,8 @@ enum verdict_kind {
 	VERDICT_KILL,         /* SIGKILL, then the event */
 	VERDICT_LOG_AND_KILL, /* the event, then SIGKILL */
 	VERDICT_REFUSE,       /* the event, then an errno */
+	VERDICT_MEDIATE,      /* carried out for the target */
+	VERDICT_OBSERVE,      /* told of, then the kernel carries it out: audit mode alone */
 	VERDICT_CONTINUE      /* the event, then the kernel carries it out: audit mode alone */
 };
 

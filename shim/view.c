@@ -84,7 +84,12 @@ int view_enter(const struct view *view)
 	(void)umask(view->mask);
 	if (!view->is_ours && (fchdir(view->root.descriptor) != 0 || chroot(".") != 0))
 		return EACCES;
-	return fchdir(view->cwd) == 0 ? 0 : EACCES;
+	return 0;
+}
+
+int view_change_directory(const struct view *view)
+{
+	return fchdir(view->cwd) == 0 ? 0 : errno;
 }
 
 bool view_leave(const struct view *view)
@@ -111,7 +116,7 @@ int view_pin(const struct view *view, const char *path, bool directory, struct p
 	ssize_t length;
 
 	*pinned = (struct pinned){.descriptor = -1};
-	pinned->descriptor = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	pinned->descriptor = (int)syscall(SYS_openat2, view->cwd, path, &how, sizeof(how));
 	if (pinned->descriptor < 0)
 		return errno == ELOOP || errno == ENOSYS ? EACCES : errno; /* a magic link looks the same as a loop */
 	length = name_of(view, pinned->descriptor, pinned->name, sizeof(pinned->name) - 1);

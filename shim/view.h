@@ -59,10 +59,16 @@ int view_origin_open(int first, struct view_origin *origin);
 int view_open(const struct view_origin *origin, int directory, mode_t mask, struct view *view);
 void view_close(struct view *view);
 
-/* The calling thread, which has a file system view of its own, takes the target's. 0, or EACCES. */
+/*
+ * The calling thread, which has a file system view of its own, takes the target's root and umask,
+ * with its own rights still. 0, or EACCES; view_leave in any case.
+ */
 int view_enter(const struct view *view);
 
-/* And its own again. False: it cannot be trusted any more, and must end. */
+/* And the target's working directory, with the target's rights: for what cannot be told of it otherwise. */
+int view_change_directory(const struct view *view);
+
+/* Its own again, with its own rights. False: it cannot be trusted any more, and must end. */
 bool view_leave(const struct view *view);
 
 /*

@@ -15,6 +15,7 @@
 #include "keeper.h"
 #include "message.h"
 #include "role.h"
+#include "socket_event.h"
 #include "syscall_table.h"
 
 #define PENDING_MS 200 /* between tries to write what could not be */
@@ -80,6 +81,14 @@ static int make_attestation(const struct area *area, struct error *err)
 	return reader;
 }
 
+static int open_origin(struct worker *worker, struct error *err)
+{
+	if (pthread_mutex_init(&worker->writing, NULL) == 0 && view_origin_open(WORKER_ROOT, &worker->origin) == 0 &&
+	    bindings_init(&worker->bindings) == 0)
+		return 0;
+	return error_set(err, "session: its root cannot be had: %s", strerrordesc_np(errno));
+}
+
 static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 {
 	*worker = (struct worker){.listener = WORKER_LISTENER,
@@ -92,6 +101,8 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 	if (!worker->area)
 		return -1;
 	close(WORKER_AREA);
+	if (confinement_limit(worker->area->session.capabilities, err) != 0 || open_origin(worker, err) != 0)
+		return -1;
 	if (parse_policy(worker, err) != 0 || open_sinks(worker, kind, err) != 0 ||
 	    listener_begin(worker->listener, err) != 0)
 		return -1;
@@ -113,37 +124,11 @@ static bool hear_keeper(struct worker *worker)
 		return true;
 	descriptor = message_take(&descriptors);
 	message_close(&descriptors);
+	worker_lock(worker);
 	if (descriptor >= 0)
 		sink_replace(&worker->sink, descriptor, (enum sink_kind)reopened.kind);
+	worker_unlock(worker);
 	return true;
-}
-
-/* What a worker that died was handling: answered where the target still waits, told where it was not. */
-static void take_up(struct worker *worker)
-{
-	for (size_t i = 0; i < AREA_SLOTS; i++) {
-		struct area_slot *slot = &worker->area->slots[i];
-
-		if (slot->notif.id != 0)
-			worker_handle(worker, slot);
-	}
-}
-
-/* 1: go on; 0: the session has ended; -1: the listener is broken. */
-static int receive(struct worker *worker, short ready)
-{
-	struct area_slot *slot = &worker->area->slots[0];
-	int received = 0;
-
-	if (ready & POLLIN) {
-		received = listener_receive(worker->listener, &slot->notif);
-		if (received > 0)
-			worker_handle(worker, slot);
-	}
-	if (received < 0)
-		return -1;
-	/* After the last target RECV would answer ENOENT for ever. */
-	return received == 0 && (ready & (POLLHUP | POLLERR | POLLNVAL)) ? 0 : 1;
 }
 
 /* The first process has ended: nobody waits for a notice of later ones. */
@@ -154,43 +139,60 @@ static void first_ended(struct worker *worker, struct pollfd *target)
 	target->fd = -1;
 }
 
+static int shorter(int a, int b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
+/* Lines and counts that wait for their time. Returns ms until they are to be looked at again; -1: there are none. */
+static int see_to_events(struct worker *worker)
+{
+	bool pending;
+
+	socket_event_flush(worker, false);
+	worker_lock(worker);
+	if (worker->sink.pending_length > 0)
+		(void)sink_flush(&worker->sink);
+	if (worker->copy.pending_length > 0)
+		(void)sink_flush(&worker->copy);
+	pending = worker->sink.pending_length > 0 || worker->copy.pending_length > 0 || fold_is_open(&worker->fold);
+	worker_unlock(worker);
+	return pending ? PENDING_MS : -1;
+}
+
+/* The servers do the work; this thread looks after them, and hears everybody else. */
 static int serve(struct worker *worker)
 {
-	struct pollfd ready[] = {{.fd = worker->listener, .events = POLLIN},
+	struct pollfd ready[] = {{.fd = worker->pool.wake, .events = POLLIN},
 				 {.fd = worker->keeper, .events = POLLIN},
 				 {.fd = worker->target, .events = POLLIN}};
 
 	for (;;) {
-		bool pending = worker->sink.pending_length > 0 || worker->copy.pending_length > 0;
-		int count = poll(ready, 3, pending ? PENDING_MS : -1);
-		int going = 1;
+		int wait = shorter(pool_watch(&worker->pool), see_to_events(worker));
+		int end = atomic_load(&worker->pool.end);
 
-		if (count < 0 && errno != EINTR)
+		if (end < 0)
 			return EXIT_FAILURE;
-		if (count > 0 && ready[0].revents)
-			going = receive(worker, ready[0].revents);
-		if (going < 0)
-			return EXIT_FAILURE;
-		if (going == 0) {
+		if (end > 0) {
 			worker_end(worker, "all_exited");
 			return EXIT_SUCCESS;
 		}
-		if (count > 0 && ready[2].revents)
+		if (poll(ready, 3, wait) <= 0)
+			continue;
+		if (ready[2].revents)
 			first_ended(worker, &ready[2]);
-		if (count > 0 && ready[1].revents && !hear_keeper(worker)) {
+		if (ready[1].revents && !hear_keeper(worker)) {
 			worker_end(worker, "sidecar_terminated");
 			return EXIT_SUCCESS;
-		}
-		if (pending) {
-			(void)sink_flush(&worker->sink);
-			(void)sink_flush(&worker->copy);
 		}
 	}
 }
 
 int worker_main(int argc, char **argv)
 {
-	struct worker worker;
+	static struct worker worker; /* too large for a stack */
 	struct error err;
 
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -201,6 +203,7 @@ int worker_main(int argc, char **argv)
 	    set_up(&worker, (enum sink_kind)strtol(argv[2], NULL, 10), &err) != 0)
 		return give_up(&err);
 	worker_begin(&worker);
-	take_up(&worker);
+	if (pool_start(&worker.pool, &worker, &err) != 0)
+		return give_up(&err);
 	return serve(&worker);
 }

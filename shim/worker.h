@@ -32,7 +32,7 @@ struct worker {
 	struct sink copy; /* descriptor -1: none is wanted */
 	bool copies;
 	struct notice notice;
-	int exit_code; /* of the first process, as waitpid(2) has it, or EXIT_CODE_UNKNOWN */
+	int exit_code;           /* of the first process, as waitpid(2) has it, or EXIT_CODE_UNKNOWN */
 	char *line;              /* EVENT_LINE_MAX bytes, for an event */
 	pthread_mutex_t writing; /* of events: seq, fold, line, sinks */
 	struct fold fold;
