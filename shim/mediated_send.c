@@ -34,10 +34,13 @@ static bool may_send(struct mediation *mediation, const struct socket_name *name
 	return mediation_allows(mediation, OPERATION_SENDTO, name, status, is_first);
 }
 
-/* The rights of the target; on a Unix socket with what it takes to show them to a receiver. */
+/*
+ * The rights of the target, with what it takes to read its memory as it is sent, and, on a Unix
+ * socket, to show its ids to a receiver. Neither lets a message go where it could not have gone.
+ */
 static bool take(struct mediation *mediation)
 {
-	return mediation_take(mediation, mediation->is_unix ? CLAIM : 0);
+	return mediation_take(mediation, (1ULL << CAP_SYS_PTRACE) | (mediation->is_unix ? CLAIM : 0));
 }
 
 /* A stream that nobody reads: the target gets its SIGPIPE as from its own call. */
