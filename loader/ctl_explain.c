@@ -213,17 +213,33 @@ static int explain(const char *file, const char *syscall_wanted)
 
 int ctl_explain(int argc, char **argv)
 {
-	static const struct option options[] = {{"syscall", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
-	const char *wanted = NULL;
+	static const struct option options[] = {{"syscall", required_argument, NULL, 's'},
+						{"socket", required_argument, NULL, 'u'},
+						{"op", required_argument, NULL, 'o'},
+						{NULL, 0, NULL, 0}};
+	const char *syscall_wanted = NULL;
+	const char *socket_wanted = NULL;
+	const char *operation = NULL;
 	int option;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 's')
+		if (option == 's')
+			syscall_wanted = optarg;
+		else if (option == 'u')
+			socket_wanted = optarg;
+		else if (option == 'o')
+			operation = optarg;
+		else
 			return ctl_usage("explain", "no such option, or one without its value");
-		wanted = optarg;
 	}
 	if (argc - optind > 1)
 		return ctl_usage("explain", "it takes one file");
-	return explain(argv[optind], wanted);
+	if (syscall_wanted && socket_wanted)
+		return ctl_usage("explain", "--syscall or --socket, not both");
+	if (operation && !socket_wanted)
+		return ctl_usage("explain", "--op goes with --socket");
+	if (socket_wanted)
+		return ctl_explain_socket(argv[optind], socket_wanted, operation);
+	return explain(argv[optind], syscall_wanted);
 }

@@ -8,12 +8,12 @@
 enum unit_kind { UNIT_BYTE, UNIT_ANY, UNIT_SET, UNIT_STAR, UNIT_STARS, UNIT_END };
 
 struct unit {
-	enum unit_kind kind;
-	unsigned char byte;  /* of UNIT_BYTE */
 	const char *set;     /* of UNIT_SET: behind its '[' and its '!' */
 	const char *end;     /* behind the unit */
-	bool negated;        /* of UNIT_SET */
 	const char *problem; /* or NULL */
+	enum unit_kind kind;
+	unsigned char byte; /* of UNIT_BYTE */
+	bool negated;       /* of UNIT_SET */
 };
 
 static int digit_of(char c)
@@ -207,10 +207,12 @@ static bool match_units(enum glob_kind kind, const struct unit *units, int count
 				reached[i + 1] = true;
 		}
 		/* A star may also take nothing. */
-		for (int i = 0; i < count; i++)
+		alive = reached[count];
+		for (int i = 0; i < count; i++) {
+			alive |= reached[i];
 			if (reached[i] && is_star(&units[i]))
 				reached[i + 1] = true;
-		alive = memchr(reached, true, (size_t)count + 1) != NULL;
+		}
 	}
 	return alive && reached[count];
 }
@@ -271,4 +273,33 @@ size_t glob_quote(const char *bytes, size_t length, char *pattern, size_t size)
 	}
 	pattern[used] = '\0';
 	return used;
+}
+
+bool glob_unquote(const char *text, char *bytes, size_t size, size_t *length)
+{
+	for (*length = 0; *text; (*length)++) {
+		unsigned char byte;
+
+		text = read_byte(text, &byte);
+		if (!text || *length == size)
+			return false;
+		bytes[*length] = (char)byte;
+	}
+	return true;
+}
+
+bool glob_has_odd_component(const char *path)
+{
+	const char *component = path + 1;
+
+	for (;;) {
+		size_t length = strcspn(component, "/");
+
+		if (length == 0 || (length == 1 && component[0] == '.') ||
+		    (length == 2 && component[0] == '.' && component[1] == '.'))
+			return true;
+		if (component[length] == '\0')
+			return false;
+		component += length + 1;
+	}
 }

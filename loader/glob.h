@@ -39,4 +39,13 @@ size_t glob_literal(const char *pattern, char *bytes, size_t size, bool *whole);
  */
 size_t glob_quote(const char *bytes, size_t length, char *pattern, size_t size);
 
+/* Writes the bytes of a name written with \xNN and \\, nothing else being special. False: no good, or too long. */
+bool glob_unquote(const char *text, char *bytes, size_t size, size_t *length);
+
+/*
+ * Has a path (or a pattern of one) that begins with '/' an empty, "." or ".." component? No path
+ * has as the kernel resolves it.
+ */
+bool glob_has_odd_component(const char *path);
+
 #endif

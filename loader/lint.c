@@ -1,9 +1,9 @@
 #include "lint.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "lint_sockets.h"
 #include "syscall_table.h"
 
 #define GROUP_MAX 12
@@ -138,52 +138,10 @@ static void lint_without_effect(const struct policy *policy, struct diagnostics 
 	if (policy->syscalls.default_action == DEFAULT_ALLOW && policy->syscalls.allow.count)
 		(void)diagnostics_warning(diagnostics, policy->lines[KEY_ALLOW],
 					  "allow has no effect while default_action = allow");
-	if (policy->rule_count && !policy->unix_socket.enabled)
-		(void)diagnostics_warning(diagnostics, policy->rules[0].line,
-					  "Unix socket rules have no effect while unix_socket.enabled = false");
-	if (policy->rule_count && policy->unix_socket.enabled && policy->unix_socket.degraded == DEGRADED_NO_UNIX)
-		(void)diagnostics_warning(diagnostics, policy->rules[0].line,
-					  "Unix socket rules have no effect under degraded = no_unix: all are refused");
 	if (needed)
 		(void)diagnostics_warning(diagnostics, line,
 					  "agentsh-exec refuses this: %s is not in this version (what runs: %s)",
 					  needed, remedy);
-}
-
-/* The directory that a pattern's sockets are in, as far as it is spelt out. */
-static void spelt_directory(const char *pattern, char directory[PATH_MAX])
-{
-	size_t literal = strcspn(pattern, "*?[");
-
-	while (literal > 1 && pattern[literal - 1] != '/')
-		literal--;
-	if (literal > 1)
-		literal--; /* the slash itself */
-	(void)snprintf(directory, PATH_MAX, "%.*s", (int)literal, pattern);
-}
-
-/* A path allows whatever listens there: also what the session has put in its place. */
-static void lint_writable(const struct policy *policy, lint_can_write *can_write, struct diagnostics *diagnostics)
-{
-	for (size_t r = 0; r < policy->rule_count; r++) {
-		const struct socket_rule *rule = &policy->rules[r];
-
-		if (rule->decision != DECISION_ALLOW)
-			continue;
-		for (size_t i = 0; i < rule->paths.count; i++) {
-			const struct list_entry *path = &rule->paths.entries[i];
-			char directory[PATH_MAX];
-
-			if (path->text[0] != '/')
-				continue;
-			spelt_directory(path->text, directory);
-			if (can_write(directory))
-				(void)diagnostics_warning(diagnostics, path->line,
-							  "%s is allowed, but the session can write %s and put a "
-							  "socket of its own there",
-							  path->text, directory);
-		}
-	}
 }
 
 void lint(const struct policy *policy, lint_can_write *can_write, struct diagnostics *diagnostics)
@@ -194,6 +152,6 @@ void lint(const struct policy *policy, lint_can_write *can_write, struct diagnos
 	lint_repeated(&policy->syscalls.allow, "allow", diagnostics);
 	lint_exempt(&policy->syscalls.block, diagnostics);
 	lint_without_effect(policy, diagnostics);
-	lint_writable(policy, can_write, diagnostics);
+	lint_sockets(policy, can_write, diagnostics);
 	diagnostics_sort(diagnostics);
 }

@@ -13,8 +13,8 @@
 typedef bool lint_can_write(const char *directory);
 
 /*
- * Adds warnings: a blocked call with an open sibling, a name given twice, a key without effect, a
- * path that is allowed in a directory that the session can write.
+ * Adds warnings: a blocked call with an open sibling, a name given twice, a key without effect, and
+ * what lint_sockets.h says of rules for sockets.
  */
 void lint(const struct policy *policy, lint_can_write *can_write, struct diagnostics *diagnostics);
 

@@ -43,7 +43,8 @@ static int defaults_of_lists(struct policy *policy)
 	return 0;
 }
 
-int policy_defaults(struct policy *policy)
+/* Every key's default, and no rule. */
+static int defaults_of_keys(struct policy *policy)
 {
 	*policy = (struct policy){
 	    .enabled = true,
@@ -67,6 +68,53 @@ int policy_defaults(struct policy *policy)
 	    .on_event_loss = EVENT_LOSS_CONTINUE,
 	};
 	if (policy->shell_program && policy->sidecar_socket && policy->events && defaults_of_lists(policy) == 0)
+		return 0;
+	policy_free(policy);
+	return -1;
+}
+
+/* A new rule behind the others, or NULL where memory ran out. */
+static struct socket_rule *append_rule(struct policy *policy, const char *name, unsigned line)
+{
+	struct socket_rule *rules = reallocarray(policy->rules, policy->rule_count + 1, sizeof(*rules));
+	struct socket_rule *rule;
+
+	if (!rules)
+		return NULL;
+	policy->rules = rules;
+	rule = &rules[policy->rule_count];
+	*rule = (struct socket_rule){.name = strdup(name), .decision = DECISION_ALLOW, .line = line};
+	if (!rule->name)
+		return NULL;
+	policy->rule_count++;
+	return rule;
+}
+
+static const struct socket_rule *find_rule(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (strcmp(policy->rules[i].name, name) == 0)
+			return &policy->rules[i];
+	return NULL;
+}
+
+/* Behind the file's own rules, so that each of them can take something out of it. */
+static int add_base_rule(struct policy *policy)
+{
+	struct socket_rule *rule;
+
+	if (find_rule(policy, POLICY_BASE_RULE))
+		return 0;
+	rule = append_rule(policy, POLICY_BASE_RULE, 0);
+	if (!rule)
+		return -1;
+	rule->builtin = true;
+	return list_add(&rule->services, POLICY_BASE_RULE, strlen(POLICY_BASE_RULE), 0);
+}
+
+int policy_defaults(struct policy *policy)
+{
+	if (defaults_of_keys(policy) == 0 && add_base_rule(policy) == 0)
 		return 0;
 	policy_free(policy);
 	return -1;
@@ -102,26 +150,16 @@ static int refuse_section(struct parse *parse, unsigned line, const char *proble
 
 static int add_rule(struct parse *parse, const char *name, unsigned line)
 {
-	struct policy *policy = parse->policy;
-	struct socket_rule *rules;
+	const struct socket_rule *first = find_rule(parse->policy, name);
 
-	for (size_t i = 0; i < policy->rule_count; i++)
-		if (strcmp(policy->rules[i].name, name) == 0)
-			return diagnostics_error(parse->diagnostics, line,
-						 "section [" RULE_PREFIX "%s] is given twice, first on line %u", name,
-						 policy->rules[i].line);
-	if (policy->rule_count == POLICY_RULES_MAX)
+	if (first)
+		return diagnostics_error(parse->diagnostics, line,
+					 "section [" RULE_PREFIX "%s] is given twice, first on line %u", name,
+					 first->line);
+	if (parse->policy->rule_count == POLICY_RULES_MAX)
 		return diagnostics_error(parse->diagnostics, line, "too many rules (at most %u)", POLICY_RULES_MAX);
-	rules = reallocarray(policy->rules, policy->rule_count + 1, sizeof(*rules));
-	if (!rules)
-		return diagnostics_error(parse->diagnostics, line, "out of memory");
-	policy->rules = rules;
-	parse->rule = &rules[policy->rule_count];
-	*parse->rule = (struct socket_rule){.name = strdup(name), .decision = DECISION_ALLOW, .line = line};
-	if (!parse->rule->name)
-		return diagnostics_error(parse->diagnostics, line, "out of memory");
-	policy->rule_count++;
-	return 0;
+	parse->rule = append_rule(parse->policy, name, line);
+	return parse->rule ? 0 : diagnostics_error(parse->diagnostics, line, "out of memory");
 }
 
 static int begin_rule(struct parse *parse, const char *name, unsigned line)
@@ -290,7 +328,7 @@ int policy_parse(const char *text, size_t length, struct policy *policy, struct 
 	size_t before = diagnostics->errors;
 	int first_bad;
 
-	if (policy_defaults(policy) != 0)
+	if (defaults_of_keys(policy) != 0)
 		return diagnostics_error(diagnostics, 0, "out of memory");
 	if (length > POLICY_TEXT_MAX) {
 		policy_free(policy);
@@ -308,6 +346,8 @@ int policy_parse(const char *text, size_t length, struct policy *policy, struct 
 		check_execve(policy, diagnostics);
 		check_rules(policy, diagnostics);
 	}
+	if (diagnostics->errors == before && add_base_rule(policy) != 0)
+		(void)diagnostics_error(diagnostics, 0, "out of memory");
 	if (diagnostics->errors == before)
 		return 0;
 	diagnostics_sort(diagnostics);

@@ -33,6 +33,9 @@ enum user_config { USER_CONFIG_DENY, USER_CONFIG_ALLOW };
 enum notices { NOTICES_AUTO, NOTICES_ALWAYS, NOTICES_NEVER };
 enum event_loss { EVENT_LOSS_CONTINUE, EVENT_LOSS_DENY };
 
+/* The rule that is there unless a file has one of that name: the services of that name. */
+#define POLICY_BASE_RULE "base"
+
 /* [unix_socket_rules.NAME] */
 struct socket_rule {
 	char *name;             /* owned */
@@ -40,7 +43,8 @@ struct socket_rule {
 	struct list services;   /* names of the service catalogue */
 	struct list operations; /* connect, bind, sendto; empty: all of them */
 	enum decision decision;
-	unsigned line; /* of the section's head */
+	unsigned line; /* of the section's head; 0: of a built-in rule */
+	bool builtin;  /* in no file: it stands behind the file's own */
 };
 
 /* Every scalar key: its place in policy.lines[]. KEY_COUNT last. */
@@ -87,7 +91,7 @@ struct policy {
 		struct list allow;
 		enum on_block on_block;
 	} syscalls;
-	struct socket_rule *rules; /* owned; in file order */
+	struct socket_rule *rules; /* owned; in file order, then the built-in one unless the file has its name */
 	size_t rule_count;
 	char *shell_program; /* owned; absolute */
 	enum user_config user_config;

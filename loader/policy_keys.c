@@ -40,7 +40,7 @@ static const struct policy_key keys[] = {
 	{SYSCALLS, "allow", VALUE_SYSCALLS, NULL, POLICY(syscalls.allow), KEY_ALLOW},
 	{SYSCALLS, "on_block", VALUE_WORD, on_block_words, POLICY(syscalls.on_block), KEY_ON_BLOCK},
 	{RULE_SECTION, "paths", VALUE_PATHS, NULL, RULE(paths), KEY_COUNT},
-	{RULE_SECTION, "services", VALUE_LIST, NULL, RULE(services), KEY_COUNT},
+	{RULE_SECTION, "services", VALUE_SERVICES, NULL, RULE(services), KEY_COUNT},
 	{RULE_SECTION, "operations", VALUE_WORDS, operation_words, RULE(operations), KEY_COUNT},
 	{RULE_SECTION, "decision", VALUE_WORD, decision_words, RULE(decision), KEY_COUNT},
 	{"shell", "program", VALUE_PATH, NULL, POLICY(shell_program), KEY_SHELL_PROGRAM},
@@ -80,6 +80,6 @@ int policy_section_exists(const char *section)
 
 int policy_key_is_list(const struct policy_key *key)
 {
-	return key->kind == VALUE_SYSCALLS || key->kind == VALUE_LIST || key->kind == VALUE_PATHS ||
+	return key->kind == VALUE_SYSCALLS || key->kind == VALUE_SERVICES || key->kind == VALUE_PATHS ||
 	       key->kind == VALUE_WORDS;
 }

@@ -13,7 +13,7 @@ enum value_kind {
 	VALUE_BOOLEAN,  /* true, yes, on | false, no, off */
 	VALUE_WORD,     /* one of words[] */
 	VALUE_SYSCALLS, /* a list of system call names */
-	VALUE_LIST,     /* a list of names: [A-Za-z0-9_.-]+ */
+	VALUE_SERVICES, /* a list of names of the service catalogue */
 	VALUE_PATHS,    /* a list of absolute path patterns and @names */
 	VALUE_WORDS,    /* a list of words[] */
 	VALUE_PATH,     /* an absolute path */

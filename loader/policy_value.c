@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "glob.h"
+#include "services.h"
 #include "syscall_table.h"
 
 #define SEPARATORS      ", \t"
@@ -134,59 +136,43 @@ static int check_name(const struct place *at, const char *name)
 	return 0;
 }
 
-/* Runs of stars, each a place where a match may have to try again; -1: a bracket is not closed. */
-static int count_stars(const char *pattern)
-{
-	int stars = 0;
-
-	for (const char *c = pattern; *c; c++) {
-		if (*c == '[') {
-			c = strchr(c[1] == ']' ? c + 2 : c + 1, ']');
-			if (!c)
-				return -1;
-		} else if (*c == '*' && (c == pattern || c[-1] != '*')) {
-			stars++;
-		}
-	}
-	return stars;
-}
-
-/* A pattern is held against paths as the kernel resolves them: none has an empty, "." or ".." component. */
-static bool has_odd_component(const char *pattern)
-{
-	const char *component = pattern + 1;
-
-	for (;;) {
-		size_t length = strcspn(component, "/");
-
-		if (length == 0 || (length == 1 && component[0] == '.') ||
-		    (length == 2 && component[0] == '.' && component[1] == '.'))
-			return true;
-		if (component[length] == '\0')
-			return false;
-		component += length + 1;
-	}
-}
-
 static int check_path(const struct place *at, const char *pattern)
 {
-	int stars = count_stars(pattern);
+	enum glob_kind kind = pattern[0] == '@' ? GLOB_ABSTRACT : GLOB_PATHNAME;
+	const char *problem;
+	unsigned stars;
 
 	if ((pattern[0] != '/' && pattern[0] != '@') || strcmp(pattern, "@") == 0)
 		return diagnostics_error(at->diagnostics, at->line,
 					 "'%s' is neither an absolute path nor an abstract @name", pattern);
 	if (strcmp(pattern, "/") == 0)
 		return diagnostics_error(at->diagnostics, at->line, "'/' can match nothing: it is a directory");
-	if (pattern[0] == '/' && has_odd_component(pattern))
+	if (kind == GLOB_PATHNAME && glob_has_odd_component(pattern))
 		return diagnostics_error(at->diagnostics, at->line,
 					 "'%s' can match nothing: a resolved path has no empty, '.' or '..' component",
 					 pattern);
-	if (stars < 0)
-		return diagnostics_error(at->diagnostics, at->line, "'%s' has a '[' without its ']'", pattern);
-	if ((unsigned)stars > POLICY_PATTERN_STARS_MAX)
-		return diagnostics_error(at->diagnostics, at->line, "'%s' has too many '*' (%d, at most %u)", pattern,
+	problem = glob_problem(kind, pattern, &stars);
+	if (problem)
+		return diagnostics_error(at->diagnostics, at->line, "'%s' %s", pattern, problem);
+	if (stars > POLICY_PATTERN_STARS_MAX)
+		return diagnostics_error(at->diagnostics, at->line, "'%s' has too many '*' (%u, at most %u)", pattern,
 					 stars, POLICY_PATTERN_STARS_MAX);
 	return 0;
+}
+
+static int check_service(const struct place *at, const char *name)
+{
+	const char *nearest;
+
+	if (check_name(at, name) != 0)
+		return -1;
+	if (service_exists(name))
+		return 0;
+	nearest = service_nearest(name);
+	if (nearest)
+		return diagnostics_error(at->diagnostics, at->line, "unknown service '%s' (did you mean '%s'?)", name,
+					 nearest);
+	return diagnostics_error(at->diagnostics, at->line, "unknown service '%s'", name);
 }
 
 static int check_entry(const struct place *at, const char *entry)
@@ -196,10 +182,12 @@ static int check_entry(const struct place *at, const char *entry)
 		return check_syscall(at, entry);
 	case VALUE_PATHS:
 		return check_path(at, entry);
+	case VALUE_SERVICES:
+		return check_service(at, entry);
 	case VALUE_WORDS:
 		return find_word(at, entry) < 0 ? -1 : 0;
 	default:
-		return check_name(at, entry);
+		return diagnostics_error(at->diagnostics, at->line, "%s is no list", at->key->name);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "policy.h"
+#include "services.h"
 
 enum socket_operation { OPERATION_CONNECT, OPERATION_BIND, OPERATION_SENDTO };
 
@@ -29,24 +30,38 @@ enum socket_owner {
 struct socket_decision {
 	bool allowed;
 	const struct socket_rule *rule; /* that decided; NULL: default did */
-	const char *pattern;            /* of the rule, or of its service */
-	unsigned line;                  /* of the pattern or service in the file; 0: a built-in default */
+	const char *pattern;            /* of the rule, or of its service; NULL with rule */
+	unsigned line;                  /* of the pattern, service or default in the file; 0: a built-in one */
 	const struct service *service;  /* that the address belongs to, whoever decided; NULL: none known */
 };
 
 /*
- * Does an allow rule's pattern count for this address? Asked for each that matches by name before
- * it decides: outside of the session's first root and mount namespace only the same inode is the
- * same socket. NULL: every match counts.
+ * Does what allows by name count for this address? Asked before an allow rule that matches, or
+ * default = allow, decides, at most once for a decision: outside of the session's first root and
+ * mount namespace only the same inode is the same socket. A rule that does not count is passed
+ * over. NULL: every match counts. Deny rules are never asked for.
  */
 typedef bool socket_rules_confirm(void *context, const struct socket_name *name);
 
-/* Rules in file order, the first that matches decides; where none does, default does. */
+/*
+ * Rules in order, the first that matches decides; where none does, default does: under all but
+ * deny, binding is allowed, and so is what this session has bound. A rule's services match the
+ * names that belong to one of them. An unnamed address is nothing to ask about here.
+ */
 struct socket_decision socket_rules_decide(const struct policy *policy, enum socket_operation operation,
 					   const struct socket_name *name, enum socket_owner owner,
 					   socket_rules_confirm *confirm, void *context);
 
+/* The service that a name belongs to: the first of the catalogue with a pattern for it. *pattern: that. NULL: none. */
+const struct service *socket_rules_service(const struct socket_name *name, const char **pattern);
+
 /* "connect", "bind", "sendto". */
 const char *socket_operation_name(enum socket_operation operation);
+
+/* The operation of that name; false: none is. */
+bool socket_operation_find(const char *text, enum socket_operation *operation);
+
+/* Does the rule speak of that operation? */
+bool socket_rule_covers(const struct socket_rule *rule, enum socket_operation operation);
 
 #endif
