@@ -134,20 +134,24 @@ _agentsh_ctl() {
 	COMPREPLY=()
 	_agentsh_words
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_agentsh_offer check explain export init flatten doctor events last sessions -h --help -V --version
+		_agentsh_offer check explain export init flatten doctor events last sessions suggest -h --help -V --version
 		return
 	fi
 	case ${COMP_WORDS[1]}:$prev:$cur in
 	explain:--syscall:*) _agentsh_calls "$1" ;;
 	export:--format:*) _agentsh_offer bpf pfc ;;
-	explain:*:-*) _agentsh_offer --syscall= ;;
+	explain:--op:*) _agentsh_offer connect bind sendto ;;
+	explain:--socket:*) _agentsh_files ;;
+	explain:*:-*) _agentsh_offer --syscall= --socket= --op= ;;
 	export:*:-*) _agentsh_offer --format= ;;
 	flatten:*:-*) _agentsh_offer --ignore-other --help ;;
 	check:*:-*) _agentsh_offer -- ;;
-	events:-s:* | last:-s:*) ;;
+	events:-s:* | last:-s:* | suggest:-s:*) ;;
 	events:*:-*) _agentsh_offer -f -s --json ;;
-	last:*:-*) _agentsh_offer -s ;;
-	check:* | explain:* | export:* | init:* | flatten:* | events:* | last:* | sessions:*) _agentsh_files ;;
+	last:*:-* | suggest:*:-*) _agentsh_offer -s ;;
+	check:* | explain:* | export:* | init:* | flatten:* | events:* | last:* | sessions:* | suggest:*)
+		_agentsh_files
+		;;
 	esac
 }
 

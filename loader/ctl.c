@@ -12,16 +12,20 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
-    {"check", ctl_check},   {"explain", ctl_explain}, {"export", ctl_export},
-    {"init", ctl_init},     {"flatten", ctl_flatten}, {"doctor", ctl_doctor},
-    {"events", ctl_events}, {"last", ctl_last},       {"sessions", ctl_sessions},
+    {"check", ctl_check},       {"explain", ctl_explain}, {"export", ctl_export}, {"init", ctl_init},
+    {"flatten", ctl_flatten},   {"doctor", ctl_doctor},   {"events", ctl_events}, {"last", ctl_last},
+    {"sessions", ctl_sessions}, {"suggest", ctl_suggest},
 };
 
 static const char help[] = "Usage: agentshctl SUBCOMMAND [argument...]\n"
 			   "\n"
 			   "  check [FILE...]                     what is wrong with a policy, FILE:LINE: message\n"
 			   "  explain [--syscall NAME] [FILE]     what each system call gets, and why\n"
+<<<<<<< HEAD
 			   "  explain --socket PATH|@NAME [--op connect|bind|sendto] [FILE]\n"
+=======
+			   "          --socket PATH|@NAME [--op connect|bind|sendto] [FILE]\n"
+>>>>>>> socketrules
 			   "                                      what a Unix socket gets, and why\n"
 			   "  export --format=bpf|pfc [FILE]      the filter, as a program or as text\n"
 			   "  init [FILE]                         a commented starter policy\n"
@@ -30,6 +34,7 @@ static const char help[] = "Usage: agentshctl SUBCOMMAND [argument...]\n"
 			   "  events [-f] [-s ID] [--json] [FILE] the trail, a line an event; -f goes on with it\n"
 			   "  last [-s ID] [FILE]                 the latest denial, why, and what would allow it\n"
 			   "  sessions [FILE]                     the sessions of the trail\n"
+			   "  suggest [-s ID] [FILE]              rules for what an audit run tried, to be read first\n"
 			   "  --help, --version\n"
 			   "\n"
 			   "Where FILE is left out, the policy is the one that agentsh-exec would use,\n"

@@ -18,6 +18,10 @@ int ctl_doctor(int argc, char **argv);
 int ctl_events(int argc, char **argv);
 int ctl_last(int argc, char **argv);
 int ctl_sessions(int argc, char **argv);
+int ctl_suggest(int argc, char **argv);
+
+/* explain --socket: what the policy of FILE says of a name. operation: NULL for connect. */
+int ctl_explain_socket(const char *file, const char *given, const char *operation);
 
 /* explain --socket: what the policy of FILE says of a name. operation: NULL for connect. */
 int ctl_explain_socket(const char *file, const char *given, const char *operation);

@@ -62,15 +62,16 @@ static const char *unwritable(const char *text, size_t length, bool item)
 	return NULL;
 }
 
-static int check_bytes(const struct yaml_reader *reader, const char *name, bool item)
+static int check_bytes(const struct yaml_reader *reader, const struct policy_key *key, bool item)
 {
 	const struct node *node = &reader->node;
 	const char *problem = unwritable(node->text, node->length, item);
 
 	if (!problem)
 		return 0;
-	return diagnostics_error(reader->diagnostics, node->line, "%s: the text has %s, which cannot stand in the INI",
-				 name, problem);
+	return diagnostics_error(reader->diagnostics, node->line,
+				 "%s: the text has %s, which cannot stand in the INI%s", key->name, problem,
+				 key->kind == VALUE_PATHS ? " (\\xNN in its place can)" : "");
 }
 
 /* The text of the current scalar as the INI has it, or NULL with an error told. */
@@ -96,7 +97,7 @@ static const char *scalar_text(const struct yaml_reader *reader, const struct po
 					flatten_kind(node));
 		return NULL;
 	}
-	return check_bytes(reader, key->name, false) == 0 ? node->text : NULL;
+	return check_bytes(reader, key, false) == 0 ? node->text : NULL;
 }
 
 static int take_scalar(struct yaml_reader *reader, struct ini_writer *writer, size_t section,
@@ -124,7 +125,7 @@ static int take_item(struct yaml_reader *reader, struct ini_writer *writer, size
 					node->kind == NODE_SCALAR ? " where it is not in quotes" : "");
 		return yaml_reader_skip(reader);
 	}
-	if (check_bytes(reader, key->name, true) == 0)
+	if (check_bytes(reader, key, true) == 0)
 		(void)flatten_told(reader->diagnostics, ini_writer_item(writer, section, node->text, node->line),
 				   node->line);
 	return 0;

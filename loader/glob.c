@@ -8,12 +8,12 @@
 enum unit_kind { UNIT_BYTE, UNIT_ANY, UNIT_SET, UNIT_STAR, UNIT_STARS, UNIT_END };
 
 struct unit {
-	enum unit_kind kind;
-	unsigned char byte;  /* of UNIT_BYTE */
 	const char *set;     /* of UNIT_SET: behind its '[' and its '!' */
 	const char *end;     /* behind the unit */
-	bool negated;        /* of UNIT_SET */
 	const char *problem; /* or NULL */
+	enum unit_kind kind;
+	unsigned char byte; /* of UNIT_BYTE */
+	bool negated;       /* of UNIT_SET */
 };
 
 static int digit_of(char c)
@@ -207,10 +207,12 @@ static bool match_units(enum glob_kind kind, const struct unit *units, int count
 				reached[i + 1] = true;
 		}
 		/* A star may also take nothing. */
-		for (int i = 0; i < count; i++)
+		alive = reached[count];
+		for (int i = 0; i < count; i++) {
+			alive |= reached[i];
 			if (reached[i] && is_star(&units[i]))
 				reached[i + 1] = true;
-		alive = memchr(reached, true, (size_t)count + 1) != NULL;
+		}
 	}
 	return alive && reached[count];
 }

@@ -42,6 +42,70 @@ static bool reports_as_much(const struct policy *outer, const struct policy *inn
 	return outer->mode == MODE_ENFORCE && outer->syscalls.on_block == inner->syscalls.on_block;
 }
 
+/* Are sockets carried out, or reported, under that policy? */
+static bool mediates(const struct policy *policy)
+{
+	return policy->unix_socket.enabled &&
+	       (policy->unix_socket.degraded == DEGRADED_REFUSE || policy->unix_socket.action == SOCKET_AUDIT);
+}
+
+static bool same_list(const struct list *a, const struct list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->entries[i].text, b->entries[i].text) != 0)
+			return false;
+	return true;
+}
+
+static bool has_rule(const struct policy *policy, const struct socket_rule *rule)
+{
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct socket_rule *other = &policy->rules[i];
+
+		if (other->decision == rule->decision && same_list(&other->paths, &rule->paths) &&
+		    same_list(&other->services, &rule->services) && same_list(&other->operations, &rule->operations))
+			return true;
+	}
+	return false;
+}
+
+/* From the least that is allowed to the most. */
+static unsigned openness(enum socket_default otherwise)
+{
+	switch (otherwise) {
+	case SOCKET_DEFAULT_DENY:
+		return 0;
+	case SOCKET_DEFAULT_SESSION:
+		return 1;
+	case SOCKET_DEFAULT_USER:
+		return 2;
+	case SOCKET_DEFAULT_ALLOW:
+	default:
+		return 3;
+	}
+}
+
+/*
+ * Does the outer policy allow no more of Unix sockets than the inner? As far as it can be seen: what
+ * one of them allows the other allows in the same words, and what the inner denies the outer does.
+ */
+static bool is_as_strict(const struct policy *outer, const struct policy *inner)
+{
+	if (!mediates(outer) || outer->mode == MODE_AUDIT || outer->unix_socket.action == SOCKET_AUDIT ||
+	    openness(outer->unix_socket.otherwise) > openness(inner->unix_socket.otherwise) ||
+	    (inner->unix_socket.datagram == DATAGRAM_DENY && outer->unix_socket.datagram != DATAGRAM_DENY))
+		return false;
+	for (size_t i = 0; i < outer->rule_count; i++)
+		if (outer->rules[i].decision == DECISION_ALLOW && !has_rule(inner, &outer->rules[i]))
+			return false;
+	for (size_t i = 0; i < inner->rule_count; i++)
+		if (inner->rules[i].decision == DECISION_DENY && !has_rule(outer, &inner->rules[i]))
+			return false;
+	return true;
+}
+
 enum nesting nesting_decide(const struct policy *outer, const char *outer_text, size_t outer_length,
 			    const struct policy *inner, const char *inner_text, size_t inner_length, uint32_t arch,
 			    struct error *err)
@@ -56,6 +120,11 @@ enum nesting nesting_decide(const struct policy *outer, const char *outer_text, 
 		return NESTING_SAME;
 	if (inner->mode == MODE_AUDIT)
 		return never("mode = audit", "what it would report goes to the session's own sidecar", err);
+	if (mediates(inner) && inner->unix_socket.action == SOCKET_AUDIT)
+		return never("unix_socket.action = audit", "what it would report goes to the session's own sidecar",
+			     err);
+	if (mediates(inner) && !is_as_strict(outer, inner))
+		return never("unix_socket", "the session's own rules for Unix sockets allow more, or others", err);
 	if (!reports)
 		return NESTING_ADD;
 	if (!reports_as_much(outer, inner))

@@ -33,6 +33,8 @@ static char *read_status(int directory)
 		}
 		length = read(descriptor, text + used, room - used - 1);
 		used += length > 0 ? (size_t)length : 0;
+		if (length > 0 && used + 1 < room)
+			length = 0; /* less than there was room for: procfs gives all that it has */
 	}
 	if (descriptor >= 0)
 		close(descriptor);

@@ -65,6 +65,7 @@ static void handle(struct server *server)
 {
 	atomic_store(&server->interruption, INTERRUPTED_NOT);
 	atomic_store(&server->busy_since, now_us());
+	atomic_fetch_add(&server->pool->calls, 1);
 	if (atomic_load(&server->pool->asleep))
 		wake_watch(server->pool);
 	worker_handle(server->pool->worker, server, server->slot);
@@ -234,6 +235,16 @@ static void look_after(struct pool *pool, struct server *server)
 	(void)pthread_kill(server->thread, INTERRUPT); /* again at the next tick, where it came too early */
 }
 
+/* Has there been a call lately? To be woken by the next one costs that call more than looking a while longer. */
+static bool is_lively(struct pool *pool)
+{
+	uint64_t calls = atomic_load(&pool->calls);
+
+	pool->quiet = calls == pool->seen ? pool->quiet + 1 : 0;
+	pool->seen = calls;
+	return pool->quiet < QUIET_TICKS;
+}
+
 int pool_watch(struct pool *pool)
 {
 	static const int64_t kept = (int64_t)POOL_TICK_MS * 1000;
@@ -255,7 +266,7 @@ int pool_watch(struct pool *pool)
 		if (now - since >= LOOK_AFTER)
 			look_after(pool, &pool->servers[i]);
 	}
-	if (busy)
+	if (busy || is_lively(pool))
 		return POOL_TICK_MS;
 	/* Quiet: until the next call wakes us. */
 	atomic_store(&pool->asleep, true);

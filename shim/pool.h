@@ -35,6 +35,9 @@ struct server {
 struct pool {
 	struct worker *worker;
 	_Atomic uint32_t reader; /* index of the one that reads; a futex */
+	_Atomic uint64_t calls;  /* handled since the beginning */
+	uint64_t seen;           /* of those, when the watch looked last */
+	unsigned quiet;          /* looks since then that found no other */
 	_Atomic bool asleep;     /* the watch waits to be woken by the next call */
 	_Atomic int end;         /* 0; 1: the last target has gone; -1: the listener is broken */
 	int wake;                /* owned; an eventfd, for the watch */

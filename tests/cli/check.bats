@@ -178,6 +178,39 @@ silent() {
 	silent 'refuses this' $'[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix'
 }
 
+@test "check: the rule that is built in is no rule without effect, nor is the starter policy's" {
+	silent 'rules' ''
+	silent 'rules' $'[unix_socket_rules.base]\nservices = base'
+	install -m 644 "$TOP/conf/agentsh.ini" starter.ini
+	run -0 "$CTL" check starter.ini
+	[[ $output != *ocket* ]] || is "$output" 'nothing of sockets'
+}
+
+@test "check: a rule that is never reached is a warning" {
+	local first=$'[unix_socket_rules.a]\npaths = /run/x,\n  /run/y\n'
+	warns 6 "/run/y is never reached here: rule 'a' has it already, on line 3" \
+		"$first"$'[unix_socket_rules.b]\npaths = /run/z,\n  /run/y\ndecision = deny'
+	warns 5 'postgres is never reached here' \
+		$'[unix_socket_rules.a]\nservices = postgres\n\n[unix_socket_rules.b]\nservices = postgres\noperations = bind'
+	# The built-in one stands behind the file's own, and that is as it should be.
+	silent 'never reached' $'[unix_socket_rules.a]\nservices = base\ndecision = deny'
+	silent 'never reached' $'[unix_socket_rules.a]\npaths = /run/x\noperations = bind
+[unix_socket_rules.b]\npaths = /run/x'
+	silent 'never reached' "$first"$'[unix_socket_rules.b]\npaths = @/run/x'
+}
+
+@test "check: a dangerous service that is allowed is a warning, by whatever name" {
+	local rule=$'[unix_socket_rules.a]\n'
+	warns 3 'docker is allowed: root on this host' "$rule"$'services = postgres,\n  docker'
+	warns 2 '/run/docker.sock is allowed, which is docker: root on this host' "$rule"'paths = /run/docker.sock'
+	warns 2 '/run/*.sock is allowed, which is docker: root on this host' "$rule"'paths = /run/*.sock'
+	warns 2 '/tmp/tmux-5/default is allowed, which is tmux: ' "$rule"'paths = /tmp/tmux-5/default'
+	warns 2 '@/tmp/.X11-unix/X0 is allowed, which is x11: ' "$rule"'paths = @/tmp/.X11-unix/X0'
+	silent 'is allowed' "$rule"$'services = docker\npaths = /run/docker.sock\ndecision = deny'
+	silent 'is allowed' "$rule"$'paths = @/run/docker.sock, /srv/*'
+	silent 'is allowed:' "$rule"'services = base, redis'
+}
+
 @test "check: an allow rule in a directory that the session can write is a warning" {
 	local rule=$'[unix_socket_rules.a]\npaths = '
 	warns 2 "is allowed, but the session can write /tmp" "$rule/tmp/a.sock"
@@ -186,6 +219,11 @@ silent() {
 	silent 'can write' "$rule/run/a.sock"
 	silent 'can write' "$rule/tmp/a.sock"$'\ndecision = deny'
 	silent 'can write' "$rule@tmp/a.sock"
+	warns 2 'can write /tmp and' "$rule/\\x74mp/a.sock"
+	warns 3 'x11 is allowed, but the session can write /tmp' "[unix_socket_rules.a]
+services = base,
+  x11"
+	silent 'can write' $'[unix_socket_rules.a]\nservices = base, docker'
 	need_root
 	install -d -o nobody "$BATS_TEST_TMPDIR/others"
 	warns 2 "can write $BATS_TEST_TMPDIR/others" "$rule$BATS_TEST_TMPDIR/others/a.sock"

@@ -122,13 +122,17 @@ words() {
 	local sub
 	becomes 'agentshctl export --f' 'agentshctl export --format='
 	becomes 'agentshctl export --format=' 'agentshctl export --format=bpf pfc'
-	becomes 'agentshctl explain --s' 'agentshctl explain --syscall='
+	becomes 'agentshctl explain --sy' 'agentshctl explain --syscall='
+	becomes 'agentshctl explain --so' 'agentshctl explain --socket='
+	becomes 'agentshctl explain --socket=files/o' 'agentshctl explain --socket=files/one.ini'
+	becomes 'agentshctl explain --op=' 'agentshctl explain --op=bind connect sendto'
+	becomes 'agentshctl suggest -' 'agentshctl suggest -s'
 	becomes 'agentshctl flatten --i' 'agentshctl flatten --ignore-other'
 	becomes 'agentshctl events --' 'agentshctl events --json'
 	becomes 'agentshctl last -' 'agentshctl last -s'
 	becomes 'agentshctl events -s files/o' 'agentshctl events -s files/o'
 	becomes 'agentshctl last -s x files/o' 'agentshctl last -s x files/one.ini'
-	for sub in check explain export init flatten events last sessions; do
+	for sub in check explain export init flatten events last sessions suggest; do
 		becomes "agentshctl $sub files/o" "agentshctl $sub files/one.ini"
 	done
 	becomes 'agentshctl doctor files/o' 'agentshctl doctor files/o'

@@ -115,7 +115,7 @@ blocks() {
 		/^\[/ { section = $0; next }
 		/^[a-z]/ { if (line) print line; line = section ": " $0 }
 		/^[ \t]+[a-z]/ { sub(/^[ \t]+/, " "); line = line $0 }
-		END { print line }' | sed 's/ *$//')
+		END { print line }' | grep -v '^\[unix_socket_rules\.base\]: ' | sed 's/ *$//')
 	real+=$'\n'$(sed -n 's/^\t{RULE_SECTION, "\([a-z]*\)", .*/[unix_socket_rules.NAME]: \1 =/p' "$KEYS" |
 		sed 's/decision =/decision = allow/')
 	same "$real" "$(awk '/^\.Ss \[/ { section = $2 }

@@ -65,17 +65,31 @@ static void every_way_of_writing(void **state)
 	(void)state;
 	expect_file("everything.yaml", "everything.ini");
 	parse(ini, &policy);
-	assert_int_equal(policy.rule_count, 3);
+	assert_int_equal(policy.rule_count, 4); /* with the built-in one */
 	assert_string_equal(policy.rules[0].name, "bus");
 	assert_int_equal(policy.rules[0].decision, DECISION_DENY);
 	assert_string_equal(policy.rules[1].name, "postgres");
 	assert_string_equal(policy.rules[1].paths.entries[1].text, "@pg;1#[a]");
 	assert_int_equal(policy.rules[1].operations.count, 2);
-	assert_string_equal(policy.rules[2].services.entries[2].text, "true");
+	assert_string_equal(policy.rules[2].services.entries[2].text, "cri-o");
 	assert_string_equal(policy.sidecar_socket, "/run/agentsh;x/side=car #1.sock");
 	policy_free(&policy);
 	free(ini);
 	free(yaml);
+}
+
+/* Order is what rules are about, and escapes are the pattern's own. */
+static void a_list_of_rules(void **state)
+{
+	(void)state;
+	flat_expect("unix_socket_rules:\n"
+		    "- {name: z, paths: ['/a\\x20b', '@\\x00\\\\*'], operations: [bind], decision: deny}\n"
+		    "- {name: base, services: [base]}\n"
+		    "- {name: a, services: [docker, x11], paths: [\"/srv/\\\\x41\"], operations: []}\n",
+		    false,
+		    "[unix_socket_rules.z]\npaths = /a\\x20b, @\\x00\\\\*\noperations = bind\ndecision = deny\n\n"
+		    "[unix_socket_rules.base]\nservices = base\n\n"
+		    "[unix_socket_rules.a]\nservices = docker, x11\npaths = /srv/\\x41\noperations =\n");
 }
 
 /* The dotted section as mappings within mappings, those around it that are sections, too. Returns the depth. */
@@ -346,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_documented_tree),
 	    cmocka_unit_test(every_way_of_writing),
+	    cmocka_unit_test(a_list_of_rules),
 	    cmocka_unit_test(every_key_there_and_back),
 	    cmocka_unit_test(booleans),
 	    cmocka_unit_test(hundreds_of_names),

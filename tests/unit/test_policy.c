@@ -82,6 +82,20 @@ static char *read_tree(const char *name, size_t *length)
 	return text;
 }
 
+/* The one built-in rule stands in the file, and says the same there. */
+static void same_rules(const struct policy *builtin, const struct policy *shipped)
+{
+	assert_int_equal(builtin->rule_count, 1);
+	assert_int_equal(shipped->rule_count, 1);
+	assert_true(builtin->rules[0].builtin && !shipped->rules[0].builtin);
+	assert_string_equal(builtin->rules[0].name, shipped->rules[0].name);
+	assert_int_equal(builtin->rules[0].decision, shipped->rules[0].decision);
+	same_list(&builtin->rules[0].services, &shipped->rules[0].services);
+	same_list(&builtin->rules[0].operations, &shipped->rules[0].operations);
+	same_list(&builtin->rules[0].paths, &shipped->rules[0].paths);
+	assert_int_equal(builtin->rules[0].services.count, 1);
+}
+
 static void defaults_equal_the_shipped_file(void **state)
 {
 	struct policy builtin;
@@ -102,7 +116,7 @@ static void defaults_equal_the_shipped_file(void **state)
 		if (shipped.lines[key->scalar] == 0)
 			fail_msg("conf/agentsh.ini lacks %s in [%s]", key->name, key->section);
 	}
-	assert_int_equal(shipped.rule_count, 0);
+	same_rules(&builtin, &shipped);
 	policy_free(&builtin);
 	policy_free(&shipped);
 	free(text);
@@ -122,7 +136,7 @@ static void everything_of_the_contract(void **state)
 		    "on_block = log_and_kill\n"
 		    "[unix_socket_rules.postgres]\npaths = /run/postgresql/.s.PGSQL.*\n"
 		    "   @abstract, /run/[a-z]/**/x?\noperations = connect, bind sendto\ndecision = deny\n"
-		    "[unix_socket_rules.other]\nservices = docker, x-1\n"
+		    "[unix_socket_rules.other]\nservices = docker, cri-o\n"
 		    "[shell]\nprogram = /bin/dash\n[loader]\nuser_config = allow\nclose_fds = yes\nisolate = yes\n"
 		    "[notices]\nstderr = never\n[shim]\nenabled = true\n"
 		    "[sidecar]\nsocket = /run/x\nevents = journald:\non_event_loss = deny\n"
@@ -140,13 +154,13 @@ static void everything_of_the_contract(void **state)
 	assert_string_equal(policy.syscalls.allow.entries[4].text, "mseal");
 	assert_int_equal(policy.syscalls.allow.entries[4].line, 19);
 	assert_int_equal(policy.syscalls.on_block, ON_BLOCK_LOG_AND_KILL);
-	assert_int_equal(policy.rule_count, 2);
+	assert_int_equal(policy.rule_count, 3); /* with the built-in one */
 	assert_string_equal(policy.rules[0].name, "postgres");
 	assert_int_equal(policy.rules[0].paths.count, 3);
 	assert_int_equal(policy.rules[0].operations.count, 3);
 	assert_int_equal(policy.rules[0].decision, DECISION_DENY);
 	assert_int_equal(policy.rules[1].decision, DECISION_ALLOW);
-	assert_string_equal(policy.rules[1].services.entries[1].text, "x-1");
+	assert_string_equal(policy.rules[1].services.entries[1].text, "cri-o");
 	assert_string_equal(policy.shell_program, "/bin/dash");
 	assert_int_equal(policy.user_config, USER_CONFIG_ALLOW);
 	assert_true(policy.close_fds && policy.isolate && policy.shim);
@@ -246,6 +260,11 @@ static const struct bad bad[] = {
     {"[unix_socket_rules.a]\npaths = /*/*/*/*/*/*/*/*/*\n", 2, "too many '*' (9, at most 8)"},
     {"[unix_socket_rules.a]\npaths = /x\noperations = connect, listen\n", 3, "connect | bind | sendto"},
     {"[unix_socket_rules.a]\nservices = a/b\n", 2, "no name"},
+    {"[unix_socket_rules.a]\nservices = base,\n  dokcer\n", 3, "unknown service 'dokcer' (did you mean 'docker'?)"},
+    {"[unix_socket_rules.a]\nservices = frobnicator\n", 2, "unknown service 'frobnicator'"},
+    {"[unix_socket_rules.a]\npaths = /a\\n\n", 2, "neither \\xNN nor"},
+    {"[unix_socket_rules.a]\npaths = /a[b/c]\n", 2, "can match nothing"},
+    {"[unix_socket_rules.a]\npaths = /a[z-b]\n", 2, "range"},
     {"[unix_socket_rules.a]\npaths = /x\nmode = enforce\n", 3, "unknown key 'mode'"},
 };
 
