@@ -21,11 +21,7 @@ static const char help[] = "Usage: agentshctl SUBCOMMAND [argument...]\n"
 			   "\n"
 			   "  check [FILE...]                     what is wrong with a policy, FILE:LINE: message\n"
 			   "  explain [--syscall NAME] [FILE]     what each system call gets, and why\n"
-<<<<<<< HEAD
-			   "  explain --socket PATH|@NAME [--op connect|bind|sendto] [FILE]\n"
-=======
 			   "          --socket PATH|@NAME [--op connect|bind|sendto] [FILE]\n"
->>>>>>> socketrules
 			   "                                      what a Unix socket gets, and why\n"
 			   "  export --format=bpf|pfc [FILE]      the filter, as a program or as text\n"
 			   "  init [FILE]                         a commented starter policy\n"

@@ -18,17 +18,12 @@ static void name_after(const struct socket_name *name, char out[RULE_NAME_MAX + 
 
 	while (at < end && *at == '.')
 		at++;
-<<<<<<< HEAD
-	for (; at < end && length < RULE_NAME_MAX - NUMBER_ROOM; at++)
-		out[length++] = *at && strchr(NAME_CHARACTERS, *at) ? *at : '-';
-=======
 	for (; at < end && length < RULE_NAME_MAX - NUMBER_ROOM; at++) {
 		out[length] = '-';
 		if (*at && strchr(NAME_CHARACTERS, *at))
 			out[length] = *at;
 		length++;
 	}
->>>>>>> socketrules
 	out[length] = '\0';
 	if (length == 0)
 		(void)snprintf(out, RULE_NAME_MAX + 1, "socket");

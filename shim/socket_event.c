@@ -8,12 +8,10 @@
 #include "mediation.h"
 #include "notice.h"
 #include "services.h"
+#include "socket_hint.h"
 #include "syscall_table.h"
-#include "text.h"
 #include "tracee.h"
 #include "worker.h"
-
-#define HINT_SIZE 512
 
 /* An event in the making. */
 struct telling {
@@ -139,19 +137,6 @@ static bool tell(const struct telling *telling)
 	return written;
 }
 
-/* The rule that would allow it, as it would be written; "" where the name cannot be written in one. */
-static void make_hint(const struct telling *telling, char *hint, size_t size)
-{
-	const char *path = telling->path.data;
-
-	hint[0] = '\0';
-	if (telling->service)
-		(void)snprintf(hint, size, "[unix_socket_rules.%s] services = %s", telling->service, telling->service);
-	else if (text_is_clean(path, telling->path.length) && !strpbrk(path, "*?[]\\,; \t\n") &&
-		 telling->path.length < size / 2)
-		(void)snprintf(hint, size, "[unix_socket_rules.NAME] paths = %s", path);
-}
-
 static void count_denied(const struct mediation *mediation)
 {
 	struct area_counts *counts = &mediation->worker->area->counts;
@@ -224,16 +209,15 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 	struct telling telling = decided(mediation, operation, allowed);
 	char shown[sizeof(struct sockaddr_un) + 1];
 	char rule[PATH_MAX + 16];
-	char hint[HINT_SIZE] = "";
+	char hint[SOCKET_HINT_SIZE] = "";
 	bool written = true;
 
 	telling.path = show(name, shown);
 	telling.service = decision->service ? decision->service->name : NULL;
 	worker_rule(worker, decision->line, rule, sizeof(rule));
 	telling.rule = rule;
-	if (!allowed)
-		make_hint(&telling, hint, sizeof(hint));
-	telling.hint = hint[0] ? hint : NULL;
+	if (socket_hint(&worker->policy, name, decision, hint))
+		telling.hint = hint;
 	if (is_wanted(worker, allowed))
 		written = tell(&telling);
 	mediation->is_untold = mediation->is_untold || !written;
