@@ -21,7 +21,7 @@ CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -f
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 
 # The loader is linked as one piece, by gcc; its objects serve the other programs without that.
-LTO ?= $(if $(findstring clang,$(CC))$(SANITIZE),,-flto -ffat-lto-objects)
+LTO ?= $(if $(findstring clang,$(CC))$(SANITIZE),,-flto=auto -ffat-lto-objects)
 # Pages between code and constants are a quarter of a small dynamic file; the static one, which is
 # what gets installed, keeps them apart.
 LOADER_LDFLAGS = -Wl,-z,noseparate-code,-z,pack-relative-relocs,--build-id=none
@@ -97,6 +97,11 @@ $(B)/agentsh-sidecar: $(B)/shim/sidecar.o $(SHIM_LIBRARY) $(LIBRARY)
 $(B)/static/agentsh-sidecar: $(B)/agentsh-sidecar
 	@mkdir -p $(@D)
 	ln -sf ../agentsh-sidecar $@
+
+# For the tests of attackers alone: a sidecar that checks and then lets the target's own call go on.
+.PHONY: weakened
+weakened:
+	$(MAKE) B='$(B)/weakened' CPPFLAGS='$(CPPFLAGS) -DAGENTSH_WEAKENED' $(B)/weakened/agentsh-exec $(B)/weakened/agentsh-sidecar
 
 -include $(wildcard $(B)/*.d $(B)/shim/*.d)
 

@@ -202,6 +202,16 @@ bool mediation_begin(struct mediation *mediation)
 	return true;
 }
 
+bool mediation_would_allow(struct worker *worker, struct server *server, struct area_slot *slot)
+{
+	struct mediation mediation = begin(worker, server, slot);
+
+	if (open_target(&mediation).error == 0 && mediation.is_unix)
+		observed_call(&mediation);
+	close_target(&mediation);
+	return !mediation.is_denied;
+}
+
 bool mediation_observe(struct worker *worker, struct server *server, struct area_slot *slot)
 {
 	struct mediation mediation = begin(worker, server, slot);
@@ -308,5 +318,6 @@ bool mediation_allows(struct mediation *mediation, enum socket_operation operati
 	const struct socket_decision decision =
 	    socket_rules_decide(&mediation->worker->policy, operation, name, owner, confirm, &question);
 
+	mediation->is_denied = mediation->is_denied || !decision.allowed;
 	return socket_event_decided(mediation, operation, name, &decision);
 }

@@ -44,6 +44,7 @@ struct mediation {
 	struct credentials credentials;
 	bool taken; /* the thread has the target's rights */
 	struct memory memory;
+	bool is_denied;     /* a rule or default did */
 	bool is_untold;     /* an event of it could not be written */
 	const char *reason; /* of a denial that no rule made; NULL: a rule or default did */
 };
@@ -56,6 +57,9 @@ struct outcome mediation_carry_out(struct worker *worker, struct server *server,
 
 /* Audit mode: tells of the call what can be told; the kernel carries it out. False: it could not be told. */
 bool mediation_observe(struct worker *worker, struct server *server, struct area_slot *slot);
+
+/* The decision alone: for a sidecar that is weakened to test attackers, and for nothing else. */
+bool mediation_would_allow(struct worker *worker, struct server *server, struct area_slot *slot);
 
 /* Is it one of the calls above? */
 bool mediation_is_for(uint32_t arch, int number);
