@@ -16,7 +16,7 @@ HARDENING = -fPIE -fstack-protector-strong $(FORTIFY)
 FORTIFY ?= -D_FORTIFY_SOURCE=2
 # The loader is tiny: for size, and without tables for exceptions that C does not have.
 OPTIMISE ?= -Os -g -fno-asynchronous-unwind-tables -fno-unwind-tables
-CPPFLAGS += -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"'
+CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 
@@ -101,7 +101,7 @@ $(B)/static/agentsh-sidecar: $(B)/agentsh-sidecar
 # For the tests of attackers alone: a sidecar that checks and then lets the target's own call go on.
 .PHONY: weakened
 weakened:
-	$(MAKE) B='$(B)/weakened' CPPFLAGS='$(CPPFLAGS) -DAGENTSH_WEAKENED' $(B)/weakened/agentsh-exec $(B)/weakened/agentsh-sidecar
+	$(MAKE) B='$(B)/weakened' DEFINES=-DAGENTSH_WEAKENED $(B)/weakened/agentsh-exec $(B)/weakened/agentsh-sidecar
 
 -include $(wildcard $(B)/*.d $(B)/shim/*.d)
 
