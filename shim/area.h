@@ -30,6 +30,7 @@ enum area_flag {
 	AREA_NOTICES_EACH = 4,     /* a line for each denial */
 	AREA_COPY = 8,             /* there is a descriptor for a copy of the events */
 	AREA_POLICY_WRITABLE = 16, /* by the session */
+	AREA_COMMONS = 64,         /* there is a table of what this user's sessions have bound */
 	AREA_PRIVATE = 32,         /* the sidecar is this session's own */
 };
 

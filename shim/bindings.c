@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 int bindings_init(struct bindings *bindings)
@@ -62,15 +63,21 @@ bool bindings_add_path(struct bindings *bindings, int descriptor, const struct s
 	return binding != NULL;
 }
 
-bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t length, ino_t socket)
+bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t length, int socket)
 {
 	struct binding *binding = NULL;
+	struct stat status;
+	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
 
+	if (fstat(socket, &status) != 0 || getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0)
+		return false;
 	(void)pthread_mutex_lock(&bindings->lock);
 	if (length <= sizeof(binding->name))
 		binding = more(bindings);
 	if (binding) {
-		*binding = (struct binding){.descriptor = -1, .inode = socket, .length = length};
+		*binding =
+		    (struct binding){.descriptor = -1, .inode = status.st_ino, .cookie = cookie, .length = length};
 		memcpy(binding->name, name, length);
 	}
 	(void)pthread_mutex_unlock(&bindings->lock);
@@ -98,7 +105,10 @@ bool bindings_have_abstract(struct bindings *bindings, const char *name, size_t 
 		const struct binding *binding = &bindings->all[i];
 
 		if (binding->descriptor < 0 && binding->length == length && memcmp(binding->name, name, length) == 0)
-			have = socket_diag_is_named(&bindings->diag, binding->inode, name, length);
+			have = socket_diag_is_named(
+			    &bindings->diag,
+			    &(struct socket_identity){.inode = binding->inode, .cookie = binding->cookie}, name,
+			    length);
 	}
 	have = have && socket_diag_knows(&bindings->diag, client);
 	(void)pthread_mutex_unlock(&bindings->lock);

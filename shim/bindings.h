@@ -18,11 +18,12 @@
 #define BINDINGS_MAX 1024U /* at once; beyond, none is added, with an event */
 
 struct binding {
-	int descriptor; /* owned; O_PATH, of a pathname; -1: abstract */
-	dev_t device;   /* of the pathname */
-	ino_t inode;    /* of the pathname, or of the socket itself */
-	size_t length;  /* of the abstract name */
-	char name[108]; /* abstract */
+	int descriptor;  /* owned; O_PATH, of a pathname; -1: abstract */
+	dev_t device;    /* of the pathname */
+	ino_t inode;     /* of the pathname, or of the socket itself */
+	uint64_t cookie; /* of the socket, for an abstract name */
+	size_t length;   /* of the abstract name */
+	char name[108];  /* abstract */
 };
 
 struct bindings {
@@ -37,8 +38,8 @@ int bindings_init(struct bindings *bindings);
 /* A pathname has been bound; descriptor (O_PATH) is taken over. False: there is no room for it. */
 bool bindings_add_path(struct bindings *bindings, int descriptor, const struct stat *status);
 
-/* An abstract name has been bound by the socket of that inode. False: there is no room for it. */
-bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t length, ino_t socket);
+/* An abstract name has been bound by that socket (borrowed). False: there is no room for it. */
+bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t length, int socket);
 
 bool bindings_have_path(struct bindings *bindings, const struct stat *status);
 

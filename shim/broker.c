@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "area.h"
+#include "circles.h"
 #include "confinement.h"
 #include "conversation.h"
 #include "credentials.h"
@@ -35,6 +36,7 @@ struct broker {
 	bool listens; /* there may be more loaders */
 	uint64_t next_ticket;
 	struct registry registry;
+	struct circles circles;
 	struct conversation *conversations[CONNECTIONS_MAX]; /* owned */
 	size_t count;
 	int64_t log_second;
@@ -76,7 +78,7 @@ static void refuse(struct broker *broker, struct conversation *conversation, con
 /* --- What a loader asks for --- */
 
 /* Does the session's policy stand the same test as in the loader? Why not is written to reason. */
-static bool judge_policy(const struct conversation *conversation, char *reason, size_t size)
+static bool judge_policy(struct conversation *conversation, char *reason, size_t size)
 {
 	struct diagnostics diagnostics;
 	const struct diagnostic *first;
@@ -96,6 +98,7 @@ static bool judge_policy(const struct conversation *conversation, char *reason, 
 	unsupported = policy_unsupported(&policy, &line, &remedy);
 	if (!policy_filters(&policy))
 		unsupported = "a policy without a filter";
+	conversation->shares = policy.unix_socket.enabled && policy.unix_socket.otherwise == SOCKET_DEFAULT_USER;
 	if (unsupported)
 		(void)snprintf(reason, size, "%s: it cannot be served (install the same version of both)", unsupported);
 	policy_free(&policy);
@@ -207,13 +210,24 @@ static int open_root(pid_t pid)
 	return root >= 0 ? root : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* The table of what the user's sessions with this policy have bound; -1: none is asked for, or to be had. */
+static int join_circle(struct broker *broker, const struct conversation *conversation)
+{
+	if (!conversation->shares)
+		return -1;
+	return circles_join(&broker->circles, conversation->ticket, conversation->peer.uid,
+			    conversation_text(conversation, TEXT_POLICY), conversation->hello.lengths[TEXT_POLICY], -1);
+}
+
 static int give_to_keeper(struct broker *broker, struct conversation *conversation)
 {
+	int commons = join_circle(broker, conversation);
 	const struct keeper_message message = {
 	    .operation = KEEPER_KEEP,
 	    .ticket = conversation->ticket,
 	    .has_notices = conversation->notices >= 0,
 	    .has_copy = conversation->copy >= 0,
+	    .has_commons = commons >= 0,
 	};
 	struct area_session session;
 	int descriptors[KEPT_COUNT];
@@ -221,6 +235,8 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 	int result;
 
 	describe(broker, conversation, &session);
+	if (commons >= 0)
+		session.flags |= AREA_COMMONS;
 	descriptors[count++] = conversation->listener;
 	descriptors[count] = area_create(&session, conversation->texts, NULL);
 	if (descriptors[count++] < 0)
@@ -232,10 +248,18 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 		descriptors[count++] = conversation->notices;
 	if (conversation->copy >= 0)
 		descriptors[count++] = conversation->copy;
+	if (commons >= 0)
+		descriptors[count++] = commons;
 	result = message_send(broker->keeper, &message, sizeof(message), descriptors, count);
 	close(descriptors[KEPT_AREA]);
 	close(descriptors[KEPT_ROOT]);
 	return result;
+}
+
+static void forget(struct broker *broker, uint64_t ticket)
+{
+	registry_remove(&broker->registry, ticket);
+	circles_leave(&broker->circles, ticket);
 }
 
 static void announce(struct broker *broker, struct conversation *conversation)
@@ -246,7 +270,7 @@ static void announce(struct broker *broker, struct conversation *conversation)
 			 conversation->hello.session) != 0)
 		refuse(broker, conversation, "it is out of memory (try again)");
 	else if (give_to_keeper(broker, conversation) != 0) {
-		registry_remove(&broker->registry, conversation->ticket);
+		forget(broker, conversation->ticket);
 		refuse(broker, conversation, "the session cannot be kept (try again)");
 	}
 }
@@ -263,10 +287,14 @@ static struct conversation *find_announced(const struct broker *broker, uint64_t
 static void learn_known(struct broker *broker, uint64_t ticket, struct message_descriptors *came)
 {
 	int memfd = message_take(came);
+	int commons = message_take(came);
 	struct area *area = memfd >= 0 ? area_map(memfd, NULL) : NULL;
 
 	if (area) {
 		(void)registry_add(&broker->registry, ticket, area->session.uid, area->session.id);
+		if (commons >= 0)
+			(void)circles_join(&broker->circles, ticket, area->session.uid, area_text(area, TEXT_POLICY),
+					   area->session.lengths[TEXT_POLICY], commons);
 		area_unmap(area);
 	}
 	if (memfd >= 0)
@@ -286,14 +314,14 @@ static void hear_operation(struct broker *broker, const struct keeper_message *m
 			conversation_accept(conversation);
 		break;
 	case KEEPER_REFUSED:
-		registry_remove(&broker->registry, message->ticket);
+		forget(broker, message->ticket);
 		if (conversation)
 			refuse(broker, conversation,
 			       "its events cannot be written, or no worker started (name a file by "
 			       "--events, and see the sidecar's log)");
 		break;
 	case KEEPER_ENDED:
-		registry_remove(&broker->registry, message->ticket);
+		forget(broker, message->ticket);
 		break;
 	case KEEPER_KNOWN:
 		learn_known(broker, message->ticket, came);

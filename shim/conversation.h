@@ -44,6 +44,7 @@ struct conversation {
 	int listener; /* owned; -1: none yet */
 	bool wait_killable;
 	bool by_rights;
+	bool shares; /* its policy has default = user */
 	uint64_t ticket;
 };
 

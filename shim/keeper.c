@@ -110,6 +110,7 @@ static int start_worker(struct keeper *keeper, struct kept *kept)
 	descriptors[WORKER_TARGET - WORKER_KEEPER] = kept->descriptors[KEPT_TARGET];
 	descriptors[WORKER_NOTICES - WORKER_KEEPER] = kept->descriptors[KEPT_NOTICES];
 	descriptors[WORKER_COPY - WORKER_KEEPER] = kept->descriptors[KEPT_COPY];
+	descriptors[WORKER_COMMONS - WORKER_KEEPER] = kept->descriptors[KEPT_COMMONS];
 	kept->worker = role_start(arguments, descriptors, sizeof(descriptors) / sizeof(descriptors[0]));
 	close(ends[1]);
 	close(events);
@@ -142,6 +143,21 @@ static void try_again_later(struct kept *kept)
 	kept->start_at = handover_now() + pause_of(kept->tries);
 }
 
+/* Does that descriptor come with the message? */
+static bool has(const struct keeper_message *message, enum keeper_descriptor which)
+{
+	switch (which) {
+	case KEPT_NOTICES:
+		return message->has_notices;
+	case KEPT_COPY:
+		return message->has_copy;
+	case KEPT_COMMONS:
+		return message->has_commons;
+	default:
+		return true;
+	}
+}
+
 /* A new session. 0, or an errno; the descriptors are the session's, or still the caller's. */
 static int keep(struct keeper *keeper, const struct keeper_message *message, struct message_descriptors *came)
 {
@@ -152,10 +168,7 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 	kept->ticket = message->ticket;
 	kept->control = -1;
 	for (size_t i = 0; i < KEPT_COUNT; i++)
-		kept->descriptors[i] =
-		    (i == KEPT_NOTICES && !message->has_notices) || (i == KEPT_COPY && !message->has_copy)
-			? -1
-			: message_take(came);
+		kept->descriptors[i] = has(message, (enum keeper_descriptor)i) ? message_take(came) : -1;
 	if (kept->descriptors[KEPT_LISTENER] < 0 || kept->descriptors[KEPT_AREA] < 0 ||
 	    kept->descriptors[KEPT_ROOT] < 0 || start_worker(keeper, kept) != 0) {
 		close_all(kept->descriptors, KEPT_COUNT);
@@ -175,7 +188,9 @@ static void tell_known(struct keeper *keeper)
 	for (struct kept *kept = keeper->sessions; kept; kept = kept->next) {
 		const struct keeper_message message = {.operation = KEEPER_KNOWN, .ticket = kept->ticket};
 
-		(void)message_send(keeper->broker_channel, &message, sizeof(message), &kept->descriptors[KEPT_AREA], 1);
+		const int along[] = {kept->descriptors[KEPT_AREA], kept->descriptors[KEPT_COMMONS]};
+
+		(void)message_send(keeper->broker_channel, &message, sizeof(message), along, along[1] < 0 ? 1 : 2);
 	}
 }
 

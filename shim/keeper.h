@@ -14,16 +14,27 @@ enum keeper_operation {
 	KEEPER_KEPT,     /* keeper: it is kept, its worker starts */
 	KEEPER_REFUSED,  /* keeper: it is not; error says why */
 	KEEPER_ENDED,    /* keeper: it has ended */
-	KEEPER_KNOWN     /* keeper, to a broker that begins anew: there is this session (its area comes along) */
+	KEEPER_KNOWN     /* keeper, to a broker that begins anew: there is this session (its area comes along, and its
+			    commons) */
 };
 
-/* What comes with KEEPER_KEEP, in this order; the last two where the flags say so. */
-enum keeper_descriptor { KEPT_LISTENER, KEPT_AREA, KEPT_ROOT, KEPT_TARGET, KEPT_NOTICES, KEPT_COPY, KEPT_COUNT };
+/* What comes with KEEPER_KEEP, in this order; the last three where the flags say so. */
+enum keeper_descriptor {
+	KEPT_LISTENER,
+	KEPT_AREA,
+	KEPT_ROOT,
+	KEPT_TARGET,
+	KEPT_NOTICES,
+	KEPT_COPY,
+	KEPT_COMMONS,
+	KEPT_COUNT
+};
 
 struct keeper_message {
 	uint32_t operation; /* enum keeper_operation */
 	uint32_t has_notices;
 	uint32_t has_copy;
+	uint32_t has_commons;
 	int32_t error;   /* errno */
 	uint64_t ticket; /* the broker's number of the session */
 };

@@ -37,6 +37,8 @@ static bool remember(struct mediation *mediation, const struct pinned *parent, c
 		close(descriptor);
 		return false;
 	}
+	if (mediation->worker->commons)
+		commons_add(mediation->worker->commons, mediation->socket, &status, NULL, 0);
 	if (!bindings_add_path(&mediation->worker->bindings, descriptor, &status))
 		socket_event_unread(mediation, "too_many_bindings");
 	return true;
@@ -109,6 +111,16 @@ static struct outcome bind_path(struct mediation *mediation, const struct addres
 	return outcome;
 }
 
+static void remember_abstract(struct mediation *mediation, const struct address *address)
+{
+	struct worker *worker = mediation->worker;
+
+	if (!bindings_add_abstract(&worker->bindings, address->name, address->name_length, mediation->socket))
+		socket_event_unread(mediation, "too_many_bindings");
+	if (worker->commons)
+		commons_add(worker->commons, mediation->socket, NULL, address->name, address->name_length);
+}
+
 static struct outcome bind_abstract(struct mediation *mediation, const struct address *address)
 {
 	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
@@ -119,8 +131,8 @@ static struct outcome bind_abstract(struct mediation *mediation, const struct ad
 	if (!mediation_begin(mediation))
 		return mediation_fail(EINTR);
 	outcome = carry_out(mediation, address);
-	if (outcome.error == 0 &&
-	    !bindings_add_abstract(&mediation->worker->bindings, address->name, address->name_length, mediation->inode))
+	if (outcome.error == 0 && !bindings_add_abstract(&mediation->worker->bindings, address->name,
+							 address->name_length, mediation->socket))
 		socket_event_unread(mediation, "too_many_bindings");
 	return outcome;
 }
@@ -132,8 +144,7 @@ static void remember_chosen(struct mediation *mediation)
 
 	if (getsockname(mediation->socket, &chosen.any, &chosen.length) == 0 && address_parse(&chosen, 1) == 0 &&
 	    chosen.kind == ADDRESS_ABSTRACT)
-		(void)bindings_add_abstract(&mediation->worker->bindings, chosen.name, chosen.name_length,
-					    mediation->inode);
+		remember_abstract(mediation, &chosen);
 }
 
 static struct outcome bind_plain(struct mediation *mediation, const struct address *address)

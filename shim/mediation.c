@@ -300,14 +300,19 @@ static bool confirm(void *context, const struct socket_name *name)
 static enum socket_owner owner_of(struct mediation *mediation, const struct socket_name *name,
 				  const struct stat *status)
 {
-	struct bindings *bindings = &mediation->worker->bindings;
-	bool own;
+	struct worker *worker = mediation->worker;
+	struct bindings *bindings = &worker->bindings;
 
-	if (name->abstract)
-		own = bindings_have_abstract(bindings, name->bytes, name->length, mediation->inode);
-	else
-		own = status && bindings_have_path(bindings, status);
-	return own ? OWNER_SESSION : OWNER_OUTSIDE;
+	if (name->abstract ? bindings_have_abstract(bindings, name->bytes, name->length, mediation->inode)
+			   : status && bindings_have_path(bindings, status))
+		return OWNER_SESSION;
+	if (!worker->commons)
+		return OWNER_OUTSIDE;
+	if (name->abstract ? socket_diag_knows(&bindings->diag, mediation->inode) &&
+				 commons_have_abstract(worker->commons, &bindings->diag, name->bytes, name->length)
+			   : status && commons_have_path(worker->commons, &bindings->diag, status))
+		return OWNER_USER;
+	return OWNER_OUTSIDE;
 }
 
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,

@@ -11,7 +11,7 @@
 #define ROLE_BROKER "--role=broker"
 #define ROLE_WORKER "--role=worker"
 
-#define ROLE_DESCRIPTORS_MAX 9U
+#define ROLE_DESCRIPTORS_MAX 10U
 
 /* The broker's descriptors. */
 enum broker_descriptor {
@@ -30,6 +30,7 @@ enum worker_descriptor {
 	WORKER_TARGET,  /* a pidfd of the session's first process */
 	WORKER_NOTICES, /* where area says so */
 	WORKER_COPY,    /* where area says so */
+	WORKER_COMMONS, /* where area says so */
 	WORKER_END
 };
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -31,8 +32,9 @@ struct answer {
 };
 
 /* Asks for that one socket. False: there is none. */
-static bool ask(const struct socket_diag *diag, ino_t inode, struct answer *answer)
+static bool ask(const struct socket_diag *diag, const struct socket_identity *identity, struct answer *answer)
 {
+	const uint64_t cookie = identity->cookie ? identity->cookie : ~0ULL; /* INET_DIAG_NOCOOKIE */
 	const struct {
 		struct nlmsghdr header;
 		struct unix_diag_req request;
@@ -40,9 +42,9 @@ static bool ask(const struct socket_diag *diag, ino_t inode, struct answer *answ
 	    .header = {.nlmsg_len = sizeof(question), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
 	    .request = {.sdiag_family = AF_UNIX,
 			.udiag_states = ~0U,
-			.udiag_ino = (uint32_t)inode,
-			.udiag_show = UDIAG_SHOW_NAME,
-			.udiag_cookie = {~0U, ~0U}},
+			.udiag_ino = (uint32_t)identity->inode,
+			.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS,
+			.udiag_cookie = {(uint32_t)cookie, (uint32_t)(cookie >> 32)}},
 	};
 
 	if (diag->netlink < 0 || send(diag->netlink, &question, sizeof(question), 0) != (ssize_t)sizeof(question))
@@ -52,8 +54,8 @@ static bool ask(const struct socket_diag *diag, ino_t inode, struct answer *answ
 	       answer->header.nlmsg_type == SOCK_DIAG_BY_FAMILY && answer->header.nlmsg_len <= (size_t)answer->length;
 }
 
-/* The attribute that holds the name, with its first NUL. NULL: it has none. */
-static const struct nlattr *find_name(const struct answer *answer)
+/* An attribute of the answer, or NULL. */
+static const struct nlattr *find(const struct answer *answer, unsigned type)
 {
 	size_t offset = NLMSG_LENGTH(sizeof(struct unix_diag_msg));
 
@@ -63,36 +65,55 @@ static const struct nlattr *find_name(const struct answer *answer)
 		if (attribute->nla_len < sizeof(*attribute) ||
 		    offset + attribute->nla_len > (size_t)answer->header.nlmsg_len)
 			return NULL;
-		if (attribute->nla_type == UNIX_DIAG_NAME)
+		if (attribute->nla_type == type)
 			return attribute;
 		offset += ((size_t)attribute->nla_len + NLA_ALIGNTO - 1) & ~((size_t)NLA_ALIGNTO - 1);
 	}
 	return NULL;
 }
 
-bool socket_diag_knows(struct socket_diag *diag, ino_t socket)
+static bool ask_alone(struct socket_diag *diag, const struct socket_identity *identity, struct answer *answer)
 {
-	struct answer answer;
-	bool known;
+	bool answered;
 
 	(void)pthread_mutex_lock(&diag->lock);
-	known = ask(diag, socket, &answer);
+	answered = ask(diag, identity, answer);
 	(void)pthread_mutex_unlock(&diag->lock);
-	return known;
+	return answered;
 }
 
-bool socket_diag_is_named(struct socket_diag *diag, ino_t socket, const char *name, size_t length)
+bool socket_diag_knows(struct socket_diag *diag, ino_t socket)
+{
+	const struct socket_identity identity = {.inode = socket};
+	struct answer answer;
+
+	return ask_alone(diag, &identity, &answer);
+}
+
+bool socket_diag_is_named(struct socket_diag *diag, const struct socket_identity *identity, const char *name,
+			  size_t length)
 {
 	struct answer answer;
-	const struct nlattr *attribute = NULL;
+	const struct nlattr *attribute = ask_alone(diag, identity, &answer) ? find(&answer, UNIX_DIAG_NAME) : NULL;
 	const char *found;
 
-	(void)pthread_mutex_lock(&diag->lock);
-	if (ask(diag, socket, &answer))
-		attribute = find_name(&answer);
-	(void)pthread_mutex_unlock(&diag->lock);
 	if (!attribute || attribute->nla_len - sizeof(*attribute) != length + 1)
 		return false;
 	found = (const char *)(attribute + 1);
 	return found[0] == '\0' && memcmp(found + 1, name, length) == 0;
+}
+
+bool socket_diag_is_bound_to(struct socket_diag *diag, const struct socket_identity *identity,
+			     const struct stat *status)
+{
+	struct answer answer;
+	const struct nlattr *attribute = ask_alone(diag, identity, &answer) ? find(&answer, UNIX_DIAG_VFS) : NULL;
+	struct unix_diag_vfs place;
+
+	if (!attribute || attribute->nla_len - sizeof(*attribute) < sizeof(place))
+		return false;
+	memcpy(&place, attribute + 1, sizeof(place));
+	/* As the kernel writes a device: MKDEV. An inode's number is cut to 32 bits there. */
+	return place.udiag_vfs_ino == (uint32_t)status->st_ino &&
+	       place.udiag_vfs_dev == ((major(status->st_dev) << 20) | minor(status->st_dev));
 }

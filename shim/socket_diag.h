@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct socket_diag {
@@ -17,10 +19,21 @@ struct socket_diag {
 
 void socket_diag_open(struct socket_diag *diag);
 
+/* Which socket: its inode, and a cookie (SO_COOKIE) that no other ever has; 0: whatever it is. */
+struct socket_identity {
+	ino_t inode;
+	uint64_t cookie;
+};
+
 /* Is there a Unix socket of that inode in this network namespace? */
 bool socket_diag_knows(struct socket_diag *diag, ino_t socket);
 
-/* Has it that abstract name (without its first NUL)? */
-bool socket_diag_is_named(struct socket_diag *diag, ino_t socket, const char *name, size_t length);
+/* Has that socket that abstract name (without its first NUL)? */
+bool socket_diag_is_named(struct socket_diag *diag, const struct socket_identity *identity, const char *name,
+			  size_t length);
+
+/* Is it bound to the pathname of that inode? */
+bool socket_diag_is_bound_to(struct socket_diag *diag, const struct socket_identity *identity,
+			     const struct stat *status);
 
 #endif

@@ -83,6 +83,8 @@ static int make_attestation(const struct area *area, struct error *err)
 
 static int open_origin(struct worker *worker, struct error *err)
 {
+	if (worker->area->session.flags & AREA_COMMONS)
+		worker->commons = commons_map(WORKER_COMMONS);
 	if (pthread_mutex_init(&worker->writing, NULL) == 0 && view_origin_open(WORKER_ROOT, &worker->origin) == 0 &&
 	    bindings_init(&worker->bindings) == 0)
 		return 0;

@@ -9,6 +9,7 @@
 
 #include "area.h"
 #include "bindings.h"
+#include "commons.h"
 #include "event.h"
 #include "exit_code.h"
 #include "fold.h"
@@ -37,6 +38,7 @@ struct worker {
 	pthread_mutex_t writing; /* of events: seq, fold, line, sinks */
 	struct fold fold;
 	struct bindings bindings;
+	struct commons *commons; /* NULL: default is not user */
 	struct view_origin origin;
 	struct pool pool;
 };
