@@ -64,7 +64,9 @@ static void first_match_decides(void **state)
 	expect(&policy, OPERATION_CONNECT, "/runc", false, "", 0);
 	expect(&policy, OPERATION_BIND, "@absx", true, "three", 9);
 	expect(&policy, OPERATION_CONNECT, "@abs", false, "", 0);
+	/* A path's pattern is none of a name's, nor without its first byte. */
 	expect(&policy, OPERATION_CONNECT, "@/run/a", false, "", 0);
+	expect(&policy, OPERATION_CONNECT, "@run/a", false, "", 0);
 	assert_string_equal(decide(&policy, OPERATION_CONNECT, "/run/bb").pattern, "/run/b*");
 	policy_free(&policy);
 }
