@@ -131,9 +131,8 @@ static struct outcome bind_abstract(struct mediation *mediation, const struct ad
 	if (!mediation_begin(mediation))
 		return mediation_fail(EINTR);
 	outcome = carry_out(mediation, address);
-	if (outcome.error == 0 && !bindings_add_abstract(&mediation->worker->bindings, address->name,
-							 address->name_length, mediation->socket))
-		socket_event_unread(mediation, "too_many_bindings");
+	if (outcome.error == 0)
+		remember_abstract(mediation, address);
 	return outcome;
 }
 
