@@ -22,6 +22,7 @@
 #define PAUSE_FIRST_MS  50 /* before a worker or the broker is started again; doubled each time */
 #define PAUSE_MOST_MS   5000
 #define TRIES_MOST      12U  /* starts without an end of the trouble: then the session is given up */
+#define TRIES_AFTER_END 3U   /* where all that is left to do is to write session_end */
 #define END_PATIENCE_MS 3000 /* for workers to write session_end */
 
 struct kept {
@@ -257,6 +258,19 @@ static void reap(struct keeper *keeper)
 	}
 }
 
+/* Has the last process under the filter ended? */
+static bool is_over(const struct kept *kept)
+{
+	struct pollfd ready = {.fd = kept->descriptors[KEPT_LISTENER]};
+
+	return poll(&ready, 1, 0) > 0 && (ready.revents & POLLHUP);
+}
+
+static bool is_hopeless(const struct kept *kept)
+{
+	return kept->tries >= TRIES_MOST || (kept->tries >= TRIES_AFTER_END && is_over(kept));
+}
+
 /* Starts what is due. A session whose worker will not live is given up: its calls answer ENOSYS. */
 static void start_due(struct keeper *keeper)
 {
@@ -266,7 +280,7 @@ static void start_due(struct keeper *keeper)
 		next = kept->next;
 		if (kept->worker || keeper->ending || kept->start_at > now)
 			continue;
-		if (kept->tries >= TRIES_MOST)
+		if (is_hopeless(kept))
 			drop(keeper, kept);
 		else if (start_worker(keeper, kept) != 0)
 			try_again_later(kept);
