@@ -8,9 +8,6 @@ load ../lib/common
 load ../lib/world
 load ../lib/contract
 
-NO_UNIX='[sandbox.seccomp.unix_socket]
-enabled = true
-degraded = no_unix'
 BLOCKED='ptrace process_vm_readv process_vm_writev personality mount umount2 pivot_root reboot kexec_load
 	init_module finit_module delete_module'
 
