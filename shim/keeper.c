@@ -160,6 +160,8 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 		free(kept);
 		return EIO;
 	}
+	/* The worker's alone: it is closed when the first process ends, and whoever reads that pipe goes on. */
+	close_all(&kept->descriptors[KEPT_NOTICES], 1);
 	kept->next = keeper->sessions;
 	keeper->sessions = kept;
 	keeper->had_session = true;
