@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,8 +212,6 @@ int main(int argc, char **argv)
 	struct options options = {.socket = NULL};
 	int status;
 
-	/* A file that may not grow is one that is full: no reason for any role to die. */
-	(void)signal(SIGXFSZ, SIG_IGN);
 	if (argc > 1 && strcmp(argv[1], ROLE_WORKER) == 0)
 		return worker_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], ROLE_BROKER) == 0)

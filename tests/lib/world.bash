@@ -99,10 +99,12 @@ system_config() {
 	world bash -c 'install -d -m 0755 /etc/agentsh && rm -rf "$1" && printf "%s\n" "$0" >"$1" && chmod 0644 "$1"' "$1" "$SYSTEM_CONFIG"
 }
 
-# Defaults, with what happens to a blocked call spelt out.
+# Defaults, with what happens to a blocked call spelt out, and no notices in what is compared.
 default_config() {
 	system_config '[sandbox.seccomp.syscalls]
-on_block = kill'
+on_block = kill
+[notices]
+stderr = never'
 }
 
 # The calls of the [shell] program that note_args has noted, an argv a line.
