@@ -109,7 +109,8 @@ static int begin_session(const struct invocation *invocation, struct load *load,
 
 	if (load->supervision.kind == SUPERVISED_ALREADY || !policy_filters(&load->config.policy))
 		return 0;
-	load->inherited_length = descriptors_list_unix(load->inherited, sizeof(load->inherited));
+	if (supervision_wanted(invocation))
+		load->inherited_length = descriptors_list_unix(load->inherited, sizeof(load->inherited));
 	inherited = (struct handover_part){load->inherited, load->inherited_length};
 	return supervision_begin(invocation, &load->config, load->target.arguments, &inherited, &load->supervision,
 				 err);

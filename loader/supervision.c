@@ -80,6 +80,11 @@ int supervision_find(const struct invocation *invocation, const struct config *c
 	return result;
 }
 
+bool supervision_wanted(const struct invocation *invocation)
+{
+	return strcmp(invocation->sidecar, "none") != 0;
+}
+
 /* Without a sidecar: allowed only where the policy needs none. */
 static int refuse_none(const struct config *config, const struct invocation *invocation, struct error *err)
 {
@@ -198,7 +203,7 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 	bool system;
 	int result;
 
-	if (strcmp(invocation->sidecar, "none") == 0)
+	if (!supervision_wanted(invocation))
 		return refuse_none(config, invocation, err);
 	if (reach(invocation, config, supervision, &system, err) != 0)
 		return -1;

@@ -68,7 +68,7 @@ words() {
 }
 
 @test "agentsh-exec: what --sidecar takes, with = and without" {
-	becomes 'agentsh-exec --sidecar=' 'agentsh-exec --sidecar=auto private none'
+	becomes 'agentsh-exec --sidecar=' 'agentsh-exec --sidecar=auto none private'
 	becomes 'agentsh-exec --sidecar=n' 'agentsh-exec --sidecar=none'
 	becomes 'agentsh-exec --sidecar a' 'agentsh-exec --sidecar auto'
 	becomes 'agentsh-exec --sidecar=files/o' 'agentsh-exec --sidecar=files/one.ini'
