@@ -40,6 +40,12 @@ told() {
 	[ "$(sed -nE 's/^\{"type":"([a-z_]+)".*/\1/p' "$EVENTS" | grep -v '^session_' | xargs)" = "$*" ]
 }
 
+# own_logs COMMAND...: with a /var/log of its own, to which root's login shells write.
+own_logs() {
+	# shellcheck disable=SC2016 # expanded there
+	unshare --mount --propagation private bash -c 'mount -t tmpfs none /var/log && exec "$@"' own_logs "$@"
+}
+
 need_root() {
 	[ "$(id -u)" -eq 0 ] || skip "needs root"
 }
