@@ -54,6 +54,9 @@ $(B)/%.o: loader/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) -MMD -MP -c -o $@ $<
 
+# It holds that file.
+$(B)/ctl_init.o: conf/agentsh.ini
+
 $(B)/shim/%.o: shim/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(SHIM_OPTIMISE) -MMD -MP -c -o $@ $<

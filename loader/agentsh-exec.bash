@@ -110,7 +110,7 @@ _agentsh_exec() {
 	-s) ;;
 	--sidecar)
 		_agentsh_offer auto private none
-		if [ "${#COMPREPLY[@]}" -eq 0 ]; then _agentsh_files; fi
+		if [[ $cur == /* ]]; then _agentsh_files; fi
 		;;
 	--events) _agentsh_files ;;
 	*)

@@ -203,7 +203,7 @@ static int judge(union answer *answer, ssize_t length, enum handover_type wanted
 		return error_set(err, "sidecar: it ended without an answer (see its log, or " OTHER_REMEDY ")");
 	if (length < 0 && (errno == EAGAIN || errno == ETIMEDOUT))
 		return error_set(err, "sidecar: it does not answer (restart it, or " OTHER_REMEDY ")");
-	if ((size_t)length >= sizeof(answer->head) && answer->head.magic == HANDOVER_MAGIC &&
+	if (length >= (ssize_t)sizeof(answer->head) && answer->head.magic == HANDOVER_MAGIC &&
 	    answer->head.version != HANDOVER_VERSION)
 		return error_set(err,
 				 "sidecar: it speaks version %u, this loader %u (install the same version of both)",
@@ -233,7 +233,7 @@ static ssize_t hear(const struct handover *handover, union answer *answer)
 
 int handover_ask(struct handover *handover, const struct handover_request *request, struct error *err)
 {
-	union answer answer;
+	union answer answer = {.welcome = {.keeper = 0}};
 	ssize_t length = -1;
 	int said = say_all(handover, request, err);
 

@@ -118,8 +118,8 @@ static void apply(struct invocation *invocation, enum option option, const char 
 
 static bool is_sidecar(const char *value)
 {
-	return value[0] == '/' || strcmp(value, "auto") == 0 || strcmp(value, "private") == 0 ||
-	       strcmp(value, "none") == 0;
+	return value && (value[0] == '/' || strcmp(value, "auto") == 0 || strcmp(value, "private") == 0 ||
+			 strcmp(value, "none") == 0);
 }
 
 /* Takes one option with its value. Returns how many arguments it took, or -1 and *err. */

@@ -48,6 +48,12 @@ ends() {
 	grouped "${LOADER[@]}" "${@:2}"
 }
 
+# ends_alone STATUS COMMAND...: the same without a sidecar.
+ends_alone() {
+	local wanted=$1
+	grouped "${ALONE[@]}" -f "$BATS_TEST_TMPDIR/default.ini" -- "${@:2}"
+}
+
 # A tracer that is stopped has traced nothing.
 untraced() {
 	is "$(awk '/^TracerPid:/ { print $2 }' "/proc/$SLEEPER/status")" 0
@@ -96,11 +102,10 @@ sys.exit(child.returncode != -signal.SIGKILL)'
 }
 
 @test "stopped without a sidecar: SIGSYS, by the kernel" {
-	LOADER=("${ALONE[@]}" -f "$BATS_TEST_TMPDIR/default.ini" --)
 	start_sleeper
-	ends 159 strace -p "$SLEEPER"
+	ends_alone 159 strace -p "$SLEEPER"
 	untraced
-	ends 1 gdb -nx -batch -ex 'set disable-randomization off' -ex run --args touch made
+	ends_alone 1 gdb -nx -batch -ex 'set disable-randomization off' -ex run --args touch made
 	grep -q 'terminated with signal SIGSYS' output
 	[ ! -e made ]
 }

@@ -71,7 +71,7 @@ words() {
 	becomes 'agentsh-exec --sidecar=' 'agentsh-exec --sidecar=auto none private'
 	becomes 'agentsh-exec --sidecar=n' 'agentsh-exec --sidecar=none'
 	becomes 'agentsh-exec --sidecar a' 'agentsh-exec --sidecar auto'
-	becomes 'agentsh-exec --sidecar=files/o' 'agentsh-exec --sidecar=files/one.ini'
+	becomes "agentsh-exec --sidecar=$PWD/files/o" "agentsh-exec --sidecar=$PWD/files/one.ini"
 	becomes 'agentsh-exec --events files/o' 'agentsh-exec --events files/one.ini'
 	SETTINGS="COMP_WORDBREAKS=\${COMP_WORDBREAKS//=}"
 	becomes 'agentsh-exec --sidecar=n' 'agentsh-exec --sidecar=none'

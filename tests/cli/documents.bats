@@ -69,7 +69,6 @@ blocks() {
 }
 
 @test "agentsh-exec: what is said to be refused is, what is not, runs" {
-	local option
 	run -125 agentsh-exec --shim true
 	[[ $output == *'it is not in this version'* ]]
 	run -125 agentsh-exec --sidecar="$PWD/nobody" true

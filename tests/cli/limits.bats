@@ -3,7 +3,7 @@
 # sidecar and without.
 #
 # What an inner shell expands stands in single quotes; run sets status, output and stderr.
-# shellcheck disable=SC2016,SC2030,SC2031,SC2154
+# shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154
 bats_require_minimum_version 1.5.0
 load ../lib/common
 load ../lib/world

@@ -105,11 +105,11 @@ ended_by_system() {
 	mkdir below
 	cp "$AGENTSH_CONFIG" below/p.ini
 	printf '[sandbox.seccomp.syscalls]\nblock = ptrace\n' >>below/p.ini
+	local file=$PWD/below/p.ini
 	cd below
-	local ended=$(cd .. && pwd)/below/p.ini
 	run -137 "$EXEC" -f p.ini -- "$PROGRAMS/trace_self"
-	is "$(event policy_file session_start)" "\"$ended\""
-	is "$(event rule seccomp_blocked)" "\"$ended:6\""
+	is "$(event policy_file session_start)" "\"$file\""
+	is "$(event rule seccomp_blocked)" "\"$file:6\""
 	rm "$EVENTS"
 	# An absolute one stays as it was named, and the defaults have none.
 	run -0 "$EXEC" -f "$PWD/../below/p.ini" -- true
@@ -189,6 +189,7 @@ unsupported() {
 notices() {
 	# A pipe, whose end comes with the sidecar's.
 	run -137 "$EXEC" -f "$(supervised "$2")" -- "$PROGRAMS/trace_self"
+	# shellcheck disable=SC2053 # a pattern
 	[[ $output == $1 ]] || is "$output" "$1"
 }
 
