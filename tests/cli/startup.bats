@@ -47,6 +47,22 @@ listed() {
 	[[ $(objdump -p "$EXEC_STATIC") != *NEEDED* ]]
 }
 
+@test "size: not at the cost of hardening" {
+	need_command readelf
+	local program facts symbols
+	for program in "$EXEC" "$EXEC_STATIC" "$CTL"; do
+		facts=$(readelf -W -h -l -d "$program")
+		[[ $facts =~ \(FLAGS_1\)[^$'\n']*PIE ]] || is "$program" 'an address of chance'
+		[[ $facts =~ \(FLAGS\)[^$'\n']*BIND_NOW && $facts == *GNU_RELRO* ]] || is "$program" 'bound, then read-only'
+		[[ $facts =~ GNU_STACK[^$'\n']*\ RW\ +0x ]] || is "$program" 'a stack that is not executed'
+		[[ ! $facts =~ LOAD[^$'\n']*\ (RWE|\ WE)\ +0x ]] || is "$program" 'nothing writable and executable'
+	done
+	# In our own objects: the C library's are its builder's.
+	symbols=$(nm "${EXEC%/*}/exec.o")
+	[[ $symbols == *' U __stack_chk_fail'* ]] || is "$symbols" 'stack protector'
+	[[ $symbols == *' U __snprintf_chk'* && $symbols != *' U snprintf'* ]] || is "$symbols" 'fortified'
+}
+
 @test "system calls: the listed ones and no other" {
 	need_trace
 	[ "$(uname -m)" = x86_64 ] || skip "the list is that of x86_64"
