@@ -110,7 +110,7 @@ _agentsh_exec() {
 	-s) ;;
 	--sidecar) _agentsh_offer auto none ;;
 	*)
-		_agentsh_offer -f -s --sidecar= -h --help -V --version --
+		_agentsh_offer -f -s --sidecar= --init -h --help -V --version --
 		if [ "$COMP_CWORD" -eq 1 ]; then _agentsh_offer -c; fi
 		;;
 	esac

@@ -20,6 +20,7 @@
 #include "environment.h"
 #include "error.h"
 #include "filter.h"
+#include "init.h"
 #include "invocation.h"
 #include "isolation.h"
 #include "program.h"
@@ -28,6 +29,7 @@
 #include "syscall_table.h"
 
 #define PROGRAM_NAME   "agentsh-exec"
+#define INIT_PID       1
 #define FALLBACK_SHELL "/bin/sh" /* for a file that execve(2) answers ENOEXEC to: execvp(3) */
 
 /* What is executed, and how; made before the load. */
@@ -65,8 +67,6 @@ static int refuse_sidecar_options(const struct invocation *invocation, struct er
 		option = "--events";
 	else if (invocation->shim)
 		option = "--shim";
-	else if (invocation->init)
-		option = "--init";
 	if (option)
 		return error_set(err,
 				 "%s: there is no sidecar in this version (leave it out; degraded = no_unix refuses "
@@ -324,6 +324,12 @@ static _Noreturn void execute(const struct target *target)
 	_exit(STATUS_NOT_EXECUTABLE);
 }
 
+/* From here on in a child, where the loader has to stay: as PID 1 nothing inside could kill the target. */
+static int stay_if_needed(const struct invocation *invocation, struct error *err)
+{
+	return invocation->init || getpid() == INIT_PID ? init_stay(err) : 0;
+}
+
 /* Returns only where nothing ran: the exit status, and *err. */
 static int run(const struct invocation *invocation, const char *called, struct error *err)
 {
@@ -336,8 +342,8 @@ static int run(const struct invocation *invocation, const char *called, struct e
 	status = aim(invocation, called, &load, err);
 	if (status != 0)
 		return status;
-	if (prepare_descriptors(&load.config.policy, err) != 0 || confine(&load.config.policy, err) != 0 ||
-	    load_filter(&load.filter, err) != 0)
+	if (prepare_descriptors(&load.config.policy, err) != 0 || stay_if_needed(invocation, err) != 0 ||
+	    confine(&load.config.policy, err) != 0 || load_filter(&load.filter, err) != 0)
 		return STATUS_FAILED;
 	execute(&load.target); /* last: the filter is loaded */
 }

@@ -14,7 +14,7 @@ const char invocation_help[] =
     "      --sidecar WHICH   auto (default) or none; private and PATH are refused: there is no sidecar yet\n"
     "      --events FILE     refused: there is no sidecar yet\n"
     "      --shim            refused: there is no sidecar yet\n"
-    "      --init            refused: there is no sidecar yet\n"
+    "      --init            stay above the command as its init (as PID 1 always)\n"
     "  -c ...                as a shell: all arguments go to the [shell] program\n"
     "  -h, --help            this text\n"
     "  -V, --version         the version\n"

@@ -68,11 +68,12 @@ blocks() {
 
 @test "agentsh-exec: what is said to be refused is, what is not, runs" {
 	local option
-	for option in --sidecar=private --sidecar=/x --events=x --shim --init; do
+	for option in --sidecar=private --sidecar=/x --events=x --shim; do
 		run -125 agentsh-exec "$option" true
 		[[ $output == *'there is no sidecar in this version'* ]]
 	done
 	agentsh-exec --sidecar=auto true
+	agentsh-exec --init true
 	agentsh-exec --sidecar none -s an.ID-1_ -- true
 	agentsh-exec -c true
 	[ -n "$(agentsh-exec -h)" ]

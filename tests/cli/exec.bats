@@ -364,7 +364,7 @@ same_dump() {
 @test "options that need the sidecar: refused, with what runs today" {
 	local option
 	for option in --sidecar=private --sidecar=/run/agentsh/sidecar.sock '--sidecar private' --events=/dev/null \
-		'--events -' --shim --init; do
+		'--events -' --shim; do
 		# shellcheck disable=SC2086 # one or two words
 		says 125 'degraded = no_unix' "$EXEC" $option -- touch ran
 	done
