@@ -12,8 +12,9 @@ CC ?= gcc
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDENING = -fPIE -fstack-protector-strong $(FORTIFY)
 FORTIFY ?= -D_FORTIFY_SOURCE=2
-# The loader is tiny: for size, and without tables for exceptions that C does not have.
-OPTIMISE ?= -Os -g -fno-asynchronous-unwind-tables -fno-unwind-tables
+# The loader is tiny: for size, without tables for exceptions that C does not have, and without stubs
+# for calls that are bound before it starts.
+OPTIMISE ?= -Os -g -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt
 CPPFLAGS += -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)

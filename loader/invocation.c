@@ -14,7 +14,7 @@ const char invocation_help[] =
     "      --sidecar WHICH   who is told: auto (default), private, none, or the PATH of a sidecar's socket\n"
     "      --events FILE     where events go; -: standard error\n"
     "      --shim            refused: it is not in this version\n"
-    "      --init            refused: it is not in this version\n"
+    "      --init            stay above the command as its init (as PID 1 always)\n"
     "  -c ...                as a shell: all arguments go to the [shell] program\n"
     "  -h, --help            this text\n"
     "  -V, --version         the version\n"

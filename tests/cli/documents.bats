@@ -73,6 +73,7 @@ blocks() {
 	[[ $output == *'it is not in this version'* ]]
 	run -125 agentsh-exec --sidecar="$PWD/nobody" true
 	agentsh-exec --sidecar=auto true
+	agentsh-exec --init true
 	agentsh-exec --sidecar private --events=one true
 	agentsh-exec --events - true 2>two
 	grep -q session_start one
