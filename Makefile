@@ -14,8 +14,9 @@ CC ?= gcc
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDENING = -fPIE -fstack-protector-strong $(FORTIFY)
 FORTIFY ?= -D_FORTIFY_SOURCE=2
-# The loader is tiny: for size, and without tables for exceptions that C does not have.
-OPTIMISE ?= -Os -g -fno-asynchronous-unwind-tables -fno-unwind-tables
+# The loader is tiny: for size, without tables for exceptions that C does not have, and without stubs
+# for calls that are bound before it starts.
+OPTIMISE ?= -Os -g -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt
 CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
@@ -55,6 +56,9 @@ all: $(B)/agentsh-exec $(B)/agentshctl $(B)/agentsh-sidecar $(B)/static/agentsh-
 $(B)/%.o: loader/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) -MMD -MP -c -o $@ $<
+
+# It holds that file.
+$(B)/ctl_init.o: conf/agentsh.ini
 
 $(B)/shim/%.o: shim/%.c Makefile
 	@mkdir -p $(@D)

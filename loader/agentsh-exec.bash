@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Completion of agentsh-exec and agentshctl, for bash alone; uses bash-completion where that is loaded.
-# Only what works is offered: options that are refused without a sidecar are not.
+# Only what works is offered: options that are refused are not.
 
 # The word to complete, without "--option=" before it, to $cur; that option, or the word before, to $prev.
 # "=" is a word of its own where COMP_WORDBREAKS says so, and part of one where not.
@@ -108,9 +108,13 @@ _agentsh_exec() {
 	case $prev in
 	-f) _agentsh_files ;;
 	-s) ;;
-	--sidecar) _agentsh_offer auto none ;;
+	--sidecar)
+		_agentsh_offer auto private none
+		if [[ $cur == /* ]]; then _agentsh_files; fi
+		;;
+	--events) _agentsh_files ;;
 	*)
-		_agentsh_offer -f -s --sidecar= -h --help -V --version --
+		_agentsh_offer -f -s --sidecar= --events= --init -h --help -V --version --
 		if [ "$COMP_CWORD" -eq 1 ]; then _agentsh_offer -c; fi
 		;;
 	esac

@@ -156,7 +156,7 @@ static bool is_used(enum use use, const struct policy *policy)
 	case USE_ERRNO:
 		return refuses_by_errno(policy);
 	case USE_SIDECAR:
-		return policy_needs_sidecar(policy, &line, &remedy) != NULL;
+		return policy_needs_sidecar(policy, &line, &remedy) || mediates(policy);
 	case USE_AUDIT:
 		return audits(policy);
 	case USE_SOCKETS:

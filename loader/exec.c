@@ -19,6 +19,7 @@
 #include "descriptors.h"
 #include "error.h"
 #include "filter.h"
+#include "init.h"
 #include "invocation.h"
 #include "isolation.h"
 #include "program.h"
@@ -30,6 +31,8 @@
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
+
+#define INIT_PID 1
 
 struct load {
 	struct config config;
@@ -61,9 +64,9 @@ static int refuse_foreign_rights(struct error *err)
 
 static int refuse_options(const struct invocation *invocation, struct error *err)
 {
-	if (!invocation->shim && !invocation->init)
+	if (!invocation->shim)
 		return 0;
-	return error_set(err, "%s: it is not in this version (leave it out)", invocation->shim ? "--shim" : "--init");
+	return error_set(err, "--shim: it is not in this version (leave it out)");
 }
 
 static int refuse_unsupported(const struct config *config, struct error *err)
@@ -109,7 +112,8 @@ static int begin_session(const struct invocation *invocation, struct load *load,
 
 	if (load->supervision.kind == SUPERVISED_ALREADY || !policy_filters(&load->config.policy))
 		return 0;
-	load->inherited_length = descriptors_list_unix(load->inherited, sizeof(load->inherited));
+	if (supervision_wanted(invocation))
+		load->inherited_length = descriptors_list_unix(load->inherited, sizeof(load->inherited));
 	inherited = (struct handover_part){load->inherited, load->inherited_length};
 	return supervision_begin(invocation, &load->config, load->target.arguments, &inherited, &load->supervision,
 				 err);
@@ -210,6 +214,12 @@ static int load_filter(struct load *load, struct error *err)
 	target_give_up(STATUS_FAILED);
 }
 
+/* From here on in a child, where the loader has to stay: as PID 1 nothing inside could kill the target. */
+static int stay_if_needed(const struct invocation *invocation, struct error *err)
+{
+	return invocation->init || getpid() == INIT_PID ? init_stay(err) : 0;
+}
+
 /* Returns only where nothing ran: the exit status, and *err. */
 static int run(const struct invocation *invocation, const char *called, struct error *err)
 {
@@ -225,8 +235,9 @@ static int run(const struct invocation *invocation, const char *called, struct e
 		status = target_set_session(&load.target, load.supervision.session, err);
 	if (status != 0)
 		return status;
-	if (prepare_descriptors(&load, err) != 0 || begin_session(invocation, &load, err) != 0 ||
-	    prepare_filter(&load, err) != 0 || confine(&load.config.policy, err) != 0 || load_filter(&load, err) != 0)
+	if (prepare_descriptors(&load, err) != 0 || stay_if_needed(invocation, err) != 0 ||
+	    begin_session(invocation, &load, err) != 0 || prepare_filter(&load, err) != 0 ||
+	    confine(&load.config.policy, err) != 0 || load_filter(&load, err) != 0)
 		return STATUS_FAILED;
 	target_execute(&load.target, load.may_write); /* last: the filter is loaded */
 }

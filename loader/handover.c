@@ -203,7 +203,7 @@ static int judge(union answer *answer, ssize_t length, enum handover_type wanted
 		return error_set(err, "sidecar: it ended without an answer (see its log, or " OTHER_REMEDY ")");
 	if (length < 0 && (errno == EAGAIN || errno == ETIMEDOUT))
 		return error_set(err, "sidecar: it does not answer (restart it, or " OTHER_REMEDY ")");
-	if ((size_t)length >= sizeof(answer->head) && answer->head.magic == HANDOVER_MAGIC &&
+	if (length >= (ssize_t)sizeof(answer->head) && answer->head.magic == HANDOVER_MAGIC &&
 	    answer->head.version != HANDOVER_VERSION)
 		return error_set(err,
 				 "sidecar: it speaks version %u, this loader %u (install the same version of both)",
@@ -211,19 +211,38 @@ static int judge(union answer *answer, ssize_t length, enum handover_type wanted
 	return error_set(err, "sidecar: what answers is none (" OTHER_REMEDY ")");
 }
 
-int handover_ask(struct handover *handover, const struct handover_request *request, struct error *err)
+static int say_all(const struct handover *handover, const struct handover_request *request, struct error *err)
 {
-	union answer answer;
-	ssize_t length = -1;
-
 	if (say_hello(handover, request, err) != 0)
 		return -1;
 	for (size_t i = 0; i < TEXT_COUNT; i++)
 		if (say_text(handover, &request->parts[i], err) != 0)
 			return -1;
+	return 0;
+}
+
+/* Where it has ended with something of ours unread, the kernel tells that first, and once. */
+static ssize_t hear(const struct handover *handover, union answer *answer)
+{
+	ssize_t length = message_receive(handover->socket, answer, sizeof(*answer), NULL);
+
+	if (length < 0 && errno == ECONNRESET)
+		length = message_receive(handover->socket, answer, sizeof(*answer), NULL);
+	return length;
+}
+
+int handover_ask(struct handover *handover, const struct handover_request *request, struct error *err)
+{
+	union answer answer = {.welcome = {.keeper = 0}};
+	ssize_t length = -1;
+	int said = say_all(handover, request, err);
+
 	errno = EAGAIN;
-	if (wait_for(handover, POLLIN))
-		length = message_receive(handover->socket, &answer, sizeof(answer), NULL);
+	/* One that has gone may have left its reason. */
+	if (said != 0 || wait_for(handover, POLLIN))
+		length = hear(handover, &answer);
+	if (said != 0 && length <= 0)
+		return -1;
 	if (judge(&answer, length, HANDOVER_WELCOME, sizeof(answer.welcome), err) != 0)
 		return -1;
 	handover->keeper = answer.welcome.keeper;

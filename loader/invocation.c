@@ -14,7 +14,7 @@ const char invocation_help[] =
     "      --sidecar WHICH   who is told: auto (default), private, none, or the PATH of a sidecar's socket\n"
     "      --events FILE     where events go; -: standard error\n"
     "      --shim            refused: it is not in this version\n"
-    "      --init            refused: it is not in this version\n"
+    "      --init            stay above the command as its init (as PID 1 always)\n"
     "  -c ...                as a shell: all arguments go to the [shell] program\n"
     "  -h, --help            this text\n"
     "  -V, --version         the version\n"
@@ -118,8 +118,8 @@ static void apply(struct invocation *invocation, enum option option, const char 
 
 static bool is_sidecar(const char *value)
 {
-	return value[0] == '/' || strcmp(value, "auto") == 0 || strcmp(value, "private") == 0 ||
-	       strcmp(value, "none") == 0;
+	return value && (value[0] == '/' || strcmp(value, "auto") == 0 || strcmp(value, "private") == 0 ||
+			 strcmp(value, "none") == 0);
 }
 
 /* Takes one option with its value. Returns how many arguments it took, or -1 and *err. */

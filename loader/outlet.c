@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "absolute.h"
+
 #define EVENTS_MODE 0640
 
 /* stderr as another can write to it without waiting, and without changing it for us. -1: it is closed. */
@@ -48,17 +50,18 @@ void outlet_close(int descriptor)
 		close(descriptor);
 }
 
+static bool is_path(const char *events)
+{
+	return strcmp(events, "-") != 0 && strcmp(events, "syslog:") != 0 && strcmp(events, "journald:") != 0;
+}
+
 int outlet_absolute(const char *events, char absolute[PATH_MAX], struct error *err)
 {
-	bool is_path = events[0] != '/' && strcmp(events, "-") != 0 && strcmp(events, "syslog:") != 0 &&
-		       strcmp(events, "journald:") != 0;
-	char directory[PATH_MAX] = "";
-	int length;
-
-	if (is_path && !getcwd(directory, sizeof(directory)))
-		return error_set(err, "%s: %s (name an absolute path by --events)", events, strerrordesc_np(errno));
-	length = snprintf(absolute, PATH_MAX, "%s%s%s", directory, is_path ? "/" : "", events);
-	if (length > 0 && length < PATH_MAX)
+	if (!is_path(events)) {
+		(void)snprintf(absolute, PATH_MAX, "%s", events);
 		return 0;
-	return error_set(err, "%s: %s (name a shorter path by --events)", events, strerrordesc_np(ENAMETOOLONG));
+	}
+	if (absolute_path(events, absolute) == 0)
+		return 0;
+	return error_set(err, "%s: %s (name another path by --events)", events, strerrordesc_np(errno));
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "absolute.h"
 #include "isolation.h"
 #include "nesting.h"
 #include "outlet.h"
@@ -77,6 +78,11 @@ int supervision_find(const struct invocation *invocation, const struct config *c
 		result = decide(&attestation, config, supervision, err);
 	attestation_free(&attestation);
 	return result;
+}
+
+bool supervision_wanted(const struct invocation *invocation)
+{
+	return strcmp(invocation->sidecar, "none") != 0;
 }
 
 /* Without a sidecar: allowed only where the policy needs none. */
@@ -163,6 +169,12 @@ static size_t pack_command(char *const *command, char *out, size_t size)
 	return used;
 }
 
+/* The policy's file as events name it: absolute, unless the working directory has no name any more. */
+static const char *policy_file(const struct config *config, char absolute[PATH_MAX])
+{
+	return !config->builtin && absolute_path(config->path, absolute) == 0 ? absolute : config->path;
+}
+
 static const char *degraded(const struct policy *policy)
 {
 	bool accepted = list_find(&policy->accept, ISOLATION_DEGRADATION) != NULL;
@@ -174,11 +186,13 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 		      const struct handover_part *inherited, struct supervision *supervision, struct error *err)
 {
 	char packed[HANDOVER_COMMAND_MAX];
+	char absolute[PATH_MAX];
+	const char *file = policy_file(config, absolute);
 	const char *lacking = degraded(&config->policy);
 	struct handover_request request = {
 	    .session = supervision->session,
 	    .parts = {[TEXT_POLICY] = {config->text, config->text_length},
-		      [TEXT_POLICY_FILE] = {config->path, strlen(config->path)},
+		      [TEXT_POLICY_FILE] = {file, strlen(file)},
 		      [TEXT_COMMAND] = {packed, pack_command(command, packed, sizeof(packed))},
 		      [TEXT_INHERITED] = *inherited,
 		      [TEXT_DEGRADED] = {lacking, lacking ? strlen(lacking) + 1 : 0}},
@@ -189,7 +203,7 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 	bool system;
 	int result;
 
-	if (strcmp(invocation->sidecar, "none") == 0)
+	if (!supervision_wanted(invocation))
 		return refuse_none(config, invocation, err);
 	if (reach(invocation, config, supervision, &system, err) != 0)
 		return -1;

@@ -38,6 +38,9 @@ struct supervision {
 int supervision_find(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
 		     struct error *err);
 
+/* Is there to be a sidecar for a session of its own? */
+bool supervision_wanted(const struct invocation *invocation);
+
 /*
  * Outside of any session: connects to the sidecar that --sidecar asks for and tells it of this
  * one. command is the target's argument vector, inherited what descriptors_list_unix wrote.

@@ -62,7 +62,8 @@ int area_create(const struct area_session *session, const char *texts, struct er
 		if (fcntl(memfd, F_ADD_SEALS, SEALS) == 0)
 			return memfd;
 	}
-	(void)error_set(err, "session: its memory cannot be had: %s", strerrordesc_np(errno));
+	(void)error_set(err, "session: its memory cannot be had: %s (raise its limits, as ulimit -f and -v)",
+			strerrordesc_np(errno));
 	close(memfd);
 	return -1;
 }

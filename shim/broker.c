@@ -460,7 +460,7 @@ int broker_main(int argc, char **argv)
 	struct error err;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a session of no memory is refused, not the end of all */
 	if (argc != 3)
 		return EXIT_FAILURE;
 	broker = (struct broker){.keeper = BROKER_KEEPER, .socket = BROKER_SOCKET, .next_ticket = 1};

@@ -22,6 +22,7 @@
 #define PAUSE_MOST_MS   5000
 #define TRIES_MOST      12U  /* starts without an end of the trouble: then the session is given up */
 #define LIVED_MS        1000 /* a worker that has lived so long was well */
+#define TRIES_AFTER_END 3U   /* where all that is left to do is to write session_end */
 #define END_PATIENCE_MS 3000 /* for workers to write session_end */
 
 struct kept {
@@ -175,6 +176,8 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 		free(kept);
 		return EIO;
 	}
+	/* The worker's alone: it is closed when the first process ends, and whoever reads that pipe goes on. */
+	close_all(&kept->descriptors[KEPT_NOTICES], 1);
 	kept->next = keeper->sessions;
 	keeper->sessions = kept;
 	keeper->had_session = true;
@@ -283,6 +286,19 @@ static void reap(struct keeper *keeper)
 	}
 }
 
+/* Has the last process under the filter ended? */
+static bool is_over(const struct kept *kept)
+{
+	struct pollfd ready = {.fd = kept->descriptors[KEPT_LISTENER]};
+
+	return poll(&ready, 1, 0) > 0 && (ready.revents & POLLHUP);
+}
+
+static bool is_hopeless(const struct kept *kept)
+{
+	return kept->tries >= TRIES_MOST || (kept->tries >= TRIES_AFTER_END && is_over(kept));
+}
+
 /* Starts what is due. A session whose worker will not live is given up: its calls answer ENOSYS. */
 static void start_due(struct keeper *keeper)
 {
@@ -292,7 +308,7 @@ static void start_due(struct keeper *keeper)
 		next = kept->next;
 		if (kept->worker || keeper->ending || kept->start_at > now)
 			continue;
-		if (kept->tries >= TRIES_MOST)
+		if (is_hopeless(kept))
 			drop(keeper, kept);
 		else if (start_worker(keeper, kept) != 0)
 			try_again_later(kept);

@@ -72,14 +72,17 @@ static int open_path(const char *path, struct error *err)
 static int open_stderr(struct error *err)
 {
 	int flags = fcntl(STDERR_FILENO, F_GETFL);
-	int descriptor;
+	struct stat status;
+	int descriptor = -1;
 
 	if (flags < 0)
 		return fail(-1, err, "-", "stderr is closed", REMEDY);
 	if ((flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH))
 		return fail(-1, err, "-", "stderr cannot be written to", REMEDY);
-	descriptor = open("/proc/self/fd/2", OPEN_FLAGS);
-	/* A socket, another user's terminal or pipe, no /proc: then it is the open file that others have. */
+	/* A regular file never makes anyone wait, and whoever has it open must go on behind what we write. */
+	if (fstat(STDERR_FILENO, &status) == 0 && !S_ISREG(status.st_mode))
+		descriptor = open("/proc/self/fd/2", OPEN_FLAGS);
+	/* A socket, another user's terminal or pipe, no /proc: then too it is the open file that others have. */
 	if (descriptor < 0)
 		descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, FIRST_FREE);
 	return descriptor < 0 ? fail_errno(-1, err, "-") : descriptor;

@@ -43,10 +43,12 @@ static int parse_policy(struct worker *worker, struct error *err)
 static int open_sinks(struct worker *worker, enum sink_kind kind, struct error *err)
 {
 	uint32_t flags = worker->area->session.flags;
+	/* The session's first worker has them; one that follows it has not. */
+	bool notices = (flags & AREA_NOTICES) && fcntl(WORKER_NOTICES, F_GETFD) >= 0;
 
 	worker->copies = flags & AREA_COPY;
-	worker->notice = (struct notice){.descriptor = flags & AREA_NOTICES ? WORKER_NOTICES : -1,
-					 .each = flags & AREA_NOTICES_EACH};
+	worker->notice =
+	    (struct notice){.descriptor = notices ? WORKER_NOTICES : -1, .each = flags & AREA_NOTICES_EACH};
 	worker->line = malloc(EVENT_LINE_MAX);
 	if (worker->line && sink_init(&worker->sink, WORKER_EVENTS, kind) == 0 &&
 	    sink_init(&worker->copy, worker->copies ? WORKER_COPY : -1, SINK_STREAM) == 0)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What ends the whole process, and not only the thread that called: each call of the default block
-# list, and calls of another architecture, made raw from the main thread and from a second one.
+# list, and calls of another architecture, made raw from the main thread and from a second one. Ended by
+# the kernel, without a sidecar, and by a private one.
 #
 # shellcheck disable=SC2030,SC2031,SC2154 # run sets status, output and stderr
 bats_require_minimum_version 1.5.0
@@ -8,9 +9,6 @@ load ../lib/common
 load ../lib/world
 load ../lib/contract
 
-NO_UNIX='[sandbox.seccomp.unix_socket]
-enabled = true
-degraded = no_unix'
 BLOCKED='ptrace process_vm_readv process_vm_writev personality mount umount2 pivot_root reboot kexec_load
 	init_module finit_module delete_module'
 
@@ -20,6 +18,7 @@ setup() {
 	umask 022
 	DEFAULTS=$(policy '')
 	WITHOUT_UNIX=$(policy "$NO_UNIX")
+	SUPERVISED=$(supervised $'[notices]\nstderr = never')
 }
 
 # ends HOW COMMAND...: as a parent sees it by waitpid: -31 is death by SIGSYS, which no exit status can feign.
@@ -37,9 +36,11 @@ killed() {
 	for thread in main thread; do
 		ends 0 "$PROGRAMS/raw_call" "$thread" "$1"
 		for file in "$DEFAULTS" "$WITHOUT_UNIX"; do
-			ends -31 "$EXEC" -f "$file" -- "$PROGRAMS/raw_call" "$thread" "$1"
+			ends -31 "${ALONE[@]}" -f "$file" -- "$PROGRAMS/raw_call" "$thread" "$1"
 			is "${#lines[@]}:$stderr" 1:
 		done
+		ends -9 "$EXEC" -f "$SUPERVISED" -- "$PROGRAMS/raw_call" "$thread" "$1"
+		is "${#lines[@]}:$stderr" 1:
 	done
 }
 
@@ -77,9 +78,9 @@ need_x86_64() {
 	for file in "$(policy $'[sandbox.seccomp.syscalls]\non_block = errno')" \
 		"$(policy $'[sandbox.seccomp.syscalls]\nblock =')"; do
 		for call in int80 x32; do
-			ends -31 "$EXEC" -f "$file" -- "$PROGRAMS/raw_call" thread "$call"
+			ends -31 "${ALONE[@]}" -f "$file" -- "$PROGRAMS/raw_call" thread "$call"
 		done
-		ends 0 "$EXEC" -f "$file" -- "$PROGRAMS/raw_call" thread mount
+		ends 0 "${ALONE[@]}" -f "$file" -- "$PROGRAMS/raw_call" thread mount
 	done
 }
 

@@ -67,7 +67,7 @@ refused() {
 	[[ $output == *'large.ini: too large'* ]]
 	# One byte less is not too large.
 	printf '%0262143d\n' 0 | tr 0 ';' >large.ini
-	gives 0 '' "$EXEC" -f large.ini -- touch ran
+	gives 0 '' "${ALONE[@]}" -f large.ini -- touch ran
 }
 
 @test "bad configurations: one rule, one path, one name too many" {
@@ -110,8 +110,8 @@ refused() {
 		is "$output" ''
 		is "$(grep -v "^$file:[0-9]*: warning: " <<<"$stderr" || true)" ''
 		for program in "$EXEC" "$EXEC_STATIC"; do
-			rm -f ran
-			run -0 "$program" -f "$file" -- touch ran
+			rm -f ran "$EVENTS"
+			run -0 "$program" --events="$EVENTS" -f "$file" -- touch ran
 			is "$file: $output" "$file: "
 			[ -e ran ] || is "$file did not run" 'it runs'
 		done
@@ -126,6 +126,7 @@ refused() {
 		case $file in */services.ini) continue ;; esac
 		install -m 0644 "$file" shipped.ini
 		run -0 "$CTL" check shipped.ini
-		run -0 "$EXEC" -f shipped.ini -- touch ran
+		run -0 "${ALONE[@]}" -f shipped.ini -- touch ran
+		run -0 "$EXEC" --events="$EVENTS" -f shipped.ini -- touch ran
 	done
 }

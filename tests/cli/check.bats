@@ -171,10 +171,11 @@ silent() {
 	warns 3 'block names reboot twice' $'[sandbox.seccomp.syscalls]\nblock = reboot,\n  reboot'
 }
 
-@test "check: what agentsh-exec refuses for want of a sidecar is a warning" {
-	warns 2 'agentsh-exec refuses this: mode = audit' $'[sandbox.seccomp]\nmode = audit'
+@test "check: what agentsh-exec refuses, since it is not in this version, is a warning" {
+	warns 2 'agentsh-exec refuses this: [shim] enabled = true' $'[shim]\nenabled = true'
 	warns 2 'degraded = no_unix' $'[sandbox.seccomp.unix_socket]\nenabled = true'
-	warns 2 'on_block = kill' $'[sandbox.seccomp.syscalls]\non_block = log_and_kill'
+	silent 'refuses this' $'[sandbox.seccomp]\nmode = audit'
+	silent 'refuses this' $'[sandbox.seccomp.syscalls]\non_block = log_and_kill'
 	silent 'refuses this' $'[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix'
 }
 

@@ -9,7 +9,7 @@ load ../lib/work
 setup() {
 	# The default policy in full, whatever this machine and this user have of their own.
 	install -m 644 "$TOP/conf/agentsh.ini" "$BATS_TEST_TMPDIR/default.ini"
-	LOADER=("$EXEC" -f "$BATS_TEST_TMPDIR/default.ini" --)
+	LOADER=("$EXEC" --events="$EVENTS" -f "$BATS_TEST_TMPDIR/default.ini" --)
 	GROUP='' SLEEPER=''
 	work_setup
 }
@@ -48,51 +48,66 @@ ends() {
 	grouped "${LOADER[@]}" "${@:2}"
 }
 
+# ends_alone STATUS COMMAND...: the same without a sidecar.
+ends_alone() {
+	local wanted=$1
+	grouped "${ALONE[@]}" -f "$BATS_TEST_TMPDIR/default.ini" -- "${@:2}"
+}
+
 # A tracer that is stopped has traced nothing.
 untraced() {
 	is "$(awk '/^TracerPid:/ { print $2 }' "/proc/$SLEEPER/status")" 0
 	kill -0 "$SLEEPER"
 }
 
-@test "stopped: strace -p, gdb -p: SIGSYS, and nothing was traced" {
+@test "stopped: strace -p, gdb -p: killed, and nothing was traced" {
 	start_sleeper
-	ends 159 strace -p "$SLEEPER"
+	ends 137 strace -p "$SLEEPER"
 	run ! grep -q attached output
 	untraced
-	ends 159 gdb -nx -batch -p "$SLEEPER"
+	ends 137 gdb -nx -batch -p "$SLEEPER"
 	untraced
 }
 
 @test "stopped: strace and gdb on a command of their own: it never runs" {
-	ends 159 strace touch made
+	ends 137 strace touch made
 	[ ! -e made ]
 	# Of personality(2), which turns address randomisation off. Told to leave that, its child asks to be
 	# traced and dies of it, and gdb sees that.
-	ends 159 gdb -nx -batch -ex run --args touch made
+	ends 137 gdb -nx -batch -ex run --args touch made
 	ends 1 gdb -nx -batch -ex 'set disable-randomization off' -ex run --args touch made
-	grep -q 'terminated with signal SIGSYS' output
+	grep -q 'terminated with signal SIGKILL' output
 	[ ! -e made ]
 }
 
-@test "stopped: mount, umount, unshare with mount: SIGSYS, and nothing was mounted" {
+@test "stopped: mount, umount, unshare with mount: killed, and nothing was mounted" {
 	need_root
 	mkdir here empty
-	ends 159 mount -t tmpfs x here
-	ends 159 mount --bind empty here
-	ends 159 unshare -m mount -t tmpfs x here
-	ends 159 unshare -m sh -c 'exec mount --bind empty here'
-	ends 159 umount here
+	ends 137 mount -t tmpfs x here
+	ends 137 mount --bind empty here
+	ends 137 unshare -m mount -t tmpfs x here
+	ends 137 unshare -m sh -c 'exec mount --bind empty here'
+	ends 137 umount here
 	run ! mountpoint -q here
 	[ -z "$(ls -A here)" ]
 }
 
-@test "stopped: a child only: the parent sees a death by SIGSYS and goes on" {
+@test "stopped: a child only: the parent sees a death by SIGKILL and goes on" {
 	mkdir here
 	ends 0 python3 -c 'import signal, subprocess, sys
 child = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "x", "here"])
-sys.exit(child.returncode != -signal.SIGSYS)'
-	ends 3 bash -c 'mount -t tmpfs x here; [ $? -eq 159 ] && exit 3'
+sys.exit(child.returncode != -signal.SIGKILL)'
+	ends 3 bash -c 'mount -t tmpfs x here; [ $? -eq 137 ] && exit 3'
 	run ! mountpoint -q here
+}
+
+@test "stopped without a sidecar: SIGSYS, by the kernel" {
+	start_sleeper
+	ends_alone 159 strace -p "$SLEEPER"
+	untraced
+	ends_alone 1 gdb -nx -batch -ex 'set disable-randomization off' -ex run --args touch made
+	grep -q 'terminated with signal SIGSYS' output
+	[ ! -e made ]
 }
 
 @test "as without the loader: git clone" {
@@ -129,6 +144,6 @@ sys.exit(child.returncode != -signal.SIGSYS)'
 	LOADER=("$EXEC_STATIC" "${LOADER[@]:1}")
 	twice 0 script "$PROGRAMS/sixty_calls"
 	install -m 644 "$TOP/conf/hardened.ini" "$BATS_TEST_TMPDIR/hardened.ini"
-	LOADER=("$EXEC" -f "$BATS_TEST_TMPDIR/hardened.ini" --)
+	LOADER=("$EXEC" --events="$EVENTS" -f "$BATS_TEST_TMPDIR/hardened.ini" --)
 	twice 0 script "$PROGRAMS/sixty_calls"
 }

@@ -68,9 +68,11 @@ words() {
 }
 
 @test "agentsh-exec: what --sidecar takes, with = and without" {
-	becomes 'agentsh-exec --sidecar=' 'agentsh-exec --sidecar=auto none'
+	becomes 'agentsh-exec --sidecar=' 'agentsh-exec --sidecar=auto none private'
 	becomes 'agentsh-exec --sidecar=n' 'agentsh-exec --sidecar=none'
 	becomes 'agentsh-exec --sidecar a' 'agentsh-exec --sidecar auto'
+	becomes "agentsh-exec --sidecar=$PWD/files/o" "agentsh-exec --sidecar=$PWD/files/one.ini"
+	becomes 'agentsh-exec --events files/o' 'agentsh-exec --events files/one.ini'
 	SETTINGS="COMP_WORDBREAKS=\${COMP_WORDBREAKS//=}"
 	becomes 'agentsh-exec --sidecar=n' 'agentsh-exec --sidecar=none'
 }
@@ -79,7 +81,10 @@ words() {
 	local value
 	line 'agentsh-exec --sidecar='
 	for value in $(words | sed 's/.*=//' | grep -v '^agentsh-exec$'); do
-		"$EXEC" --sidecar="$value" true
+		case $value in
+		none) "$EXEC" -f "$(policy '')" --sidecar=none true ;;
+		*) "$EXEC" -f "$(supervised '')" --sidecar="$value" true ;;
+		esac
 	done
 }
 

@@ -92,8 +92,12 @@ FILTERED_STATE='seccomp=2 no_new_privs=1'
 	state "$FILTERED_STATE" env -u HOME agentsh-exec
 	state "$FILTERED_STATE" env HOME= agentsh-exec
 	state "$FILTERED_STATE" env HOME=. agentsh-exec
-	state "$FILTERED_STATE" env HOME=/nonexistent agentsh-exec
-	state "$FILTERED_STATE" env HOME=/etc/passwd agentsh-exec
+	local home
+	for home in /nonexistent /etc/passwd; do
+		state "$FILTERED_STATE" env HOME="$home" agentsh-exec --sidecar=none
+		# The user's own trail is there as well.
+		refused "events: $home" env HOME="$home" agentsh-exec
+	done
 }
 
 @test "a file that is named and missing is an error" {

@@ -25,7 +25,7 @@ on_block = errno"
 
 # behind FILE: the table, found behind that policy's filter.
 behind() {
-	"$EXEC" -f "$1" -- "$CTL" doctor
+	"${ALONE[@]}" -f "$1" -- "$CTL" doctor
 }
 
 number_of() {
@@ -52,7 +52,7 @@ rows_but() {
 @test "doctor: the manual's rows, in its order, a line each of name, state, need and detail" {
 	run --separate-stderr "$CTL" doctor
 	[ -z "$stderr" ]
-	diff <(sed -n '/^\.Ss agentshctl doctor/,/^\.Sh/s/^\.It Cm \([a-z-]*\)$/\1/p' "$PAGE") <(awk '{ print $1 }' <<<"$output")
+	diff <(sed -n '/^\.Ss agentshctl doctor/,/^\.S[hs]/s/^\.It Cm \([a-z-]*\)$/\1/p' "$PAGE") <(awk '{ print $1 }' <<<"$output")
 	[ "${#lines[@]}" -ge 20 ]
 	run -1 grep -vE '^[a-z-]+ +(yes|no|none|[0-9]+) +(needed|-) +[^ ].*[^ ]$' <<<"$output"
 }
@@ -81,9 +81,9 @@ print(abi if abi > 0 else "no")') - "* ]]
 @test "doctor: behind one filter and behind two, they are counted" {
 	local before
 	before=$(awk '/^Seccomp_filters:/ { print $2 }' /proc/self/status)
-	run -0 "$EXEC" -- "$CTL" doctor
+	run -0 "${ALONE[@]}" -- "$CTL" doctor
 	[[ $(row filters-present) == "$((before + 1)) - filters are here already: "* ]]
-	run -0 "$EXEC" -- "$EXEC" -- "$CTL" doctor
+	run -0 "${ALONE[@]}" -- "${ALONE[@]}" -- "$CTL" doctor
 	[[ $(row filters-present) == "$((before + 2)) - "* ]]
 }
 
@@ -174,7 +174,7 @@ older() {
 
 @test "doctor: a name to accept is the name of a row, and each is told" {
 	local name told
-	run "$EXEC" -f "$(refusing seccomp, landlock_create_ruleset)" -- "$CTL" doctor
+	run "${ALONE[@]}" -f "$(refusing seccomp, landlock_create_ruleset)" -- "$CTL" doctor
 	told=$(sed -n 's/.*accept = \([a-z-]*\)).*/\1/p' <<<"$output")
 	diff <(sed -n 's/.*accept_words\[\] = {\(.*\), NULL};/\1/p' "$KEYS" | tr -d '" ' | tr ',' '\n') \
 		<(echo "$told")
@@ -185,7 +185,7 @@ older() {
 
 @test "doctor: behind a filter that kills: the row says so, the rest is found, no core is left" {
 	ulimit -c unlimited
-	run -0 "$EXEC" -- "$CTL" doctor
+	run -0 "${ALONE[@]}" -- "$CTL" doctor
 	is_row process-vm-readv 'no - the probe was killed by SIGSYS (start outside of the filter that kills it)'
 	[[ $(row read-grandchild) == 'yes - '* ]]
 	[ -z "$(find . ! -name . ! -name 'policy.*')" ]
@@ -214,7 +214,7 @@ older() {
 	# One way to read is enough; with none, nothing can be mediated.
 	AGENTSH_CONFIG=$mediate run -0 unshare -m sh -c 'mount -t tmpfs none /proc && exec "$1" doctor' - "$CTL"
 	[[ $(row proc-mem) == 'no - '* && $(row process-vm-readv) == 'yes needed '* ]]
-	AGENTSH_CONFIG=$mediate run -1 unshare -m sh -c 'mount -t tmpfs none /proc && exec "$1" -f "$2" -- "$3" doctor' - \
+	AGENTSH_CONFIG=$mediate run -1 unshare -m sh -c 'mount -t tmpfs none /proc && exec "$1" --sidecar=none -f "$2" -- "$3" doctor' - \
 		"$EXEC" "$(refusing process_vm_readv)" "$CTL"
 	[[ $(row proc-mem) == 'no needed '* && $(row process-vm-readv) == 'no needed '* ]]
 	[[ $(row read-grandchild) == 'no needed process_vm_readv: Operation not permitted (kernel.yama'* ]]
@@ -244,7 +244,7 @@ older() {
 
 @test "doctor: leaves no process behind, also where it is killed" {
 	run -0 python3 "$TOP/tests/lib/nothing_left.py" "$CTL" doctor
-	run -0 python3 "$TOP/tests/lib/nothing_left.py" "$EXEC" -- "$CTL" doctor
+	run -0 python3 "$TOP/tests/lib/nothing_left.py" "${ALONE[@]}" -- "$CTL" doctor
 	run -0 python3 "$TOP/tests/lib/nothing_left.py" --kill-in "$(number_of pidfd_getfd)" \
 		"$PROGRAMS/with_listener" "$(number_of pidfd_getfd)" "$CTL" doctor
 }

@@ -18,6 +18,8 @@ setup() {
 	ln -s "$EXEC" "$BATS_TEST_TMPDIR/bin/agentsh-exec"
 	ln -s "$CTL" "$BATS_TEST_TMPDIR/bin/agentshctl"
 	export PATH=$BATS_TEST_TMPDIR/bin:$PATH
+	AGENTSH_CONFIG=$(supervised '')
+	export AGENTSH_CONFIG
 	cd "$BATS_TEST_TMPDIR/work"
 }
 
@@ -67,14 +69,17 @@ blocks() {
 }
 
 @test "agentsh-exec: what is said to be refused is, what is not, runs" {
-	local option
-	for option in --sidecar=private --sidecar=/x --events=x --shim --init; do
-		run -125 agentsh-exec "$option" true
-		[[ $output == *'there is no sidecar in this version'* ]]
-	done
+	run -125 agentsh-exec --shim true
+	[[ $output == *'it is not in this version'* ]]
+	run -125 agentsh-exec --sidecar="$PWD/nobody" true
 	agentsh-exec --sidecar=auto true
-	agentsh-exec --sidecar none -s an.ID-1_ -- true
-	agentsh-exec -c true
+	agentsh-exec --init true
+	agentsh-exec --sidecar private --events=one true
+	agentsh-exec --events - true 2>two
+	grep -q session_start one
+	grep -q session_start two
+	agentsh-exec -f "$(policy '')" --sidecar none -s an.ID-1_ -- true
+	[ "$(id -u)" -ne 0 ] || own_logs agentsh-exec -c true
 	[ -n "$(agentsh-exec -h)" ]
 	[ "$(agentsh-exec -V)" = "$(agentsh-exec --version)" ]
 	run -125 agentsh-exec -x true
@@ -173,13 +178,13 @@ blocks() {
 	file=$(policy $'[loader]\nuser_config = allow')
 	run -0 agentshctl check "$file"
 	[[ $output == *"$file:2: warning: user_config = allow counts in "* ]]
-	run -125 agentsh-exec -f "$file" -- true
+	run -125 agentsh-exec --events="$EVENTS" -f "$file" -- true
 }
 
 @test "agentsh.ini: no_unix is all that it is said to be" {
 	local file
 	file=$(policy $'[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix')
-	run -0 agentsh-exec -f "$file" -- python3 -c 'import ctypes, errno, socket
+	run -0 agentsh-exec --events="$EVENTS" -f "$file" -- python3 -c 'import ctypes, errno, socket
 def name(call):
     try: call(); return "runs"
     except OSError as e: return errno.errorcode[e.errno]
@@ -192,7 +197,7 @@ for number in 425, 426, 427:
 	[ "$output" = $'EACCES runs runs runs EACCES\nENOSYS\nENOSYS\nENOSYS' ]
 	run -125 python3 -c 'import os, socket, sys
 s = socket.socket(socket.AF_UNIX); os.set_inheritable(s.fileno(), True); os.execvp(sys.argv[1], sys.argv[1:])' \
-		agentsh-exec -f "$file" -- true
+		agentsh-exec --events="$EVENTS" -f "$file" -- true
 	[[ $output == *'an inherited Unix socket that no peer is fixed to'* ]]
 }
 
@@ -203,16 +208,17 @@ s = socket.socket(socket.AF_UNIX); os.set_inheritable(s.fileno(), True); os.exec
 	for n in $(seq "$count"); do
 		agentshctl check "block.$n"
 	done
-	run -1 agentsh-exec -f block.2 -- setarch -R true
+	run -1 agentsh-exec --events="$EVENTS" -f block.2 -- setarch -R true
 	run -0 agentshctl explain --syscall keyctl block.2
 	[[ $output == *EPERM* ]]
-	agentsh-exec -f block.3 -- true
+	agentsh-exec --events="$EVENTS" -f block.3 -- true
 	echo '#include <unistd.h>
 int main(void) { return write(1, "it ran\n", 7) == 7 ? 0 : fork(); }' >static.c
 	gcc -static -o static static.c
-	run -0 agentsh-exec -f block.4 -- ./static
+	run -0 agentsh-exec --events="$EVENTS" -f block.4 -- ./static
 	[ "$output" = 'it ran' ]
-	run -159 sh -c 'agentsh-exec -f block.4 -- ./static >/dev/full'
+	run -159 sh -c 'agentsh-exec --sidecar=none -f block.4 -- ./static >/dev/full'
+	run -137 sh -c 'agentsh-exec --events="$0" -f block.4 -- ./static >/dev/full' "$EVENTS"
 }
 
 @test "agentsh-exec: the examples run as they stand" {
@@ -225,7 +231,7 @@ int main(void) { return write(1, "it ran\n", 7) == 7 ? 0 : fork(); }' >static.c
 		ran=$((ran + 1))
 	done
 	[ "$ran" -eq 1 ]
-	agentsh-exec -f strict.ini -- make --version
+	agentsh-exec --events="$EVENTS" -f strict.ini -- make --version
 }
 
 @test "agentshctl: the examples run as they stand" {
@@ -236,7 +242,7 @@ int main(void) { return write(1, "it ran\n", 7) == 7 ? 0 : fork(); }' >static.c
 	echo 'all: ; @echo made' >Makefile
 	sh -e block.2 >output 2>warnings
 	[ "$(cat output)" = made ]
-	run -1 agentsh-exec -f agentsh.ini -- sh -c 'mount -t tmpfs none . 2>/dev/null || exit 1'
+	run -1 agentsh-exec --events="$EVENTS" -f agentsh.ini -- sh -c 'mount -t tmpfs none . 2>/dev/null || exit 1'
 }
 
 @test "agentshctl: flatten refuses what the manual says, also with --ignore-other" {
@@ -263,13 +269,14 @@ int main(void) { return write(1, "it ran\n", 7) == 7 ? 0 : fork(); }' >static.c
 	local number
 	same $'125\n126\n127\n137\n159' "$(sed -n '/^\.Sh EXIT STATUS/,/^\.Sh EXAMPLES/s/^\.It \([0-9]*\)$/\1/p' \
 		"$TOP/loader/agentsh-exec.1")"
-	run -125 agentsh-exec -f missing.ini -- true
+	run -125 agentsh-exec --events="$EVENTS" -f missing.ini -- true
 	run -126 agentsh-exec -- "$TOP/README.md"
 	run -127 env PATH=/usr/bin:/bin "$EXEC" -- no-such-command
 	mkdir -m 0 closed
 	[ "$(id -u)" -eq 0 ] || run -126 env PATH=/usr/bin:"$PWD/closed" "$EXEC" -- no-such-command
 	run -137 agentsh-exec -- sh -c 'kill -KILL $$'
-	run -159 agentsh-exec -- setarch -R true
+	run -137 agentsh-exec -- setarch -R true
+	run -159 "${ALONE[@]}" -f "$(policy '')" -- setarch -R true
 	for number in 0 1 125 255; do
 		run "-$number" agentsh-exec -- sh -c "exit $number"
 	done
@@ -278,47 +285,60 @@ int main(void) { return write(1, "it ran\n", 7) == 7 ? 0 : fork(); }' >static.c
 @test "diagnostics: each line of the manual is one that is printed" {
 	local file
 	file=$(policy '[nonsense]')
-	run -125 agentsh-exec -f "$file" -- true
+	run -125 agentsh-exec --events="$EVENTS" -f "$file" -- true
 	[ "$output" = "agentsh-exec: $file:1: unknown section [nonsense] ('agentshctl check' shows every finding)" ]
 	file=$(policy $'[sandbox.seccomp]\nmode = audit')
+	agentsh-exec --events="$EVENTS" -f "$file" -- true
+	run -125 agentsh-exec --sidecar=none -f "$file" -- true
+	[[ $output == "agentsh-exec: $file:2: mode = audit: it needs a sidecar, and --sidecar=none asks for none ("* ]]
+	grep -qF 'it needs a sidecar, and --sidecar=none asks for none (' "$TOP/loader/agentsh-exec.1"
+	file=$(policy $'[shim]\nenabled = true')
 	run -125 agentsh-exec -f "$file" -- true
-	[[ $output == "agentsh-exec: $file:2: mode = audit: it needs the sidecar, which is not in this version (what runs: "* ]]
+	[[ $output == "agentsh-exec: $file:2: [shim] enabled = true: it is not in this version (what runs: "* ]]
+	run -125 agentsh-exec --sidecar="$PWD/nobody" -- true
+	[ "$output" = "agentsh-exec: sidecar: nobody listens at $PWD/nobody (start it, or --sidecar=private)" ]
+	run -125 agentsh-exec -s one -- agentsh-exec -s two -- true
+	[ "$output" = 'agentsh-exec: -s: this command is in session one, whose sidecar serves it (leave it out)' ]
+	run -137 agentsh-exec -- setarch -R true
+	[ "$output" = "agentsh-exec: the policy blocked personality: 1 killed, 0 denied ('agentshctl last' tells more)" ]
 	chmod g+w "$file"
-	run -125 agentsh-exec -f "$file" -- true
+	run -125 agentsh-exec --events="$EVENTS" -f "$file" -- true
 	[ "$output" = "agentsh-exec: $file: group or others can write it (chmod go-w)" ]
 	echo 'int main(void) { return 0; }' >small.c
 	gcc -m32 -o small small.c
 	run -126 agentsh-exec -- ./small
 	[ "$output" = 'agentsh-exec: ./small: a 32-bit program, whose system calls the filter refuses (use a 64-bit build)' ]
-	run -159 agentsh-exec -- sh -c './small; exit $?'
-	agentsh-exec -f "$(policy $'[sandbox.seccomp]\nenabled = false')" -- ./small
+	run -137 agentsh-exec -- sh -c './small; exit $?'
+	run -159 "${ALONE[@]}" -f "$(policy '')" -- sh -c './small; exit $?'
+	agentsh-exec --events="$EVENTS" -f "$(policy $'[sandbox.seccomp]\nenabled = false')" -- ./small
 	grep -qF 'a 32-bit program, whose system calls the filter refuses (use a 64-bit build)' "$TOP/loader/agentsh-exec.1"
-	grep -qF 'it needs the sidecar, which is not in this version (what runs: ' "$TOP/loader/agentsh-exec.1"
+	grep -qF 'it is not in this version (what runs: ' "$TOP/loader/agentsh-exec.1"
 }
 
-@test "agentsh-exec: no_new_privs also without a filter; the session's ID; a filter for each nesting" {
+@test "agentsh-exec: no_new_privs also without a filter; the session's ID" {
 	local file
 	file=$(policy $'[sandbox.seccomp]\nenabled = false')
-	run -0 agentsh-exec -f "$file" -- sed -n 's/^\(NoNewPrivs\|Seccomp\):\t//p' /proc/self/status
+	run -0 agentsh-exec --events="$EVENTS" -f "$file" -- sed -n 's/^\(NoNewPrivs\|Seccomp\):\t//p' /proc/self/status
 	[ "$output" = "1
 $(sed -n 's/^Seccomp:\t//p' /proc/self/status)" ]
 	run -0 agentsh-exec -- sh -c 'echo $AGENTSH_SESSION_ID'
 	[[ $output =~ ^sess_[0-9a-f]{12}$ ]]
 	[ "$(AGENTSH_SESSION_ID=outer agentsh-exec -- agentsh-exec -- sh -c 'echo $AGENTSH_SESSION_ID')" = outer ]
 	[ "$(AGENTSH_SESSION_ID=outer agentsh-exec -s x -- sh -c 'echo $AGENTSH_SESSION_ID')" = x ]
-	[ "$(AGENTSH_SESSION_ID=outer agentsh-exec -c 'echo $AGENTSH_SESSION_ID')" != outer ]
+	[ "$(id -u)" -ne 0 ] || [ "$(AGENTSH_SESSION_ID=outer own_logs agentsh-exec -c 'echo $AGENTSH_SESSION_ID')" != outer ]
 }
 
 @test "agentsh-exec: as a shell, every row of the manual's table" {
+	need_root
 	local called wanted rows=0
 	while IFS=$'\t' read -r called wanted; do
 		# shellcheck disable=SC2086 # the name, and -c where there is one
 		set -- ${called% cmd}
 		if [ $# -eq 2 ]; then
-			run -0 bash -c 'exec -a "$1" "$2" -c "tr \\\\0 \" \" </proc/\$\$/cmdline; :"' x "$1" "$EXEC"
+			run -0 own_logs bash -c 'exec -a "$1" "$2" -c "tr \\\\0 \" \" </proc/\$\$/cmdline; :"' x "$1" "$EXEC"
 			[[ $output == "${wanted% cmd} tr "* ]]
 		else
-			run -0 bash -c 'exec -a "$1" "$2"' x "$1" "$EXEC" <<<'tr \\0 " " </proc/$$/cmdline'
+			run -0 own_logs bash -c 'exec -a "$1" "$2"' x "$1" "$EXEC" <<<'tr \\0 " " </proc/$$/cmdline'
 			[ "$output" = "$wanted " ]
 		fi
 		rows=$((rows + 1))
@@ -333,10 +353,19 @@ $(sed -n 's/^Seccomp:\t//p' /proc/self/status)" ]
 	sed -n 's/^\$ //p' wanted | while IFS= read -r command; do
 		printf 'status=$?; printf "%%s\\n" %q; (exit $status)\n%s\n' "\$ $command" "$command"
 	done >script
-	# dash says "Bad system call" of a command that dies so, as a shell at a prompt does.
+	# Each session ends before the next command, as it does at a prompt, and writes to no trail of anybody's.
+	install -m 0755 /dev/stdin ../bin/agentsh-exec <<-SCRIPT
+		#!/bin/bash
+		status=0
+		'$EXEC' --events='$EVENTS' "\$@" || status=\$?
+		until [ "\$(grep -c '"session_start"' '$EVENTS')" = "\$(grep -c '"session_end"' '$EVENTS')" ]; do sleep 0.01; done
+		exit "\$status"
+	SCRIPT
 	run dash -c '. ./script 2>&1'
-	# The number of a call is the architecture's.
-	diff <(sed -E 's/^([a-z_]+) +[0-9]+ /\1 N /' wanted) <(sed -E 's/^([a-z_]+) +[0-9]+ /\1 N /' <<<"$output")
+	# The number of a call is the architecture's; time and processes are the moment's.
+	local moment='s/^([a-z_]+) +[0-9]+ /\1 N /; s/^when .*, session sess_[0-9a-f]{12}$/when/
+		s/^(who .*), pid [0-9]+, tid [0-9]+, uid [0-9]+,/\1/'
+	diff <(sed -E "$moment" wanted) <(sed -E "$moment" <<<"$output")
 }
 
 @test "README: every path, link, target and page in it is there; it is short and begins with its use" {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# agentsh-exec as a prefix: statuses, errors, lookup, what is handed on, and that nothing runs
-# where the policy cannot be applied in full. As a shell: shell.bats. Which file: config.bats.
+# agentsh-exec as a prefix, as it is by default, with a sidecar of its own: statuses, errors, lookup, what
+# is handed on, options. Without a sidecar: kernel.bats. As a shell: shell.bats. Which file: config.bats.
 #
 # What an inner shell expands stands in single quotes; run sets status, output and stderr.
 # shellcheck disable=SC2016,SC2030,SC2031,SC2154
@@ -13,7 +13,7 @@ FILTERED_ONCE='seccomp=2 no_new_privs=1'
 
 setup() {
 	# The defaults, whatever configuration this machine has.
-	AGENTSH_CONFIG=$(policy '')
+	AGENTSH_CONFIG=$(supervised '')
 	export AGENTSH_CONFIG
 	cd "$BATS_TEST_TMPDIR" || return
 }
@@ -36,8 +36,8 @@ setup() {
 		run --separate-stderr env --default-signal "$EXEC" -- sh -c "kill -$signal \$\$"
 		is "$signal $status" "$signal $((128 + $(kill -l "$signal")))"
 	done
-	run --separate-stderr "$EXEC" -- "$PROGRAMS/trace_self"
-	is "$status" 159
+	run -137 --separate-stderr "$EXEC" -- "$PROGRAMS/trace_self"
+	wait_for told seccomp_blocked
 }
 
 @test "success: the command's output and errors, and nothing of ours" {
@@ -184,8 +184,9 @@ like_execvp() {
 
 @test "the lookup is before the load: a filter that allows none of it changes nothing" {
 	local minimal
-	minimal=$(policy $'[sandbox.seccomp.syscalls]\ndefault_action = block\nallow = execve, exit_group')
+	minimal=$(supervised $'[sandbox.seccomp.syscalls]\ndefault_action = block\nallow = execve, exit_group')
 	gives 42 '' env PATH="/nonexistent:$PROGRAMS" "$EXEC" -f "$minimal" -- nolibc_exit
+	told
 	says 127 no_such_command_at_all "$EXEC" -f "$minimal" -- no_such_command_at_all
 }
 
@@ -265,7 +266,7 @@ same_dump() {
 @test "close_fds = yes: 0, 1 and 2 only" {
 	exec 8</dev/null 9</dev/null
 	local closed
-	closed=$(policy $'[loader]\nclose_fds = yes')
+	closed=$(supervised $'[loader]\nclose_fds = yes')
 	# 3 is the folder that ls reads.
 	is "$("$EXEC" -f "$closed" -- ls /proc/self/fd | xargs)" '0 1 2 3'
 	closed=$(policy $'[loader]\nclose_fds = yes\n[sandbox.seccomp]\nenabled = false')
@@ -304,11 +305,21 @@ same_dump() {
 	gives 0 'seccomp=0 no_new_privs=1' "$EXEC" -f "$off" "$PROGRAMS/nolibc_state"
 	gives 0 'seccomp=0 no_new_privs=1' "$EXEC" "-f$off" -- "$PROGRAMS/nolibc_state"
 	gives 0 'seccomp=0 no_new_privs=1' "$EXEC" -s x -f "$off" --sidecar=none -- "$PROGRAMS/nolibc_state"
-	local sidecar
-	for sidecar in --sidecar=none --sidecar=auto '--sidecar none' '--sidecar auto'; do
+	[ ! -e "$EVENTS" ]
+	local option
+	for option in --sidecar=none '--sidecar none'; do
 		# shellcheck disable=SC2086 # one or two words
-		gives 0 "$FILTERED_ONCE" "$EXEC" $sidecar "$PROGRAMS/nolibc_state"
+		gives 0 "$FILTERED_ONCE" "$EXEC" -f "$(policy '')" $option "$PROGRAMS/nolibc_state"
 	done
+	[ ! -e "$EVENTS" ]
+	for option in --sidecar=auto --sidecar=private '--sidecar auto' '--sidecar private' --events=other \
+		'--events other'; do
+		# shellcheck disable=SC2086 # one or two words
+		gives 0 "$FILTERED_ONCE" "$EXEC" $option "$PROGRAMS/nolibc_state"
+	done
+	is "$(grep -c session_start "$EVENTS"):$(grep -c session_start other)" 4:2
+	says 125 '--shim: it is not in this version' "$EXEC" --shim -- touch ran
+	[ ! -e ran ]
 }
 
 @test "options: -h and -V" {
@@ -357,346 +368,4 @@ same_dump() {
 	chmod 755 ./-f
 	gives 0 dash env PATH="$PWD:$PATH" "$EXEC" -- -f
 	says 127 '-: No such file' "$EXEC" - -V
-}
-
-# --- What needs the sidecar ---
-
-@test "options that need the sidecar: refused, with what runs today" {
-	local option
-	for option in --sidecar=private --sidecar=/run/agentsh/sidecar.sock '--sidecar private' --events=/dev/null \
-		'--events -' --shim --init; do
-		# shellcheck disable=SC2086 # one or two words
-		says 125 'degraded = no_unix' "$EXEC" $option -- touch ran
-	done
-	[ ! -e ran ]
-}
-
-# needs_sidecar LINE REMEDY POLICY: it is refused, and that line named.
-needs_sidecar() {
-	local file
-	file=$(policy "$3")
-	says 125 "$2" "$EXEC" -f "$file" -- touch ran
-	[[ $stderr == "agentsh-exec: $file:$1: "*sidecar* ]] || is "$stderr" "agentsh-exec: $file:$1: ...sidecar..."
-	says 125 "$2" "$EXEC" --sidecar=none -f "$file" -- touch ran
-	[ ! -e ran ]
-}
-
-@test "policies that need the sidecar: refused, with their line and what runs today" {
-	needs_sidecar 3 'degraded = no_unix' $'\n[sandbox.seccomp.unix_socket]\nenabled = true'
-	needs_sidecar 4 'degraded = no_unix' \
-		$'[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix\naction = audit'
-	needs_sidecar 2 'mode = enforce' $'[sandbox.seccomp]\nmode = audit'
-	needs_sidecar 2 'on_block = errno' $'[sandbox.seccomp.syscalls]\non_block = log'
-	needs_sidecar 2 'on_block = kill' $'[sandbox.seccomp.syscalls]\non_block = log_and_kill'
-	needs_sidecar 2 'enabled = false' $'[shim]\nenabled = true'
-	needs_sidecar 2 "'events ='" $'[sidecar]\nevents = /tmp/x'
-	needs_sidecar 2 'on_event_loss = continue' $'[sidecar]\non_event_loss = deny'
-}
-
-# --- The filter and what goes with it ---
-
-@test "defaults: filtered, no_new_privs set, a blocked call is SIGSYS" {
-	local program
-	for program in "$EXEC" "$EXEC_STATIC"; do
-		gives 0 "$FILTERED_ONCE" "$program" -- "$PROGRAMS/nolibc_state"
-		run -159 "$program" -- "$PROGRAMS/trace_self"
-	done
-}
-
-@test "on_block = errno: EPERM" {
-	run -1 "$EXEC" -f "$(policy $'[sandbox.seccomp.syscalls]\non_block = errno')" -- "$PROGRAMS/trace_self"
-	is "$output" 'ptrace: Operation not permitted'
-}
-
-@test "enabled = false, mode = disabled: no filter, all else as ever" {
-	local off
-	for off in 'enabled = false' 'mode = disabled'; do
-		off=$(policy "[sandbox.seccomp]
-$off")
-		gives 0 'seccomp=0 no_new_privs=1' "$EXEC" -f "$off" -- "$PROGRAMS/nolibc_state"
-		gives 0 '' "$EXEC" -f "$off" -- "$PROGRAMS/trace_self"
-		gives 0 x "$EXEC" -f "$off" -s x -- printenv AGENTSH_SESSION_ID
-		says 127 no_such_command_at_all "$EXEC" -f "$off" -- no_such_command_at_all
-	done
-	# No filter: nothing that could need a sidecar.
-	gives 0 'seccomp=0 no_new_privs=1' "$EXEC" -f "$(policy $'[sandbox.seccomp]\nenabled = false\nmode = audit')" \
-		-- "$PROGRAMS/nolibc_state"
-}
-
-@test "nested: the second filter is added to the first" {
-	gives 0 $'Seccomp_filters:\t1' "$EXEC" -- grep Seccomp_filters /proc/self/status
-	gives 0 $'Seccomp_filters:\t2' "$EXEC" -- "$EXEC_STATIC" -- grep Seccomp_filters /proc/self/status
-	local loose strict
-	loose=$(policy $'[sandbox.seccomp.syscalls]\nblock =')
-	strict=$(policy $'[sandbox.seccomp.syscalls]\nblock = getppid\non_block = errno')
-	run -159 "$EXEC" -- "$EXEC" -f "$loose" -- "$PROGRAMS/trace_self"
-	run -159 "$EXEC" -f "$loose" -- "$EXEC" -- "$PROGRAMS/trace_self"
-	run -159 "$EXEC" -f "$strict" -- "$EXEC" -- "$PROGRAMS/trace_self"
-	gives 0 -1 "$EXEC" -f "$strict" -- "$EXEC" -- python3 -c 'import ctypes; print(ctypes.CDLL(None).getppid())'
-}
-
-# An outer filter that answers EPERM to what the loader needs: nothing of the inner runs.
-@test "nested: where the inner filter cannot be had, nothing runs" {
-	local call outer
-	for call in prctl seccomp memfd_create; do
-		outer=$(policy "[sandbox.seccomp.syscalls]
-block = $call
-on_block = errno")
-		run -125 --separate-stderr "$EXEC" -f "$outer" -- "$EXEC" -- touch ran
-		is "$output:${#stderr_lines[@]}" :1
-		[[ $stderr == agentsh-exec:*'Operation not permitted'* ]]
-	done
-	[ ! -e ran ]
-}
-
-# allow_list NAME...: a policy that allows these and execve.
-allow_list() {
-	policy "[sandbox.seccomp.syscalls]
-default_action = block
-block =
-allow = execve, $*
-${ON_BLOCK:-}"
-}
-
-@test "the smallest allow-list: execve, exit_group and what one static program needs" {
-	local program
-	for program in "$EXEC" "$EXEC_STATIC"; do
-		gives 42 '' "$program" -f "$(allow_list exit_group)" -- "$PROGRAMS/nolibc_exit"
-		gives 0 "$FILTERED_ONCE" "$program" -f "$(allow_list exit_group, write, prctl)" -- "$PROGRAMS/nolibc_state"
-	done
-	# One name less, and it dies.
-	run -159 "$EXEC" -f "$(allow_list exit_group, prctl)" -- "$PROGRAMS/nolibc_state"
-	is "$output" ''
-	run -159 "$EXEC" -f "$(allow_list read)" -- "$PROGRAMS/nolibc_exit"
-}
-
-@test "exec fails after the load: 126 and a line, as far as the policy lets us" {
-	cp "$PROGRAMS/nolibc_exit" damaged
-	printf '\x34\x12' | dd of=damaged bs=1 seek=18 conv=notrunc status=none
-	says 126 './damaged: Exec format error' "$EXEC" -f "$(allow_list exit_group, write)" ./damaged
-	gives 126 '' "$EXEC" -f "$(allow_list exit_group)" ./damaged
-	gives 126 '' "$EXEC" -f "$(ON_BLOCK='on_block = errno' allow_list exit_group)" ./damaged
-	run -159 "$EXEC" -f "$(allow_list write)" ./damaged
-	run -159 "$EXEC" -f "$(allow_list read)" ./damaged
-	is "$output" ''
-}
-
-# The target has our variable in its environment besides: somewhere below the limit of 128 KiB there
-# is a length that is good for the loader and too long for the target.
-@test "exec fails after the load: arguments that are too long" {
-	ln -s "$EXEC" x
-	cp "$AGENTSH_CONFIG" p
-	ulimit -s 512
-	run -0 --separate-stderr python3 -c 'import subprocess, sys
-for length in range(131056, 130000, -4):
-    try:
-        run = subprocess.run(["./x", "-fp", "/bin/true", "0" * length], env={}, capture_output=True, text=True)
-    except OSError:
-        continue
-    print(run.returncode, run.stderr, end="")
-    break'
-	is "$output" '126 agentsh-exec: /bin/true: Argument list too long (shorten the arguments or the environment)'
-}
-
-@test "a policy that blocks execve is an error" {
-	local text
-	for text in 'block = execve' $'default_action = block\nallow = read, exit_group' 'default_action = block'; do
-		says 125 'execve' "$EXEC" -f "$(policy "[sandbox.seccomp.syscalls]
-$text")" -- touch ran
-	done
-	[ ! -e ran ]
-}
-
-# --- degraded = no_unix ---
-
-NO_UNIX='[sandbox.seccomp.unix_socket]
-enabled = true
-degraded = no_unix'
-
-@test "no_unix: sockets and pairs are refused, but for pairs with a fixed peer" {
-	run -0 "$EXEC" -f "$(policy "$NO_UNIX")" -- python3 -c 'import errno, socket as s
-def tell(what, call, *arguments):
-    try:
-        call(*arguments)
-        print(what, "ok")
-    except OSError as error:
-        print(what, errno.errorcode[error.errno])
-for name in "STREAM", "DGRAM", "SEQPACKET", "RAW":
-    tell("unix " + name, s.socket, s.AF_UNIX, getattr(s, "SOCK_" + name))
-    tell("pair " + name, s.socketpair, s.AF_UNIX, getattr(s, "SOCK_" + name))
-    tell("pair " + name + " flags", s.socketpair, s.AF_UNIX, getattr(s, "SOCK_" + name) | s.SOCK_NONBLOCK | s.SOCK_CLOEXEC)
-tell("inet STREAM", s.socket, s.AF_INET, s.SOCK_STREAM)
-tell("inet DGRAM", s.socket, s.AF_INET, s.SOCK_DGRAM)'
-	is "$output" 'unix STREAM EACCES
-pair STREAM ok
-pair STREAM flags ok
-unix DGRAM EACCES
-pair DGRAM EACCES
-pair DGRAM flags EACCES
-unix SEQPACKET EACCES
-pair SEQPACKET ok
-pair SEQPACKET flags ok
-unix RAW EACCES
-pair RAW EACCES
-pair RAW flags EACCES
-inet STREAM ok
-inet DGRAM ok'
-}
-
-@test "no_unix: io_uring, which would go around it, is answered ENOSYS" {
-	run -0 "$EXEC" -f "$(policy "$NO_UNIX")" -- python3 -c 'import ctypes
-libc = ctypes.CDLL(None, use_errno=True)
-for number in 425, 426, 427:
-    print(libc.syscall(number, 1, 0), ctypes.get_errno())'
-	is "$output" $'-1 38\n-1 38\n-1 38'
-}
-
-@test "no_unix: an inherited socket that could be given an address is refused" {
-	local no_unix kind program
-	no_unix=$(policy "$NO_UNIX")
-	for program in "$EXEC" "$EXEC_STATIC"; do
-		for kind in stream dgram seqpacket listening dgram-pair dgram-connected; do
-			says 125 'descriptor 60: an inherited Unix socket' "$PROGRAMS/with_fd" "$kind" 60 "$program" -f "$no_unix" \
-				-- touch ran
-		done
-		for kind in stream-pair seqpacket-pair inet; do
-			gives 0 ran "$PROGRAMS/with_fd" "$kind" 60 "$program" -f "$no_unix" -- echo ran
-		done
-	done
-	# Standard descriptors are no exception.
-	says 125 'descriptor 0: an inherited Unix socket' "$PROGRAMS/with_fd" stream 0 "$EXEC" -f "$no_unix" -- touch ran
-	gives 0 ran "$PROGRAMS/with_fd" stream-pair 60 bash -c 'exec "$@" <&60' bash "$EXEC" -f "$no_unix" -- echo ran
-	[ ! -e ran ]
-}
-
-@test "no_unix: an inherited io_uring is refused" {
-	run "$PROGRAMS/with_fd" io_uring 60 true
-	[ "$status" -eq 0 ] || skip "this host gives nobody an io_uring"
-	says 125 'descriptor 60: an inherited io_uring' "$PROGRAMS/with_fd" io_uring 60 "$EXEC" -f "$(policy "$NO_UNIX")" \
-		-- touch ran
-	[ ! -e ran ]
-}
-
-@test "no_unix: what is inherited counts only there, and not where it is closed" {
-	gives 0 ran "$PROGRAMS/with_fd" stream 60 "$EXEC" -- echo ran
-	gives 0 ran "$PROGRAMS/with_fd" stream 60 "$EXEC" -f "$(policy "$NO_UNIX
-[loader]
-close_fds = yes")" -- echo ran
-	gives 0 ran "$PROGRAMS/with_fd" stream 60 "$EXEC" -f "$(policy "$NO_UNIX
-[sandbox.seccomp]
-enabled = false")" -- echo ran
-	says 125 'descriptor 0: an inherited' "$PROGRAMS/with_fd" stream 0 "$EXEC" -f "$(policy "$NO_UNIX
-[loader]
-close_fds = yes")" -- touch ran
-}
-
-@test "no_unix: the file of a socket, opened by its path only, is no socket" {
-	python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("s")'
-	gives 0 ran "$PROGRAMS/with_fd" path:s 60 "$EXEC" -f "$(policy "$NO_UNIX")" -- echo ran
-}
-
-# A filter around us that answers EPERM to getsockopt must not make a Unix socket look like none.
-@test "no_unix: a socket that may not be asked what it is is refused" {
-	local outer call
-	for call in getsockopt getpeername; do
-		outer=$(policy "[sandbox.seccomp.syscalls]
-block = $call
-on_block = errno")
-		says 125 'descriptor 60: an inherited' "$EXEC" -f "$outer" -- "$PROGRAMS/with_fd" stream-pair 60 \
-			"$EXEC" -f "$(policy "$NO_UNIX")" -- touch ran
-	done
-	[ ! -e ran ]
-}
-
-# --- isolate ---
-
-isolated() {
-	local file
-	file=$(policy $'[loader]\nisolate = yes')
-	run "$EXEC" -f "$file" -- true
-	[[ $output != *Landlock* ]] || skip "this kernel cannot scope signals"
-	echo "$file"
-}
-
-@test "isolate = yes: nothing outside can be signalled, everything inside can" {
-	local file
-	file=$(isolated)
-	[ -f "$file" ] || skip "$file"
-	gives 0 '' "$EXEC" -- bash -c 'kill -0 "$0"' $$
-	run -1 "$EXEC" -f "$file" -- bash -c 'kill -0 "$0"' $$
-	[[ $output == *'Operation not permitted'* ]]
-	gives 143 '' "$EXEC" -f "$file" -- bash -c 'sleep 60 3>&- & kill -0 $! && kill -TERM $! && wait $!'
-	run -1 "$EXEC" -f "$(policy $'[loader]\nisolate = yes\n[sandbox.seccomp]\nenabled = false')" -- \
-		bash -c 'kill -0 "$0"' $$
-}
-
-@test "isolate = yes: where it cannot be had, nothing runs, unless that is accepted" {
-	local outer
-	outer=$(policy $'[sandbox.seccomp.syscalls]\nblock = landlock_create_ruleset\non_block = errno')
-	says 125 'isolate: Landlock' "$EXEC" -f "$outer" -- "$EXEC" -f "$(policy $'[loader]\nisolate = yes')" -- touch ran
-	[ ! -e ran ]
-}
-
-# --- Limits ---
-
-# bounded TEXT COMMAND...: it runs filtered, or nothing of it runs.
-bounded() {
-	local output status=0
-	output=$("${@:2}" 2>/dev/null) || status=$?
-	[ "$status:$output" = "0:$FILTERED_ONCE" ] || { [ "$status" -ne 0 ] && [ "$output" = '' ]; } ||
-		is "$1: $status $output" 'filtered, or a failure'
-	ends+=" $status"
-}
-
-@test "limits on memory: filtered, or nothing runs" {
-	local program size ends=''
-	for program in "$EXEC" "$EXEC_STATIC"; do
-		for size in 0 100 500 $(seq 1000 400 8000); do
-			bounded "AS $size KiB" prlimit --as="$((size * 1024))" --core=0 "$program" -- "$PROGRAMS/nolibc_state"
-		done
-		for size in 0 4096 65536 131072; do
-			bounded "DATA $size" prlimit --data="$size" --core=0 "$program" -- "$PROGRAMS/nolibc_state"
-			bounded "STACK $size" prlimit --stack="$size" --core=0 "$program" -- "$PROGRAMS/nolibc_state"
-		done
-	done
-	# Both ends were met.
-	[[ $ends == *' 0 '* && $ends == *' 125 '* ]] || is "$ends" '... 0 ... 125 ...'
-}
-
-@test "limits on descriptors: filtered, or nothing runs" {
-	local program count ends='' no_unix
-	no_unix=$(policy "$NO_UNIX")
-	for program in "$EXEC" "$EXEC_STATIC"; do
-		for count in 0 1 2 3 4 5 6 8; do
-			bounded "NOFILE $count" prlimit --nofile="$count" "$program" -- "$PROGRAMS/nolibc_state"
-			bounded "NOFILE $count" prlimit --nofile="$count" "$program" -f "$no_unix" -- "$PROGRAMS/nolibc_state"
-		done
-	done
-	[[ $ends == *' 0 '* && $ends == *' 125 '* ]] || is "$ends" '... 0 ... 125 ...'
-}
-
-@test "limits on the size of files: the whole filter, whatever its length" {
-	local program size policy
-	# Two stages: where the first is cut short, its jumps would land in the second.
-	policy=$(policy "$NO_UNIX
-[sandbox.seccomp.syscalls]
-block = ptrace, mount, umount2, acct, add_key, adjtimex, bpf, chroot, clock_settime, delete_module, finit_module,
- fsconfig, fsmount, fsopen, fspick, init_module, ioperm, iopl, kexec_load, keyctl, lookup_dcookie, mbind, migrate_pages,
- move_mount, move_pages, name_to_handle_at, open_by_handle_at, open_tree, perf_event_open, personality, pivot_root,
- process_vm_readv, process_vm_writev, quotactl, reboot, request_key")
-	for program in "$EXEC" "$EXEC_STATIC"; do
-		for size in 0 $(seq 8 16 648); do
-			run prlimit --fsize="$size" --core=0 "$program" -f "$policy" -- "$PROGRAMS/trace_self"
-			is "$size $status" "$size 159"
-		done
-	done
-}
-
-@test "limits on the size of files: filtered, or nothing runs" {
-	local program size ends=''
-	for program in "$EXEC" "$EXEC_STATIC"; do
-		for size in 0 1 7 8 64 96 100 128 136 144 151 152 160 4096; do
-			bounded "FSIZE $size" prlimit --fsize="$size" --core=0 "$program" -- "$PROGRAMS/nolibc_state"
-		done
-	done
 }

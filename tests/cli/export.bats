@@ -51,7 +51,7 @@ except OSError as error:
 	local text
 	for text in '' "$NO_UNIX" $'[sandbox.seccomp.syscalls]\ndefault_action = block\nblock =\nallow = execve, exit_group'; do
 		export_bpf "$text"
-		strace -qq -o trace "$EXEC" -f p.ini -- "$PROGRAMS/nolibc_exit" || true
+		strace -qq -o trace "${ALONE[@]}" -f p.ini -- "$PROGRAMS/nolibc_exit" || true
 		is "$(sed -n 's/^seccomp(SECCOMP_SET_MODE_FILTER, 0, {len=\([0-9]*\), .*/\1/p' trace)" \
 			"$(($(stat -c %s filter) / 8))"
 	done

@@ -9,7 +9,7 @@ setup() {
 	HARDENED=$BATS_TEST_TMPDIR/hardened.ini
 	install -m 644 "$TOP/conf/hardened.ini" "$HARDENED"
 	# shellcheck disable=SC2034 # by work.bash
-	LOADER=("$EXEC" -f "$HARDENED" --)
+	LOADER=("$EXEC" --events="$EVENTS" -f "$HARDENED" --)
 	work_setup
 }
 
@@ -41,7 +41,7 @@ killed() {
 	killed "$HARDENED" >blocked
 	# Arguments that every one of them refuses, should it ever run.
 	while read -r name number; do
-		run "$EXEC" -f "$HARDENED" -- python3 -SsE -c 'import ctypes, sys
+		run "${ALONE[@]}" -f "$HARDENED" -- python3 -SsE -c 'import ctypes, sys
 ctypes.CDLL(None).syscall(int(sys.argv[1]), -1, -1, -1, -1, -1, -1)' "$number"
 		[ "$status" -eq 159 ] || {
 			echo "$name: $status"

@@ -10,7 +10,7 @@ load ../lib/world
 load ../lib/contract
 
 setup() {
-	AGENTSH_CONFIG=$(policy '')
+	AGENTSH_CONFIG=$(supervised '')
 	export AGENTSH_CONFIG
 	cd "$BATS_TEST_TMPDIR" || return
 }
@@ -37,14 +37,15 @@ setup() {
 	chmod 755 "$program"
 	install -m 755 "$EXEC_STATIC" "$program/x"
 	unset AGENTSH_CONFIG
-	run -0 setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/ "$program/x" -- id -u
+	run -0 setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/ "$program/x" --sidecar=none -- id -u
 	rm -r "$program"
 	is "$output" 65534
 }
 
 @test "inside so many sessions that the kernel takes no filter more: refused, and says so" {
 	local chain=() i
-	for ((i = 0; i < 2000; i++)); do chain+=("$EXEC_STATIC" --); done
+	for ((i = 0; i < 2000; i++)); do chain+=("${ALONE_STATIC[@]}" --); done
+	AGENTSH_CONFIG=$(policy '')
 	says 125 'inside one another' "${chain[@]}" touch ran
 	[ ! -e ran ]
 }

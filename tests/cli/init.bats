@@ -33,7 +33,7 @@ fails() {
 		is "$mask: $(stat -c %a policy.ini)" "$mask: 644"
 		run -0 --separate-stderr "$CTL" check policy.ini
 		is "$(grep -v ': warning: ' <<<"$stderr" || true)" ''
-		gives 0 'seccomp=2 no_new_privs=1' "$EXEC" -f policy.ini -- "$PROGRAMS/nolibc_state"
+		gives 0 'seccomp=2 no_new_privs=1' "${ALONE[@]}" -f policy.ini -- "$PROGRAMS/nolibc_state"
 	done
 	: >empty.ini
 	chmod 644 empty.ini

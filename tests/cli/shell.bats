@@ -163,8 +163,8 @@ print(subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL).returncode)' "$@"
 		'kill -TERM $$' 'kill -KILL $$' 'kill -SEGV $$' 'exec sh -c "kill -INT \$\$"' 'sh -c "kill -9 \$\$"; exit 3'; do
 		is "$command: $(ended "$AGENT_SHELL" -c "$command")" "$command: $(ended /bin/bash -c "$command")"
 	done
-	is "$(ended "$AGENT_SHELL" -c 'exec trace_self')" -31
-	is "$(ended "$AGENT_SHELL" -c 'trace_self; exit $?')" 159
+	is "$(ended "$AGENT_SHELL" -c 'exec trace_self')" -9
+	is "$(ended "$AGENT_SHELL" -c 'trace_self; exit $?')" 137
 }
 
 @test "the shell is executed in place: same process, no other one beside it" {
@@ -233,29 +233,120 @@ sys.exit(99)' "$AGENT_SHELL"
 	is "$output:${#stderr_lines[@]}" :1
 }
 
-@test "nested in itself, five deep: the inner filters are added and the status comes through" {
-	local command='prove; exit 9' quoted
+# --- The session: its events, its end, itself inside itself ---
+
+TRAIL=/home/agent/.local/state/agentsh/events.jsonl
+
+# told_of TRAIL: the events there, "TYPE CALL ACTION" a line, as one session's.
+told_of() {
+	world python3 -c 'import json, sys
+events = [json.loads(line) for line in open(sys.argv[1])]
+assert len({event["session_id"] for event in events}) == 1
+assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+for event in events:
+    print(event["type"], event.get("syscall", "-"), event.get("action", "-"))' "$1"
+}
+
+ONE_KILLED='session_start - -
+seccomp_blocked ptrace killed
+session_end - -'
+
+@test "a login is a session: its events are in the trail of its user" {
+	run -137 called -agentsh-shell -c 'exec trace_self'
+	wait_for world grep -q session_end "$TRAIL"
+	is "$(told_of "$TRAIL")" "$ONE_KILLED"
+	is "$(world stat -c '%U %a' "$TRAIL" "${TRAIL%/*}" | xargs)" 'agent 640 agent 700'
+	# Wherever the environment says that home is.
+	world rm "$TRAIL"
+	run -137 agent env HOME=/nonexistent XDG_STATE_HOME=/tmp agentsh-shell -c 'exec trace_self'
+	wait_for world grep -q session_end "$TRAIL"
+	is "$(told_of "$TRAIL")" "$ONE_KILLED"
+	# Root's.
+	run -137 world "$AGENT_SHELL" -c 'exec trace_self'
+	wait_for world grep -q session_end /var/log/agentsh/events.jsonl
+	is "$(told_of /var/log/agentsh/events.jsonl)" "$ONE_KILLED"
+	world rm -r /var/log/agentsh
+}
+
+@test "a configuration that needs a sidecar has one" {
+	system_config '[sandbox.seccomp.syscalls]
+on_block = log_and_kill'
+	run -137 called -agentsh-shell -c 'exec trace_self'
+	system_config '[sandbox.seccomp]
+mode = audit'
+	run -0 called -agentsh-shell -c 'exec trace_self'
+	wait_for world grep -q seccomp_audit "$TRAIL"
+}
+
+nobody_of_agent() {
+	! world pgrep -u agent >/dev/null
+}
+
+@test "nothing of a session is left: its sidecar ends with its last process" {
+	agent mkfifo end
+	called agentsh-shell -c 'setsid sh -c "cat end; : >ended" >/dev/null 2>&1 </dev/null & echo begun'
+	# Its shell has ended, and did not wait; what it left still has its sidecar.
+	world pgrep -u agent -f 'agentsh-sidecar --private'
+	agent bash -c ': >end'
+	wait_for nobody_of_agent
+	agent test -e ended
+	run -137 called agentsh-shell -c 'exec trace_self'
+	wait_for nobody_of_agent
+}
+
+@test "nobody waits for what a session leaves in the background" {
+	run -0 timeout 20 nsenter --target "$WORLD" --mount --pid --net setpriv --reuid=agent --regid=agent --init-groups \
+		agentsh-shell -c 'sleep 1000 >/dev/null 2>&1 </dev/null & echo $!'
+	world kill "$output"
+	wait_for nobody_of_agent
+}
+
+# The number of filters, and the session.
+SHOW='sed -n "s/^Seccomp_filters:\t//p" /proc/self/status; echo $AGENTSH_SESSION_ID'
+
+@test "nested in itself, five deep: one filter, one session, and the status comes through" {
+	local command="$SHOW; prove; exit 9" quoted
 	for _ in 1 2 3 4 5; do
 		printf -v quoted '%q' "$command"
 		command="agentsh-shell -c $quoted"
 	done
-	run -9 called agentsh-shell -c "$command"
-	is "$output" "$FILTERED"
+	run -9 called agentsh-shell -c "echo \$AGENTSH_SESSION_ID; $command"
+	is "${lines[1]}:${lines[2]}" "1:${lines[0]}"
+	is "${lines[*]:3}" "${FILTERED//$'\n'/ }"
+	wait_for world grep -q session_end "$TRAIL"
+	is "$(told_of "$TRAIL")" "$ONE_KILLED"
 	run -9 called -agentsh-shell -c '$SHELL -c "prove; exit 9"'
 	is "$output" "$FILTERED"
 	run -0 called -agentsh-shell -c 'SHELL=/usr/local/bin/agentsh-shell script -qc prove /dev/null'
 	is "${output//$'\r'/}" "$FILTERED"
 }
 
+@test "su to the own user inside a session: the same session again" {
+	run -0 world "$AGENT_SHELL" -c "echo \$AGENTSH_SESSION_ID; su - agent -c '$SHOW; prove'"
+	is "${lines[1]}:${lines[2]}" "1:${lines[0]}"
+	is "${lines[*]:3}" "${FILTERED//$'\n'/ }"
+	world test ! -e "$TRAIL"
+	wait_for world grep -q session_end /var/log/agentsh/events.jsonl
+	is "$(told_of /var/log/agentsh/events.jsonl)" "$ONE_KILLED"
+	world rm -r /var/log/agentsh
+}
+
 @test "nested under another policy: both hold" {
 	run -0 called agentsh-shell -c 'exec agentsh-exec -- prove'
 	is "$output" "$FILTERED"
-	agent tee open.ini >/dev/null <<-'EOT'
+	agent tee open.ini strict.ini >/dev/null <<-'EOT'
 		[sandbox.seccomp]
 		enabled = false
 	EOT
 	run -0 called agentsh-shell -c 'chmod 600 open.ini; exec agentsh-exec -f open.ini -- prove'
 	is "$output" "$FILTERED"
+	agent tee strict.ini >/dev/null <<-'EOT'
+		[sandbox.seccomp.syscalls]
+		block = ptrace, chroot
+	EOT
+	run -0 called agentsh-shell -c "chmod 600 strict.ini; exec agentsh-exec -f strict.ini -- sh -c '$SHOW; prove'"
+	is "${lines[0]}" 2
+	is "${lines[*]:2}" "${FILTERED//$'\n'/ }"
 }
 
 @test "cron's way of calling it" {
@@ -282,11 +373,11 @@ sys.exit(99)' "$AGENT_SHELL"
 @test "[shell] program: another shell" {
 	system_config '[shell]
 program = /bin/dash'
-	run -3 called agentsh-shell -c 'echo "$0 $SHELL"; readlink /proc/$$/exe; prove; exit 3'
+	run -3 --separate-stderr called agentsh-shell -c 'echo "$0 $SHELL"; readlink /proc/$$/exe; prove; exit 3'
 	is "$output" $'dash /bin/dash\n/usr/bin/dash\n'"$FILTERED"
 	run -0 called -agentsh-shell -c 'echo "$0"'
 	is "$output" -dash
-	run -0 called "$AGENT_SHELL" -c prove
+	run -0 --separate-stderr called "$AGENT_SHELL" -c prove
 	is "$output" "$FILTERED"
 }
 
@@ -351,13 +442,19 @@ program = bash'
 	refused "$SYSTEM_CONFIG:1: "
 }
 
-@test "a configuration that needs the sidecar is refused, with a remedy" {
-	system_config '[sandbox.seccomp.syscalls]
-on_block = log_and_kill'
-	refused 'on_block'
-	system_config '[sandbox.seccomp]
-mode = audit'
-	refused 'mode'
+@test "a configuration that this version cannot apply is refused, with a remedy" {
+	system_config '[sandbox.seccomp.unix_socket]
+enabled = true'
+	refused 'degraded = no_unix'
+	system_config '[shim]
+enabled = true'
+	refused 'enabled = false'
+}
+
+@test "no sidecar is installed: nobody logs in" {
+	world mv /usr/local/bin/agentsh-sidecar /run/agentsh-sidecar
+	refused 'sidecar: neither beside this program nor at '
+	world mv /run/agentsh-sidecar /usr/local/bin/agentsh-sidecar
 }
 
 @test "a configuration that others could have written: nobody logs in" {
@@ -399,10 +496,10 @@ mode = audit'
 
 @test "no configuration: the built-in defaults" {
 	world rm "$SYSTEM_CONFIG"
-	run -0 called -agentsh-shell -c prove
+	run -0 --separate-stderr called -agentsh-shell -c prove
 	is "$output" "$FILTERED"
 	world rmdir /etc/agentsh
-	run -0 called -agentsh-shell -c prove
+	run -0 --separate-stderr called -agentsh-shell -c prove
 	is "$output" "$FILTERED"
 }
 

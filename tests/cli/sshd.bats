@@ -126,8 +126,8 @@ program = /usr/local/bin/note_args'
 		[[ ${output//$'\r'/} == *"$FILTERED"* ]] || is "$login: $output" "$FILTERED"
 		[[ $output != *seccomp=0* ]]
 	done
-	run -159 world ssh agent 'trace_self 2>/dev/null'
-	run -159 world su - agent -c 'trace_self 2>/dev/null; exit "$?"'
+	run -137 world ssh agent 'trace_self 2>/dev/null'
+	run -137 world su - agent -c 'trace_self 2>/dev/null; exit "$?"'
 	# sshd's own word for a command that a signal ended.
 	run ! world ssh agent 'exec trace_self'
 	# What it is without.

@@ -6,9 +6,14 @@ bats_require_minimum_version 1.5.0
 load ../lib/common
 load ../lib/world
 load ../lib/contract
+load ../lib/supervised
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() {
+	sidecar_stop
 }
 
 need_trace() {
@@ -23,15 +28,27 @@ trace() {
 	awk '/^execve\(/ && /= 0$/ { n++; next } n == 1' trace |
 		sed -E -e 's/^(openat|newfstatat|faccessat2|access|readlink|memfd_create)\(([A-Z0-9_]+, )?("[^"]*").*/\1 \3/;t' \
 			-e 's/^newfstatat\([0-9]+, (""),.*/newfstatat \1/;t' \
-			-e 's/^(prctl|arch_prctl|seccomp)\(([A-Z0-9_]+).*/\1 \2/;t' \
+			-e 's/^(prctl|arch_prctl|seccomp)\((0x[0-9a-f]+|[A-Z0-9_]+).*/\1 \2/;t' \
 			-e 's/^prlimit64\(0, ([A-Z_]+), .*/prlimit64 \1/;t' \
 			-e 's/^getrandom\(.*, ([A-Z0-9_]+)\) *= .*/getrandom \1/;t' \
 			-e 's/^([a-z0-9_]+)\(.*/\1/' >calls
 }
 
-# listed BUILD: what tests/data/startup.calls has for it.
+# listed BUILD [system]: what tests/data/startup.calls has for it.
 listed() {
-	sed -n -E "s/^(both|$1) +//p" "$TOP/tests/data/startup.calls"
+	sed -n -E "s/^(both|$1${2:+|$2}) +//p" "$TOP/tests/data/startup.calls"
+}
+
+# like_list BUILD OPTION [system]: started so, it makes the listed calls and no other.
+like_list() {
+	local program=$EXEC
+	[ "$1" = dynamic ] || program=$EXEC_STATIC
+	(exec python3 -c 'import os, sys
+os.closerange(3, 65536)
+os.execvpe(sys.argv[1], sys.argv[1:], {"PATH": os.environ["PATH"]})' "$BASH" -c "$(declare -f trace); trace \"\$@\"" \
+		trace "$program" "$2" -- /bin/true)
+	listed "$1" "${@:3}" >wanted
+	diff -u wanted calls
 }
 
 @test "size: stripped and dynamically linked it is under 64 KiB" {
@@ -67,14 +84,17 @@ listed() {
 	need_trace
 	[ "$(uname -m)" = x86_64 ] || skip "the list is that of x86_64"
 	[ ! -e /etc/agentsh/agentsh.ini ] || skip "this machine has a configuration of its own"
-	local build program
-	for build in static dynamic; do
-		program=$EXEC
-		[ "$build" = dynamic ] || program=$EXEC_STATIC
-		(exec env -i PATH="$PATH" "$BASH" -c "$(declare -f trace); trace \"\$@\"" trace "$program" -- /bin/true)
-		listed "$build" >wanted
-		diff -u wanted calls
-	done
+	like_list static --sidecar=none
+	like_list dynamic --sidecar=none
+}
+
+@test "system calls: with a sidecar that runs already: the listed ones and no other" {
+	need_trace
+	[ "$(uname -m)" = x86_64 ] || skip "the list is that of x86_64"
+	[ ! -e /etc/agentsh/agentsh.ini ] || skip "this machine has a configuration of its own"
+	sidecar_start
+	like_list static "--sidecar=$SOCKET" system
+	like_list dynamic "--sidecar=$SOCKET" system
 }
 
 # after_load COMMAND...: what is called between the load and the target.
@@ -91,7 +111,7 @@ after_load() {
 		$'[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix' \
 		$'[sandbox.seccomp.syscalls]\ndefault_action = block\nblock =\nallow = execve, exit_group'; do
 		for program in "$EXEC" "$EXEC_STATIC"; do
-			calls=$(after_load "$program" -f "$(policy "$text")" -- "$PROGRAMS/nolibc_exit")
+			calls=$(after_load "$program" --sidecar=none -f "$(policy "$text")" -- "$PROGRAMS/nolibc_exit")
 			[[ $calls == "execve(\"$PROGRAMS/nolibc_exit\""* && $calls == *'= 0' ]] || is "$calls" 'execve(...) = 0'
 			is "$(wc -l <<<"$calls")" 1
 		done
@@ -99,16 +119,32 @@ after_load() {
 	# A file for /bin/sh: execve twice.
 	: >script
 	chmod 755 script
-	calls=$(after_load "$EXEC" -f "$(policy '')" -- ./script)
+	calls=$(after_load "${ALONE[@]}" -f "$(policy '')" -- ./script)
 	is "$(sed -E 's/^(execve\("[^"]*").*= (-1 E[A-Z]+|0).*/\1 \2/' <<<"$calls")" 'execve("./script" -1 ENOEXEC
 execve("/bin/sh" 0'
+}
+
+@test "system calls: nothing but the announcement between the load and execve, with a sidecar" {
+	need_trace
+	local program calls how
+	sidecar_start
+	for program in "$EXEC" "$EXEC_STATIC"; do
+		for how in '' $'[sandbox.seccomp]\nmode = audit' $'[sandbox.seccomp.syscalls]\non_block = log'; do
+			calls=$(after_load "$program" "--sidecar=$SOCKET" -f "$(policy "$how")" -- "$PROGRAMS/nolibc_exit")
+			is "$(cut -d '(' -f 1 <<<"$calls" | xargs)" 'sendto read execve'
+		done
+		# Where the policy leaves neither, a helper announces, from outside of the filter.
+		calls=$(after_load "$program" "--sidecar=$SOCKET" -f "$(policy $'[sandbox.seccomp.syscalls]
+default_action = block\nblock =\nallow = execve, exit_group')" -- "$PROGRAMS/nolibc_exit")
+		is "$(cut -d '(' -f 1 <<<"$calls" | xargs)" execve
+	done
 }
 
 @test "system calls: the configuration is opened once and judged on that descriptor" {
 	need_trace
 	local file
 	file=$(policy '')
-	trace "$EXEC_STATIC" -f "$file" -- /bin/true
+	trace "${ALONE_STATIC[@]}" -f "$file" -- /bin/true
 	is "$(grep -c -F "\"$file\"" trace)" 2 # execve's argv, and openat
 	is "$(grep -F "openat(AT_FDCWD, \"$file\"" trace | sed 's/.*", //;s/).*//')" \
 		'O_RDONLY|O_NOCTTY|O_NONBLOCK|O_CLOEXEC'
@@ -118,11 +154,11 @@ execve("/bin/sh" 0'
 
 @test "system calls: the load asks for nothing but the filter" {
 	need_trace
-	trace "$EXEC_STATIC" -f "$(policy '')" -- /bin/true
+	trace "${ALONE_STATIC[@]}" -f "$(policy '')" -- /bin/true
 	is "$(grep -c '^seccomp(SECCOMP_SET_MODE_FILTER, 0, ' trace)" 1
 	is "$(grep -c '^prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)' trace)" 1
 	# No filter, no load.
-	trace "$EXEC_STATIC" -f "$(policy $'[sandbox.seccomp]\nenabled = false')" -- /bin/true
+	trace "${ALONE_STATIC[@]}" -f "$(policy $'[sandbox.seccomp]\nenabled = false')" -- /bin/true
 	is "$(grep -c '^seccomp(' trace || true)" 0
 	is "$(grep -c '^memfd_create(' trace || true)" 0
 	is "$(grep -c '^prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)' trace)" 1

@@ -8,6 +8,11 @@ BUILD=${AGENTSH_BUILD:-$TOP/build}
 	EXEC_STATIC=$BUILD/static/agentsh-exec
 	CTL=$BUILD/agentshctl
 	PROGRAMS=$BUILD/tests
+	# Nobody supervises: a blocked call is the kernel's to end, by SIGSYS, and there are no events.
+	ALONE=("$EXEC" --sidecar=none)
+	ALONE_STATIC=("$EXEC_STATIC" --sidecar=none)
+	# Where the sessions of a test write their events, if their policy is from supervised.
+	EVENTS=$BATS_TEST_TMPDIR/events.jsonl
 }
 unset AGENTSH_CONFIG AGENTSH_SESSION_ID
 # A make that a test runs is nobody's sub-make: it would say which directory it enters.
@@ -19,6 +24,26 @@ policy() {
 	file=$(umask 077 && mktemp "$BATS_TEST_TMPDIR/policy.XXXXXX.ini")
 	printf '%s\n' "$1" >"$file"
 	printf '%s\n' "$file"
+}
+
+# supervised TEXT: the same, for sessions that each have a sidecar of their own: a test writes to no
+# trail of this machine's.
+supervised() {
+	policy "$1
+[sidecar]
+socket = /nonexistent/sidecar.sock
+events = $EVENTS"
+}
+
+# told TYPE...: the events so far, but session_start and session_end, are of these types.
+told() {
+	[ "$(sed -nE 's/^\{"type":"([a-z_]+)".*/\1/p' "$EVENTS" | grep -v '^session_' | xargs)" = "$*" ]
+}
+
+# own_logs COMMAND...: with a /var/log of its own, to which root's login shells write.
+own_logs() {
+	# shellcheck disable=SC2016 # expanded there
+	unshare --mount --propagation private bash -c 'mount -t tmpfs none /var/log && exec "$@"' own_logs "$@"
 }
 
 need_root() {

@@ -2,7 +2,11 @@
 # What the tests of the loader's contract share. Needs world.bash for is.
 #
 # run sets status, output and stderr.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2034,SC2154
+
+NO_UNIX='[sandbox.seccomp.unix_socket]
+enabled = true
+degraded = no_unix'
 
 # says STATUS TEXT COMMAND...: it exits so, prints nothing, and says one line with TEXT in it:
 # agentsh-exec: WHAT: WHY (REMEDY)

@@ -104,7 +104,7 @@ with multiprocessing.Pool(2) as pool:
 work_server() {
 	mkdir site
 	echo hello >site/index.html
-	alike 0 'served() { grep -q "^Serving HTTP" log; }
+	alike 0 'served() { grep -qs "^Serving HTTP" log; }
 		python3 -u -m http.server -b 127.0.0.1 -d site 0 >log 2>&1 &
 		server=$!
 		trap "kill -KILL $server 2>/dev/null" EXIT

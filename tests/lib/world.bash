@@ -35,7 +35,7 @@ world_start() {
 	local directory=$BATS_FILE_TMPDIR/world
 	mkdir "$directory"
 	cp "$EXEC_STATIC" "$directory/agentsh-shell"
-	cp "$EXEC_STATIC" "$PROGRAMS/trace_self" "$PROGRAMS/note_args" "$PROGRAMS/nolibc_state" "$TOP/tests/lib/prove" \
+	cp "$EXEC_STATIC" "$BUILD/agentsh-sidecar" "$PROGRAMS/trace_self" "$PROGRAMS/note_args" "$PROGRAMS/nolibc_state" "$TOP/tests/lib/prove" \
 		"$directory/"
 	setpriv --pdeathsig KILL unshare --mount --pid --net --fork --kill-child --propagation private \
 		bash "$TOP/tests/lib/world-init" "$directory" </dev/null >"$directory/log" 2>&1 3>&- &
@@ -99,10 +99,12 @@ system_config() {
 	world bash -c 'install -d -m 0755 /etc/agentsh && rm -rf "$1" && printf "%s\n" "$0" >"$1" && chmod 0644 "$1"' "$1" "$SYSTEM_CONFIG"
 }
 
-# Defaults, with what happens to a blocked call spelt out.
+# Defaults, with what happens to a blocked call spelt out, and no notices in what is compared.
 default_config() {
 	system_config '[sandbox.seccomp.syscalls]
-on_block = kill'
+on_block = kill
+[notices]
+stderr = never'
 }
 
 # The calls of the [shell] program that note_args has noted, an argv a line.
@@ -160,7 +162,7 @@ same() {
 
 # What prove says behind the filter.
 # shellcheck disable=SC2034 # used by the tests
-FILTERED=$'seccomp=2 no_new_privs=1\ntrace_self=159'
+FILTERED=$'seccomp=2 no_new_privs=1\ntrace_self=137'
 
 # is A B: they are equal; tells both where they are not.
 is() {

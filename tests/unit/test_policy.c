@@ -350,37 +350,23 @@ static void findings_are_bounded_and_counted(void **state)
 	free(text);
 }
 
-static void what_needs_the_sidecar(void **state)
-{
-	static const struct {
-		const char *text;
-		const char *what;
-	} cases[] = {
-	    {"[shim]\n", NULL},
-	    {"[sandbox.seccomp]\nmode = audit\n", "mode = audit"},
-	    {SYSCALLS "on_block = log\n", "on_block = log"},
-	    {SYSCALLS "on_block = log_and_kill\n", "on_block = log_and_kill"},
-	    {SYSCALLS "on_block = errno\n", NULL},
-	    {"[sandbox.seccomp.unix_socket]\nenabled = true\n", "unix_socket.enabled = true"},
-	    {"[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix\n", NULL},
-	    {"[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix\naction = audit\n", "action = audit"},
-	    {"[sandbox.seccomp.unix_socket]\naction = audit\n", NULL},
-	    {"[shim]\nenabled = true\n", "[shim] enabled"},
-	    {"[sidecar]\nevents = /x\n", "[sidecar] events"},
-	    {"[sidecar]\non_event_loss = deny\n", "on_event_loss = deny"},
-	    {"[sandbox.seccomp]\nmode = disabled\n" SYSCALLS "on_block = log\n", NULL},
-	    {"[sandbox.seccomp]\nenabled = false\nmode = audit\n", NULL},
-	};
+struct need_case {
+	const char *text;
+	const char *what; /* NULL: nothing */
+};
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+/* Asked of each: what is told names the key, its line, and what runs in its place. */
+static void ask(const char *(*question)(const struct policy *, unsigned *, const char **),
+		const struct need_case *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
 		struct policy policy;
 		const char *remedy = NULL;
 		const char *what;
 		unsigned line = 0;
 
 		expect_good(cases[i].text, &policy);
-		what = policy_needs_sidecar(&policy, &line, &remedy);
+		what = question(&policy, &line, &remedy);
 		assert_true((what != NULL) == (cases[i].what != NULL));
 		if (what) {
 			assert_non_null(strstr(what, cases[i].what));
@@ -389,6 +375,43 @@ static void what_needs_the_sidecar(void **state)
 		}
 		policy_free(&policy);
 	}
+}
+
+static void what_needs_a_sidecar(void **state)
+{
+	static const struct need_case cases[] = {
+	    {"[shim]\n", NULL},
+	    {"[sandbox.seccomp]\nmode = audit\n", "mode = audit"},
+	    {SYSCALLS "on_block = log\n", "on_block = log"},
+	    {SYSCALLS "on_block = log_and_kill\n", "on_block = log_and_kill"},
+	    {SYSCALLS "on_block = errno\n", NULL},
+	    {"[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix\n", NULL},
+	    {"[sidecar]\nevents = /x\n", "[sidecar] events"},
+	    {"[sidecar]\non_event_loss = deny\n", "on_event_loss = deny"},
+	    {"[sandbox.seccomp]\nmode = disabled\n" SYSCALLS "on_block = log\n", NULL},
+	    {"[sandbox.seccomp]\nenabled = false\nmode = audit\n", NULL},
+	};
+
+	(void)state;
+	ask(policy_needs_sidecar, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void what_this_version_has_not(void **state)
+{
+	static const struct need_case cases[] = {
+	    {"[shim]\n", NULL},
+	    {"[sandbox.seccomp]\nmode = audit\n", NULL},
+	    {"[sidecar]\nevents = /x\n", NULL},
+	    {"[sandbox.seccomp.unix_socket]\nenabled = true\n", "unix_socket.enabled = true"},
+	    {"[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix\n", NULL},
+	    {"[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix\naction = audit\n", "action = audit"},
+	    {"[sandbox.seccomp.unix_socket]\naction = audit\n", NULL},
+	    {"[shim]\nenabled = true\n", "[shim] enabled"},
+	    {"[sandbox.seccomp]\nenabled = false\n[shim]\nenabled = true\n", NULL},
+	};
+
+	(void)state;
+	ask(policy_unsupported, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 int main(void)
@@ -402,7 +425,8 @@ int main(void)
 	    cmocka_unit_test(a_nul_byte_is_refused),
 	    cmocka_unit_test(the_bounds),
 	    cmocka_unit_test(findings_are_bounded_and_counted),
-	    cmocka_unit_test(what_needs_the_sidecar),
+	    cmocka_unit_test(what_needs_a_sidecar),
+	    cmocka_unit_test(what_this_version_has_not),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

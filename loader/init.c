@@ -1,0 +1,248 @@
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "canary.h"
+#include "program.h"
+#include "signals.h"
+
+#define INIT_PID      1
+#define SIGNALLED     128 /* plus the number: the exit status where a signal cannot be died of */
+#define RETRY_NS      1000000
+#define GO            'g'
+#define CANNOT_REMEDY "see RLIMIT_NPROC and RLIMIT_NOFILE"
+
+/* The parent: who stays. */
+struct init {
+	pid_t target;
+	struct canary canary;
+};
+
+/* What init_stay changes before it forks, as it was. */
+struct before {
+	signal_set blocked;
+	struct sigaction on_child;
+};
+
+static struct before take_over(void)
+{
+	/* Ignored, the kernel would reap, and how the target ended would be lost. */
+	const struct sigaction by_default = {.sa_handler = SIG_DFL};
+	struct before before = {.blocked = signals_block(SIGNALS_ALL)};
+
+	(void)sigaction(SIGCHLD, &by_default, &before.on_child);
+	return before;
+}
+
+static void give_back(const struct before *before)
+{
+	(void)sigaction(SIGCHLD, &before->on_child, NULL);
+	(void)signals_block(before->blocked);
+}
+
+/* Ends as the target did. */
+static _Noreturn void finish(struct init *init, const siginfo_t *end)
+{
+	const struct rlimit no_core = {0};
+
+	canary_end(&init->canary);
+	if (end->si_code == CLD_EXITED)
+		_exit(end->si_status);
+	(void)setrlimit(RLIMIT_CORE, &no_core);
+	signals_suffer(end->si_status);
+	_exit(SIGNALLED + end->si_status);
+}
+
+/* Stops as the target did, unless it has been told to go on since. */
+static void stop(const struct init *init, int signo)
+{
+	siginfo_t info;
+
+	if (getpid() == INIT_PID)
+		return;
+	/* The group's own signal, where it has not come up yet: this stop is its effect. */
+	if (signo != SIGSTOP && signals_take(SIGNALS_ONE(signo), false, &info) != 0)
+		(void)canary_got(&init->canary, &info);
+	if (!(signals_pending() & SIGNALS_ONE(SIGCONT)))
+		signals_suffer(signo);
+}
+
+/* Looks at every child that has ended or stopped; SIGCHLD says that there is one, not how many. */
+static void reap(struct init *init)
+{
+	siginfo_t info = {0};
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | __WALL) == 0 && info.si_pid != 0) {
+		bool stopped = info.si_code == CLD_STOPPED;
+
+		if (info.si_pid == init->target && !stopped)
+			finish(init, &info);
+		if (info.si_pid == init->target)
+			stop(init, info.si_status);
+		if (info.si_pid == init->canary.pid && stopped)
+			canary_wake(&init->canary);
+		else if (info.si_pid == init->canary.pid) {
+			(void)close(init->canary.descriptor);
+			(void)canary_start(&init->canary);
+		}
+		info = (siginfo_t){0};
+	}
+}
+
+/*
+ * Has the target left the group that it would lead in our place? An interactive shell makes one of
+ * its own where it leads none. What the group gets is the target's then as well.
+ */
+static bool has_own_group(const struct init *init)
+{
+	return getpgrp() == getpid() && getpgid(init->target) == init->target;
+}
+
+/* A stop and SIGCONT cancel each other in the kernel: has the other one come since? */
+static bool is_cancelled(int signo)
+{
+	if (signo == SIGCONT)
+		return signals_pending() & SIGNALS_STOPPING;
+	return (SIGNALS_ONE(signo) & SIGNALS_STOPPING) && (signals_pending() & SIGNALS_ONE(SIGCONT));
+}
+
+/* Has the target got this signal already, as one of our process group? */
+static bool has_reached_target(const struct init *init, const siginfo_t *info)
+{
+	signal_set one = SIGNALS_ONE(info->si_signo);
+	siginfo_t another = *info;
+
+	/* A queued one, or a thread's, was sent to a process. */
+	if (info->si_code < 0 || !canary_got(&init->canary, info))
+		return false;
+	/*
+	 * Another one for the group, sent before the canary was asked, was one with the first there: it
+	 * would not be found. As ever, two standard signals at once may be one. (Each SIGCHLD is looked at.)
+	 */
+	while (info->si_signo < SIGNALS_FIRST_QUEUED && info->si_signo != SIGCHLD &&
+	       signals_take(one, false, &another) != 0)
+		(void)canary_got(&init->canary, &another);
+	return !has_own_group(init);
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == pid;
+}
+
+static void pass_on(const struct init *init, siginfo_t *info)
+{
+	const struct timespec a_moment = {.tv_nsec = RETRY_NS};
+
+	/* Only a queued one can be sent on with its sender and its value: rt_sigqueueinfo(2). */
+	if (info->si_code >= 0 || info->si_code == SI_TKILL) {
+		(void)kill(init->target, info->si_signo);
+		return;
+	}
+	/* EAGAIN: RLIMIT_SIGPENDING are waiting. The target will take some. */
+	while (syscall(SYS_rt_sigqueueinfo, init->target, info->si_signo, info) != 0 && errno == EAGAIN &&
+	       !has_ended(init->target))
+		(void)nanosleep(&a_moment, NULL);
+}
+
+/* One signal that was taken. Does not return where the target has ended. */
+static void receive(struct init *init, siginfo_t *info)
+{
+	if (info->si_signo == SIGCHLD)
+		reap(init);
+	if (info->si_signo == SIGCHLD && info->si_code > 0 && info->si_code != SI_KERNEL)
+		return;
+	if (!has_reached_target(init, info) && !is_cancelled(info->si_signo))
+		pass_on(init, info);
+}
+
+/* Becomes the target once it is told to. The parent's end closes where it has died. */
+static void wait_for_go(const int go[2])
+{
+	char byte;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)close(go[1]);
+	if (read(go[0], &byte, 1) != 1)
+		_exit(STATUS_FAILED);
+	(void)close(go[0]);
+}
+
+static _Noreturn void stay(struct init *init, const int go[2])
+{
+	siginfo_t info;
+
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	/*
+	 * The target waits with all signals blocked. What has come to us before there was a canary is
+	 * passed on; where the target has got it too, the two are one.
+	 */
+	while (signals_take(SIGNALS_ALL, false, &info) != 0)
+		receive(init, &info);
+	if (write(go[1], &(char){GO}, 1) != 1)
+		_exit(STATUS_FAILED); /* the target ends with us */
+	(void)dup2(init->canary.descriptor, STDIN_FILENO);
+	init->canary.descriptor = STDIN_FILENO;
+	closefrom(STDOUT_FILENO);
+	while (signals_take(SIGNALS_ALL, true, &info) != 0)
+		receive(init, &info);
+	_exit(STATUS_FAILED); /* fail safe */
+}
+
+/* Forks target and canary. 0 in the target; -1 and errno, nothing forked, where it cannot be had. */
+static int divide(struct init *init, const int go[2])
+{
+	int error;
+
+	init->target = fork();
+	if (init->target < 0)
+		return -1;
+	if (init->target == 0) {
+		wait_for_go(go);
+		return 0;
+	}
+	/* Before the canary, which has both from us. Staying where we are keeps a mount busy, and no more. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	if (chdir("/") != 0)
+		errno = 0;
+	if (canary_start(&init->canary) == 0)
+		stay(init, go);
+	error = errno;
+	(void)kill(init->target, SIGKILL);
+	(void)waitpid(init->target, NULL, 0);
+	errno = error;
+	return -1;
+}
+
+int init_stay(struct error *err)
+{
+	struct init init = {0};
+	struct before before;
+	int go[2];
+	int result;
+
+	if (pipe2(go, O_CLOEXEC) != 0)
+		return error_set(err, "the loader that stays: pipe: %s (" CANNOT_REMEDY ")", strerrordesc_np(errno));
+	before = take_over();
+	result = divide(&init, go);
+	if (result != 0)
+		(void)error_set(err, "the loader that stays: fork: %s (" CANNOT_REMEDY ")", strerrordesc_np(errno));
+	give_back(&before);
+	if (result != 0) {
+		(void)close(go[0]);
+		(void)close(go[1]);
+	}
+	return result;
+}
