@@ -20,7 +20,7 @@ CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -f
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 
 # The loader is linked as one piece, by gcc; its objects serve the other programs without that.
-LTO ?= $(if $(findstring clang,$(CC))$(SANITIZE),,-flto -ffat-lto-objects)
+LTO ?= $(if $(findstring clang,$(CC))$(SANITIZE),,-flto=auto -ffat-lto-objects)
 # Pages between code and constants are a quarter of a small dynamic file; the static one, which is
 # what gets installed, keeps them apart.
 LOADER_LDFLAGS = -Wl,-z,noseparate-code,-z,pack-relative-relocs,--build-id=none
