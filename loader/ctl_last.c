@@ -74,6 +74,12 @@ static void show_when(const cJSON *event)
 	(void)putchar('\n');
 }
 
+/* FILE:LINE, and not "a built-in default"? */
+static bool is_place(const char *rule)
+{
+	return rule && rule[0] == '/';
+}
+
 static void show_why(const cJSON *event)
 {
 	char reason[MEMBER_SIZE];
@@ -81,7 +87,7 @@ static void show_why(const cJSON *event)
 	printf("why    ");
 	trail_member(event, "reason", reason, sizeof(reason));
 	if (trail_string(event, "rule"))
-		show_member("the rule at ", event, "rule");
+		show_member(is_place(trail_string(event, "rule")) ? "the rule at " : "", event, "rule");
 	else if (is_type(event, "foreign_arch"))
 		printf("the filter is for native calls only");
 	else if (strcmp(reason, "blocked_by_policy") == 0)
@@ -156,6 +162,8 @@ static void allow_call(const cJSON *event)
 	} else if (split_rule(trail_string(event, "rule"), path, &line) && read_policy(path, &policy)) {
 		allow_by_policy(&policy, name, path);
 		policy_free(&policy);
+	} else if (trail_string(event, "rule") && !is_place(trail_string(event, "rule"))) {
+		printf("write block into your policy, without %s (agentshctl init writes a policy to begin with)\n", name);
 	} else {
 		printf("remove %s from block", name);
 		show_member(" at ", event, "rule");

@@ -406,6 +406,8 @@ allow() {
 	is "$(allow "{rule: \"$file:2\"}")" "add ptrace to allow at $file:4"
 	# Built in, untrusted, or no file at all: never opened for reading without end.
 	is "$(allow '{rule: null}')" 'remove ptrace from block, or add it to allow where default_action = block (agentshctl init writes a policy to begin with)'
+	is "$(allow '{rule: "a built-in default"}')" 'write block into your policy, without ptrace (agentshctl init writes a policy to begin with)'
+	[[ $("$CTL" last - <<<"$(event 1 '{rule: "a built-in default"}')") == *$'\nwhy    a built-in default\n'* ]]
 	chmod o+w "$file"
 	is "$(allow "{rule: \"$file:2\"}")" "remove ptrace from block at $file:2, or add it to allow where default_action = block"
 	mkfifo fifo
