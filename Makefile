@@ -150,7 +150,7 @@ lint:
 	tests/lint
 
 .PHONY: bench demo install-deps
-bench: all test-programs
+bench: all weakened test-programs
 	AGENTSH_BUILD='$(abspath $(B))' tests/bench/bench
 
 demo: install-deps

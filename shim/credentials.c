@@ -13,38 +13,22 @@
 #define STATUS_MAX  ((size_t)1024 * 1024) /* 65,536 groups of 11 characters, and the rest */
 #define STATUS_ROOM 4096U                 /* enough but for very many groups */
 
-/* The whole file, ended by a NUL; to be freed. */
-static char *read_status(int directory)
+/* Reads all of it into text, which has room bytes. Returns the length; room: there is more; 0: it is gone. */
+static size_t read_status(int status, char *text, size_t room)
 {
-	int descriptor = openat(directory, "status", O_RDONLY | O_CLOEXEC);
-	size_t room = STATUS_ROOM;
 	size_t used = 0;
-	char *text = descriptor < 0 ? NULL : malloc(room);
-	ssize_t length = 1;
 
-	while (text && length > 0) {
-		if (used + 1 == room) {
-			char *larger = room < STATUS_MAX ? realloc(text, room * 2) : NULL;
+	while (used < room) {
+		ssize_t length = pread(status, text + used, room - used, (off_t)used);
 
-			if (!larger)
-				break;
-			text = larger;
-			room *= 2;
-		}
-		length = read(descriptor, text + used, room - used - 1);
-		used += length > 0 ? (size_t)length : 0;
-		if (length > 0 && used + 1 < room)
-			length = 0; /* less than there was room for: procfs gives all that it has */
+		if (length <= 0)
+			return length < 0 ? 0 : used;
+		used += (size_t)length;
+		/* Less than there was room for: procfs gives all that it has. */
+		if (used < room)
+			return used;
 	}
-	if (descriptor >= 0)
-		close(descriptor);
-	if (text && length != 0) {
-		free(text);
-		return NULL;
-	}
-	if (text)
-		text[used] = '\0';
-	return text;
+	return room;
 }
 
 /* What follows "\nKEY:" on its line, or NULL. A comm cannot forge one: a newline in it is escaped. */
@@ -148,20 +132,50 @@ static bool parse(const char *status, struct credentials *credentials)
 	return true;
 }
 
-int credentials_read(int directory, struct credentials *credentials)
+/* With very many groups it is longer than most. */
+static int read_long_status(int status, struct credentials *credentials)
 {
-	char *status = read_status(directory);
-	bool parsed;
+	char *text = malloc(STATUS_MAX);
+	size_t length = text ? read_status(status, text, STATUS_MAX) : 0;
+	bool parsed = false;
+
+	if (length > 0 && length < STATUS_MAX) {
+		text[length] = '\0';
+		parsed = parse(text, credentials);
+	}
+	free(text);
+	return parsed ? 0 : ESRCH;
+}
+
+int credentials_read_status(int status, struct credentials *credentials)
+{
+	char text[STATUS_ROOM];
+	size_t length = read_status(status, text, sizeof(text));
+	int error = ESRCH;
 
 	*credentials = (struct credentials){0};
-	if (!status)
+	if (length == sizeof(text)) {
+		error = read_long_status(status, credentials);
+	} else if (length > 0) {
+		text[length] = '\0';
+		error = parse(text, credentials) ? 0 : ESRCH;
+	}
+	if (error)
+		credentials_free(credentials);
+	return error;
+}
+
+int credentials_read(int directory, struct credentials *credentials)
+{
+	int status = openat(directory, "status", O_RDONLY | O_CLOEXEC);
+	int error;
+
+	*credentials = (struct credentials){0};
+	if (status < 0)
 		return ESRCH;
-	parsed = parse(status, credentials);
-	free(status);
-	if (parsed)
-		return 0;
-	credentials_free(credentials);
-	return ESRCH;
+	error = credentials_read_status(status, credentials);
+	close(status);
+	return error;
 }
 
 void credentials_free(struct credentials *credentials)

@@ -25,6 +25,9 @@ struct credentials {
 
 /* Reads those of a thread from its directory in /proc. 0, or an errno. Free with credentials_free. */
 int credentials_read(int directory, struct credentials *credentials);
+
+/* The same from its status file, which may have been read before. */
+int credentials_read_status(int status, struct credentials *credentials);
 void credentials_free(struct credentials *credentials);
 
 /*

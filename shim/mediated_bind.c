@@ -60,7 +60,7 @@ static struct outcome raced(struct mediation *mediation)
 }
 
 /* In the target's view and rights: the decision on the pinned directory, then bind(2) with the path as given. */
-static struct outcome bind_in_view(struct mediation *mediation, const struct address *address, const struct view *view)
+static struct outcome bind_in_view(struct mediation *mediation, const struct address *address, struct view *view)
 {
 	struct socket_name judged = {.abstract = false};
 	struct new_name name;

@@ -51,7 +51,7 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 static bool is_still_own(struct mediation *mediation, const struct address *address)
 {
 	return bindings_have_abstract(&mediation->worker->bindings, address->name, address->name_length,
-				      mediation->inode);
+				      mediation_inode(mediation));
 }
 
 static struct outcome connect_abstract(struct mediation *mediation, const struct address *address)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +14,6 @@
 #include "syscall_table.h"
 #include "worker.h"
 
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL
-#endif
 #define RESTART 512 /* ERESTARTSYS: the kernel turns it into EINTR or begins the call again */
 
 typedef struct outcome carry_out(struct mediation *mediation);
@@ -95,27 +91,12 @@ void mediation_return(struct mediation *mediation)
 	mediation->taken = false;
 }
 
-/* A thread's own descriptor table: it may have another than its process (CLONE_FILES). */
-static int pin_thread(pid_t tid, pid_t tgid)
+static bool in_our_user_namespace(const struct worker *worker, int directory)
 {
-	int thread = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
+	struct stat theirs;
 
-	if (thread >= 0 || errno != EINVAL)
-		return thread;
-	/* Before Linux 6.9: the process's, where both have the same table. */
-	if (tid != tgid && syscall(SYS_kcmp, tid, tgid, KCMP_FILES, 0, 0) != 0)
-		return -1;
-	return (int)syscall(SYS_pidfd_open, tgid, 0);
-}
-
-static bool in_our_user_namespace(int directory)
-{
-	char ours[64];
-	char theirs[64];
-	ssize_t length = readlink("/proc/self/ns/user", ours, sizeof(ours));
-
-	return length > 0 && readlinkat(directory, "ns/user", theirs, sizeof(theirs)) == length &&
-	       memcmp(ours, theirs, (size_t)length) == 0;
+	return fstatat(directory, "ns/user", &theirs, 0) == 0 && theirs.st_dev == worker->user_namespace.st_dev &&
+	       theirs.st_ino == worker->user_namespace.st_ino;
 }
 
 static int integer_option(int socket, int option)
@@ -130,7 +111,6 @@ static int integer_option(int socket, int option)
 static struct outcome take_socket(struct mediation *mediation)
 {
 	int number = (int)(uint32_t)mediation->notif->data.args[0];
-	struct stat status;
 	int domain;
 
 	mediation->socket = number < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, mediation->thread, number, 0);
@@ -138,48 +118,45 @@ static struct outcome take_socket(struct mediation *mediation)
 		return number < 0 || errno == EBADF ? mediation_fail(EBADF)
 						    : mediation_deny(mediation, "unreadable_target");
 	domain = integer_option(mediation->socket, SO_DOMAIN);
-	if (domain < 0 || fstat(mediation->socket, &status) != 0)
+	if (domain < 0)
 		return mediation_fail(errno == ENOTSOCK || errno == EBADF ? errno : EACCES);
 	mediation->is_unix = domain == AF_UNIX;
 	mediation->type = integer_option(mediation->socket, SO_TYPE);
-	mediation->inode = status.st_ino;
 	return mediation_result(0);
+}
+
+ino_t mediation_inode(const struct mediation *mediation)
+{
+	struct stat status;
+
+	return fstat(mediation->socket, &status) == 0 ? status.st_ino : 0;
 }
 
 /* Everything of the target that the call is carried out with. */
 static struct outcome open_target(struct mediation *mediation)
 {
 	pid_t tid = (pid_t)mediation->notif->pid;
-	char path[32];
+	const struct known_thread *thread = known_thread_find(&mediation->server->known, tid, &mediation->credentials);
 
-	(void)snprintf(path, sizeof(path), "/proc/%d", tid);
-	mediation->directory = tid > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (mediation->directory < 0 || credentials_read(mediation->directory, &mediation->credentials) != 0)
+	if (!thread)
 		return mediation_deny(mediation, "unreadable_target");
+	mediation->directory = thread->directory;
+	mediation->thread = thread->pidfd;
 	mediation->memory = (struct memory){.tid = tid, .directory = mediation->directory};
-	mediation->thread = pin_thread(tid, mediation->credentials.tgid);
-	if (mediation->thread < 0)
-		return mediation_deny(mediation, "unreadable_target");
 	/* What its capabilities mean there, they do not mean here. */
-	mediation->foreign = mediation->credentials.effective != 0 && !in_our_user_namespace(mediation->directory);
+	mediation->foreign =
+	    mediation->credentials.effective != 0 && !in_our_user_namespace(mediation->worker, mediation->directory);
 	if (!mediation_is_valid(mediation))
 		return mediation_fail(ESRCH);
 	return take_socket(mediation);
-}
-
-static void close_one(int descriptor)
-{
-	if (descriptor >= 0)
-		close(descriptor);
 }
 
 static void close_target(struct mediation *mediation)
 {
 	mediation_return(mediation);
 	credentials_free(&mediation->credentials);
-	close_one(mediation->socket);
-	close_one(mediation->thread);
-	close_one(mediation->directory);
+	if (mediation->socket >= 0)
+		close(mediation->socket);
 }
 
 static struct mediation begin(struct worker *worker, struct server *server, struct area_slot *slot)
@@ -292,7 +269,7 @@ static bool confirm(void *context, const struct socket_name *name)
 	struct worker *worker = question->mediation->worker;
 
 	if (name->abstract)
-		return socket_diag_knows(&worker->bindings.diag, question->mediation->inode);
+		return socket_diag_knows(&worker->bindings.diag, mediation_inode(question->mediation));
 	return question->is_first || (question->status && view_is_same_in_first(&worker->origin, name->bytes,
 										name->length, question->status));
 }
@@ -303,12 +280,12 @@ static enum socket_owner owner_of(struct mediation *mediation, const struct sock
 	struct worker *worker = mediation->worker;
 	struct bindings *bindings = &worker->bindings;
 
-	if (name->abstract ? bindings_have_abstract(bindings, name->bytes, name->length, mediation->inode)
+	if (name->abstract ? bindings_have_abstract(bindings, name->bytes, name->length, mediation_inode(mediation))
 			   : status && bindings_have_path(bindings, status))
 		return OWNER_SESSION;
 	if (!worker->commons)
 		return OWNER_OUTSIDE;
-	if (name->abstract ? socket_diag_knows(&bindings->diag, mediation->inode) &&
+	if (name->abstract ? socket_diag_knows(&bindings->diag, mediation_inode(mediation)) &&
 				 commons_have_abstract(worker->commons, &bindings->diag, name->bytes, name->length)
 			   : status && commons_have_path(worker->commons, &bindings->diag, status))
 		return OWNER_USER;

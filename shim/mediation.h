@@ -40,7 +40,6 @@ struct mediation {
 	int type;                          /* SOCK_STREAM ... */
 	bool is_unix;
 	bool foreign; /* the target is in another user namespace */
-	ino_t inode;  /* of the socket */
 	struct credentials credentials;
 	bool taken; /* the thread has the target's rights */
 	struct memory memory;
@@ -90,6 +89,9 @@ int mediation_error(const struct mediation *mediation, int error);
 /* The target's rights for the calling thread, with capabilities of ours that are needed beside them. */
 bool mediation_take(struct mediation *mediation, uint64_t also);
 void mediation_return(struct mediation *mediation);
+
+/* The inode of the target's socket. */
+ino_t mediation_inode(const struct mediation *mediation);
 
 /* Is the target still waiting? Asked after everything of it is opened or read. */
 bool mediation_is_valid(const struct mediation *mediation);

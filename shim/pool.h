@@ -13,6 +13,7 @@
 
 #include "area.h"
 #include "credentials.h"
+#include "known_thread.h"
 
 #define POOL_TICK_MS 5 /* how long a reader may be kept before another takes over */
 
@@ -27,7 +28,8 @@ struct server {
 	unsigned index;
 	pthread_t thread;
 	struct area_slot *slot;
-	struct credentials own;     /* the thread's rights when it carries nothing out */
+	struct credentials own; /* the thread's rights when it carries nothing out */
+	struct known_threads known;
 	_Atomic int64_t busy_since; /* us; 0: it waits */
 	_Atomic int interruption;   /* enum interruption: why what it waits for was cut short */
 };

@@ -12,26 +12,35 @@
 #define STATX_MNT_ID 0x1000U
 #endif
 
-bool place_take(int descriptor, struct place *place)
+/* What tells it apart. False: it cannot be. */
+static bool identify(int directory, const char *name, int flags, struct place *place)
 {
 	struct statx about;
 
+	if (statx(directory, name, flags, STATX_INO | STATX_MNT_ID, &about) != 0)
+		return false;
+	place->inode = about.stx_ino;
+	place->major = about.stx_dev_major;
+	place->minor = about.stx_dev_minor;
+	/* Before Linux 5.8 there is no mount's number: then no two places are ever the same. */
+	place->is_known = about.stx_mask & STATX_MNT_ID;
+	place->mount = about.stx_mnt_id;
+	return true;
+}
+
+bool place_take(int descriptor, struct place *place)
+{
 	*place = (struct place){.descriptor = descriptor};
-	if (descriptor >= 0 && statx(descriptor, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &about) == 0) {
-		place->inode = about.stx_ino;
-		place->major = about.stx_dev_major;
-		place->minor = about.stx_dev_minor;
-		/* Before Linux 5.8 there is no mount's number: then no two places are ever the same. */
-		place->mount = about.stx_mask & STATX_MNT_ID ? about.stx_mnt_id : (uint64_t)(uint32_t)descriptor << 32;
+	if (descriptor >= 0 && identify(descriptor, "", AT_EMPTY_PATH, place))
 		return true;
-	}
 	place_close(place);
 	return false;
 }
 
 bool place_is(const struct place *a, const struct place *b)
 {
-	return a->mount == b->mount && a->inode == b->inode && a->major == b->major && a->minor == b->minor;
+	return a->is_known && b->is_known && a->mount == b->mount && a->inode == b->inode && a->major == b->major &&
+	       a->minor == b->minor;
 }
 
 void place_close(struct place *place)
@@ -58,17 +67,26 @@ int view_origin_open(int first, struct view_origin *origin)
 
 int view_open(const struct view_origin *origin, int directory, mode_t mask, struct view *view)
 {
-	*view = (struct view){.origin = origin, .mask = mask, .cwd = -1};
-	if (!place_take(openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC), &view->root))
+	*view = (struct view){
+	    .origin = origin, .directory = directory, .mask = mask, .root = {.descriptor = -1}, .cwd = -1};
+	/* Nearly always it is ours, which is open already. */
+	if (!identify(directory, "root", 0, &view->root))
 		return EACCES;
-	view->cwd = openat(directory, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (view->cwd < 0) {
-		place_close(&view->root);
-		return EACCES;
-	}
 	view->is_ours = place_is(&view->root, &origin->ours);
+	if (!view->is_ours && !place_take(openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC), &view->root))
+		return EACCES;
 	view->is_first = place_is(&view->root, &origin->first);
 	return 0;
+}
+
+/* The working directory, opened where a path is relative. AT_FDCWD where it is not, and nobody looks. */
+static int cwd_for(struct view *view, const char *path)
+{
+	if (path[0] == '/')
+		return AT_FDCWD;
+	if (view->cwd < 0)
+		view->cwd = openat(view->directory, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return view->cwd;
 }
 
 void view_close(struct view *view)
@@ -87,9 +105,9 @@ int view_enter(const struct view *view)
 	return 0;
 }
 
-int view_change_directory(const struct view *view)
+int view_change_directory(struct view *view)
 {
-	return fchdir(view->cwd) == 0 ? 0 : errno;
+	return fchdir(cwd_for(view, ".")) == 0 ? 0 : errno;
 }
 
 bool view_leave(const struct view *view)
@@ -109,14 +127,14 @@ static ssize_t name_of(const struct view *view, int descriptor, char *out, size_
 	return readlinkat(view->origin->descriptors, number, out, size);
 }
 
-int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned)
+int view_pin(struct view *view, const char *path, bool directory, struct pinned *pinned)
 {
 	const struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | (directory ? O_DIRECTORY : 0)),
 				     .resolve = RESOLVE_NO_MAGICLINKS};
 	ssize_t length;
 
 	*pinned = (struct pinned){.descriptor = -1};
-	pinned->descriptor = (int)syscall(SYS_openat2, view->cwd, path, &how, sizeof(how));
+	pinned->descriptor = (int)syscall(SYS_openat2, cwd_for(view, path), path, &how, sizeof(how));
 	if (pinned->descriptor < 0)
 		return errno == ELOOP || errno == ENOSYS ? EACCES : errno; /* a magic link looks the same as a loop */
 	length = name_of(view, pinned->descriptor, pinned->name, sizeof(pinned->name) - 1);
@@ -151,7 +169,7 @@ static bool split(const char *path, char directory[PATH_MAX], const char **last)
 	return true;
 }
 
-int view_pin_parent(const struct view *view, const char *path, struct new_name *name)
+int view_pin_parent(struct view *view, const char *path, struct new_name *name)
 {
 	char directory[PATH_MAX];
 	int written;

@@ -18,6 +18,7 @@
 /* A directory, told apart from every other for as long as it is held open. */
 struct place {
 	int descriptor; /* owned; O_PATH; -1: none */
+	bool is_known;  /* by its mount, so that it can be told apart */
 	uint64_t mount;
 	uint64_t inode;
 	uint32_t major, minor;
@@ -32,8 +33,9 @@ struct view_origin {
 
 struct view {
 	const struct view_origin *origin;
-	struct place root;
-	int cwd; /* owned; O_PATH */
+	int directory;     /* of the thread in /proc; borrowed */
+	struct place root; /* its descriptor is open where it is not ours */
+	int cwd;           /* owned; O_PATH; -1: nobody has asked for it */
 	mode_t mask;
 	bool is_ours;  /* root is our own */
 	bool is_first; /* root is the one in which the session began */
@@ -66,7 +68,7 @@ void view_close(struct view *view);
 int view_enter(const struct view *view);
 
 /* And the target's working directory, with the target's rights: for what cannot be told of it otherwise. */
-int view_change_directory(const struct view *view);
+int view_change_directory(struct view *view);
 
 /* Its own again, with its own rights. False: it cannot be trusted any more, and must end. */
 bool view_leave(const struct view *view);
@@ -75,7 +77,7 @@ bool view_leave(const struct view *view);
  * In the view: looks up path (from the working directory, no magic link is followed) and pins what
  * is there; directory: it must be one. 0, or the errno that the target gets.
  */
-int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned);
+int view_pin(struct view *view, const char *path, bool directory, struct pinned *pinned);
 void view_unpin(struct pinned *pinned);
 
 /* A name that is to be made: the directory that is to hold it, pinned, and the name in that. */
@@ -87,7 +89,7 @@ struct new_name {
 };
 
 /* In the view: where path would be made. 0 (then view_unpin the parent), EISDIR: it is no name, or an errno. */
-int view_pin_parent(const struct view *view, const char *path, struct new_name *name);
+int view_pin_parent(struct view *view, const char *path, struct new_name *name);
 
 /* Is the name, looked up in the session's first root, the very same inode? From any view. */
 bool view_is_same_in_first(const struct view_origin *origin, const char *name, size_t length,

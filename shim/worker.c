@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "attestation.h"
@@ -88,7 +89,7 @@ static int open_origin(struct worker *worker, struct error *err)
 	if (worker->area->session.flags & AREA_COMMONS)
 		worker->commons = commons_map(WORKER_COMMONS);
 	if (pthread_mutex_init(&worker->writing, NULL) == 0 && view_origin_open(WORKER_ROOT, &worker->origin) == 0 &&
-	    bindings_init(&worker->bindings) == 0)
+	    bindings_init(&worker->bindings) == 0 && stat("/proc/self/ns/user", &worker->user_namespace) == 0)
 		return 0;
 	return error_set(err, "session: its root cannot be had: %s", strerrordesc_np(errno));
 }

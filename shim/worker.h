@@ -40,6 +40,7 @@ struct worker {
 	struct bindings bindings;
 	struct commons *commons; /* NULL: default is not user */
 	struct view_origin origin;
+	struct stat user_namespace; /* ours */
 	struct pool pool;
 };
 
