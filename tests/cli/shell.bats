@@ -295,6 +295,9 @@ nobody_of_agent() {
 }
 
 @test "nobody waits for what a session leaves in the background" {
+	# With notices the sidecar has a standard error to write to, which is a pipe here.
+	system_config '[notices]
+stderr = auto'
 	run -0 timeout 20 nsenter --target "$WORLD" --mount --pid --net setpriv --reuid=agent --regid=agent --init-groups \
 		agentsh-shell -c 'sleep 1000 >/dev/null 2>&1 </dev/null & echo $!'
 	world kill "$output"
