@@ -298,8 +298,8 @@ nobody_of_agent() {
 	# With notices the sidecar has a standard error to write to, which is a pipe here.
 	system_config '[notices]
 stderr = auto'
-	run -0 timeout 20 nsenter --target "$WORLD" --mount --pid --net setpriv --reuid=agent --regid=agent --init-groups \
-		agentsh-shell -c 'sleep 1000 >/dev/null 2>&1 </dev/null & echo $!'
+	run -0 timeout 20 bash -c 'nsenter --target "$0" --mount --pid --net setpriv --reuid=agent --regid=agent \
+		--init-groups agentsh-shell -c "sleep 1000 >/dev/null 2>&1 </dev/null & echo \$!" 2>&1 | cat' "$WORLD"
 	world kill "$output"
 	wait_for nobody_of_agent
 }
