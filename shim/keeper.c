@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "confinement.h"
 #include "handover.h"
 #include "message.h"
 #include "notify.h"
@@ -419,15 +418,10 @@ static void serve(struct keeper *keeper)
 int keeper_run(const struct keeper_options *options)
 {
 	struct keeper keeper = {.options = options, .broker_channel = -1};
-	struct error err;
 
 	keeper.signals = watch_signals();
 	if (keeper.signals < 0 || start_broker(&keeper) != 0) {
 		warn("start");
-		return EXIT_FAILURE;
-	}
-	if (confinement_enter(CONFINED_KEEPER, &err) != 0) {
-		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 		return EXIT_FAILURE;
 	}
 	if (options->is_private)
