@@ -386,9 +386,13 @@ static void end_all(struct keeper *keeper)
 	}
 	for (struct kept *kept = keeper->sessions, *next; kept; kept = next) {
 		next = kept->next;
-		(void)kill(kept->worker, SIGKILL);
+		if (kept->worker)
+			(void)kill(kept->worker, SIGKILL);
 		drop(keeper, kept);
 	}
+	/* Whoever waits for our end finds nothing of us. */
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
 }
 
 static bool is_done(const struct keeper *keeper)
