@@ -139,6 +139,19 @@ has_descriptors() {
 	[ "$(jq -r .type "$work/open/events" | tr '\n' ' ')" = 'session_start session_end ' ]
 }
 
+@test "without close_range, as before Linux 5.9: a private sidecar, with its own descriptors" {
+	local number
+	install -m 755 "$PROGRAMS/refuse_argument" "$work"
+	number=$(number_of close_range)
+	for from in 3 4; do
+		limited+=("$work/refuse_argument" "$number" 0 "$from" 38)
+	done
+	limited+=(prlimit --nofile=4096)
+	session_start plain private 8</dev/null
+	[ "$(descriptors_of "$worker" | wc -l)" -eq 8 ]
+	[ -z "$(descriptors_of "$worker" | awk '$1 > 2' | grep /dev/null)" ]
+}
+
 @test "private sidecar: a file-size limit loses events, and no session" {
 	head -c 65536 /dev/zero >"$work/open/events"
 	chmod 666 "$work/open/events"

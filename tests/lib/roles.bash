@@ -76,7 +76,8 @@ role_below() {
 	local process
 	for process in $(cat "/proc/$1/task/$1/children"); do
 		[ "$(tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null | cut -d ' ' -f 2)" = "--role=$2" ] || continue
-		[ "$(status_of "$process" Seccomp_filters)" = 2 ] && echo "$process"
+		# One filter more than its keeper has.
+		[ "$(status_of "$process" Seccomp_filters)" = $(($(status_of "$1" Seccomp_filters) + 1)) ] && echo "$process"
 	done
 }
 
