@@ -140,7 +140,7 @@ session_start() {
 	[ "$(machine cat "$TRAIL" | jq -r 'select(.type == "session_end").how')" = sidecar_terminated ]
 	machine touch /tmp/go
 	wait "$session" || true
-	! grep -qx 0 "$BATS_TEST_TMPDIR/said"
+	run ! grep -qx 0 "$BATS_TEST_TMPDIR/said"
 	machine test -S /run/agentsh/sidecar.sock
 	agent agentsh-exec -- true
 	state_is active

@@ -25,6 +25,7 @@ machine_start() {
 	machine_fill "$MACHINE_ROOT/root"
 	machine_cgroups_make
 	# What nspawn leaves below /run/systemd is gone with its mounts.
+	# shellcheck disable=SC2016 # expanded there
 	setpriv --pdeathsig KILL unshare --mount --propagation private sh -c 'mount -t tmpfs none /run/systemd
 		for tasks in $2; do echo $$ >"$tasks" || exit; done
 		exec systemd-nspawn -q --register=no --keep-unit --kill-signal=SIGKILL -b -D "$0" --console=pipe \
