@@ -6,6 +6,8 @@ BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 DOCDIR = $(PREFIX)/share/doc/agentsh-exec
+UNITDIR = $(PREFIX)/lib/systemd/system
+LOGROTATEDIR = $(SYSCONFDIR)/logrotate.d
 B ?= build
 CC ?= gcc
 
@@ -154,22 +156,30 @@ $(B)/fuzz/%: tests/fuzz/%.c $(MODULES) $(SHIM_MODULES) Makefile
 
 # --- Installing ---
 
+UNITS_OF_SYSTEMD = agentsh-sidecar.service agentsh-sidecar.socket
 .PHONY: install uninstall
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LOGROTATEDIR)
 	install -m 755 -s $(B)/static/agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
 	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
+# Not readable, so that the kernel lets no user trace it, not even before its main().
+	install -m 711 -s $(B)/agentsh-sidecar $(DESTDIR)$(BINDIR)/agentsh-sidecar
 	install -m 644 $(wildcard loader/*.1) $(DESTDIR)$(MANDIR)/man1
 	ln -sf agentsh-exec.1 $(DESTDIR)$(MANDIR)/man1/agentsh-shell.1
 	install -m 644 $(wildcard loader/*.5) $(DESTDIR)$(MANDIR)/man5
+	install -m 644 $(wildcard shim/*.8) $(DESTDIR)$(MANDIR)/man8
 	install -m 644 loader/agentsh-exec.bash $(DESTDIR)$(COMPLETIONDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(COMPLETIONDIR)/agentshctl
 	install -m 644 README.md LICENSE $(wildcard conf/*.ini) $(DESTDIR)$(DOCDIR)
+	install -m 644 $(addprefix conf/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(UNITDIR)
+	sed -i 's,/usr/local/bin/,$(BINDIR)/,' $(DESTDIR)$(UNITDIR)/agentsh-sidecar.service
+	install -m 644 conf/agentsh.logrotate $(DESTDIR)$(LOGROTATEDIR)/agentsh
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-shell agentshctl)
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5)
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-shell agentsh-sidecar agentshctl)
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5 man8/agentsh-sidecar.8)
 	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,agentsh-exec agentshctl)
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE $(notdir $(wildcard conf/*.ini)))
 	if [ -d $(DESTDIR)$(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR); fi

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptors.h"
+
 #define PROGRAM        "agentsh-sidecar"
 #define INSTALL_REMEDY "install " PROGRAM " beside agentsh-exec, or --sidecar=none where the policy allows it"
 #define SIDECAR_SOCKET 3 /* the descriptor that --private speaks of */
@@ -51,7 +53,7 @@ static int arrange_descriptors(int socket, bool keep_stderr)
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(stderr_copy, STDERR_FILENO) < 0 ||
 	    dup2(socket, SIDECAR_SOCKET) < 0)
 		return -1;
-	return close_range(SIDECAR_SOCKET + 1, ~0U, 0);
+	return descriptors_close_from(SIDECAR_SOCKET + 1);
 }
 
 /* The signals as a process begins with them: a caller's ignored ones are none of the sidecar's. */

@@ -100,15 +100,16 @@ static bool judge_policy(const struct conversation *conversation, char *reason, 
 	return !unsupported;
 }
 
-static bool same_pid_namespace(pid_t pid)
+/* One that cannot be read is not known to be another. */
+static bool other_pid_namespace(pid_t pid)
 {
 	char path[64];
 	char ours[64] = "";
-	char theirs[64] = "!";
+	char theirs[64] = "";
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
 	return readlink("/proc/self/ns/pid", ours, sizeof(ours) - 1) > 0 &&
-	       readlink(path, theirs, sizeof(theirs) - 1) > 0 && strcmp(ours, theirs) == 0;
+	       readlink(path, theirs, sizeof(theirs) - 1) > 0 && strcmp(ours, theirs) != 0;
 }
 
 /* The keeper, where the session could signal it: of the same user (or root), by the same number. */
@@ -116,7 +117,7 @@ static pid_t keeper_at_risk(const struct conversation_peer *peer)
 {
 	bool could = peer->uid == geteuid() || peer->uid == 0;
 
-	return could && peer->pid > 0 && same_pid_namespace(peer->pid) ? getppid() : 0;
+	return could && peer->pid > 0 && !other_pid_namespace(peer->pid) ? getppid() : 0;
 }
 
 static void decide(struct broker *broker, struct conversation *conversation)

@@ -1,15 +1,22 @@
 /*
- * What each role of the sidecar gives up before it serves anybody: capabilities, dumpability, new
- * privileges, and system calls that it has no use for.
+ * What each role of the sidecar gives up before it reads anything of anybody: capabilities,
+ * dumpability, new privileges, limits that were its starter's, and system calls that it has no use for.
  */
 #ifndef AGENTSH_CONFINEMENT_H
 #define AGENTSH_CONFINEMENT_H
 
 #include "error.h"
 
-enum confined_role { CONFINED_KEEPER, CONFINED_BROKER, CONFINED_WORKER };
+enum confined_role { CONFINED_KEEPER, CONFINED_PRIVATE_KEEPER, CONFINED_BROKER, CONFINED_WORKER };
 
-/* 0, or -1 and *err. */
+/*
+ * The first thing that the program does: until then a process of the same user can trace it. (Not
+ * even that where the file is not readable for that user, as make install has it.) And the name, by
+ * which ps(1) and systemd tell of it.
+ */
+void confinement_begin(void);
+
+/* All the rest. 0, or -1 and *err. */
 int confinement_enter(enum confined_role role, struct error *err);
 
 #endif

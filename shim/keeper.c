@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "confinement.h"
 #include "handover.h"
 #include "message.h"
 #include "notify.h"
@@ -387,9 +386,13 @@ static void end_all(struct keeper *keeper)
 	}
 	for (struct kept *kept = keeper->sessions, *next; kept; kept = next) {
 		next = kept->next;
-		(void)kill(kept->worker, SIGKILL);
+		if (kept->worker)
+			(void)kill(kept->worker, SIGKILL);
 		drop(keeper, kept);
 	}
+	/* Whoever waits for our end finds nothing of us. */
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
 }
 
 static bool is_done(const struct keeper *keeper)
@@ -419,15 +422,10 @@ static void serve(struct keeper *keeper)
 int keeper_run(const struct keeper_options *options)
 {
 	struct keeper keeper = {.options = options, .broker_channel = -1};
-	struct error err;
 
 	keeper.signals = watch_signals();
 	if (keeper.signals < 0 || start_broker(&keeper) != 0) {
 		warn("start");
-		return EXIT_FAILURE;
-	}
-	if (confinement_enter(CONFINED_KEEPER, &err) != 0) {
-		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 		return EXIT_FAILURE;
 	}
 	if (options->is_private)

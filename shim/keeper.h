@@ -40,7 +40,7 @@ struct keeper_options {
 	const char *unlink_path; /* of a socket that is ours to remove at the end; or NULL */
 };
 
-/* Runs until it is told to end, or, private, until its session has ended. The exit status. */
+/* Confined already. Runs until it is told to end, or, private, until its session has ended. The exit status. */
 int keeper_run(const struct keeper_options *options);
 
 #endif

@@ -15,11 +15,16 @@ int notify_listening_socket(void)
 	const char *process = getenv("LISTEN_PID");
 	const char *count = getenv("LISTEN_FDS");
 	int is_listening = 0;
+	int flags;
 	socklen_t size = sizeof(is_listening);
 
 	if (!process || !count || strtol(process, NULL, 10) != getpid() || strtol(count, NULL, 10) != 1)
 		return -1;
 	if (getsockopt(LISTEN_FIRST, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) != 0 || !is_listening)
+		return -1;
+	/* systemd hands it over blocking. */
+	flags = fcntl(LISTEN_FIRST, F_GETFL);
+	if (flags < 0 || fcntl(LISTEN_FIRST, F_SETFL, flags | O_NONBLOCK) != 0)
 		return -1;
 	return fcntl(LISTEN_FIRST, F_SETFD, FD_CLOEXEC) == 0 ? LISTEN_FIRST : -1;
 }

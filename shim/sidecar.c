@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "confinement.h"
+#include "descriptors.h"
 #include "error.h"
 #include "handover.h"
 #include "keeper.h"
@@ -25,6 +27,7 @@
 #define PROGRAM_NAME   "agentsh-sidecar"
 #define DEFAULT_SOCKET "/run/agentsh/sidecar.sock"
 #define PRIVATE_SOCKET 3 /* the descriptor that --private speaks of */
+#define FIRST_OWN      3
 #define EXIT_USAGE     2
 #define BACKLOG        1024
 #define DESCRIPTORS    65536U /* as many as there may be, for many sessions */
@@ -137,6 +140,13 @@ static int try_events(const char *events, struct error *err)
 	return 0;
 }
 
+/* A group of its own, named by the keeper's number, which is the one that a session's filter knows. */
+static void lead_group(void)
+{
+	if (getpgrp() != getpid())
+		(void)setpgid(0, 0);
+}
+
 static int run_private(const struct options *options)
 {
 	const struct keeper_options keeper = {
@@ -146,7 +156,8 @@ static int run_private(const struct options *options)
 
 	if (fcntl(PRIVATE_SOCKET, F_SETFD, FD_CLOEXEC) != 0)
 		return usage("--private: it is for agentsh-exec, which gives it a socket");
-	if (try_events(keeper.events, &err) == 0)
+	lead_group();
+	if (confinement_enter(CONFINED_PRIVATE_KEEPER, &err) == 0 && try_events(keeper.events, &err) == 0)
 		return keeper_run(&keeper);
 	(void)snprintf(refused.reason, sizeof(refused.reason), "%.*s", (int)sizeof(refused.reason) - 1, err.text);
 	(void)message_send(PRIVATE_SOCKET, &refused, sizeof(refused), NULL, 0);
@@ -160,18 +171,25 @@ static int run_system(const struct options *options)
 	struct error err;
 
 	raise_descriptors();
+	keeper.socket = notify_listening_socket();
+	/* What a caller has left open is nothing for the roles. */
+	if (descriptors_close_from(keeper.socket < 0 ? FIRST_OWN : keeper.socket + 1) != 0)
+		return usage("it cannot close what it has inherited");
 	if (!options->events && trail_make_directory(keeper.events, &err) != 0)
 		return give_up(&err, EXIT_FAILURE);
-	if (try_events(keeper.events, &err) != 0)
-		return give_up(&err, EXIT_FAILURE);
-	keeper.socket = notify_listening_socket();
 	if (keeper.socket < 0) {
 		keeper.socket = listen_at(path, &err);
 		keeper.unlink_path = path;
 	}
 	if (keeper.socket < 0)
 		return give_up(&err, EXIT_FAILURE);
-	return keeper_run(&keeper);
+	lead_group();
+	/* The place for events is tried with the rights that will be there when it is opened again. */
+	if (confinement_enter(CONFINED_KEEPER, &err) == 0 && try_events(keeper.events, &err) == 0)
+		return keeper_run(&keeper);
+	if (keeper.unlink_path)
+		(void)unlink(keeper.unlink_path);
+	return give_up(&err, EXIT_FAILURE);
 }
 
 /* -1: go on; else the exit status. */
@@ -212,6 +230,7 @@ int main(int argc, char **argv)
 	struct options options = {.socket = NULL};
 	int status;
 
+	confinement_begin();
 	if (argc > 1 && strcmp(argv[1], ROLE_WORKER) == 0)
 		return worker_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], ROLE_BROKER) == 0)

@@ -95,9 +95,7 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 	    listener_begin(worker->listener, err) != 0)
 		return -1;
 	worker->attestation = make_attestation(worker->area, err);
-	if (worker->attestation < 0)
-		return -1;
-	return confinement_enter(CONFINED_WORKER, err);
+	return worker->attestation < 0 ? -1 : 0;
 }
 
 /* A new event descriptor, or the end of the keeper. False: it has ended. */
@@ -200,7 +198,8 @@ int worker_main(int argc, char **argv)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	if (argc != 3)
 		return EXIT_FAILURE;
-	if (set_up(&worker, (enum sink_kind)strtol(argv[2], NULL, 10), &err) != 0)
+	if (confinement_enter(CONFINED_WORKER, &err) != 0 ||
+	    set_up(&worker, (enum sink_kind)strtol(argv[2], NULL, 10), &err) != 0)
 		return give_up(&err);
 	worker_begin(&worker);
 	take_up(&worker);
