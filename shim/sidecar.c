@@ -159,12 +159,14 @@ static int run_system(const struct options *options)
 	struct keeper_options keeper = {.events = options->events ? options->events : TRAIL_SYSTEM};
 	struct error err;
 
+	keeper.socket = notify_listening_socket();
+	/* What else whoever started it had open is for no role. */
+	(void)close_range(keeper.socket < 0 ? STDERR_FILENO + 1 : (unsigned)keeper.socket + 1, ~0U, 0);
 	raise_descriptors();
 	if (!options->events && trail_make_directory(keeper.events, &err) != 0)
 		return give_up(&err, EXIT_FAILURE);
 	if (try_events(keeper.events, &err) != 0)
 		return give_up(&err, EXIT_FAILURE);
-	keeper.socket = notify_listening_socket();
 	if (keeper.socket < 0) {
 		keeper.socket = listen_at(path, &err);
 		keeper.unlink_path = path;
