@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "adoption.h"
 #include "descriptors.h"
 
 #define PROGRAM        "agentsh-sidecar"
@@ -109,14 +110,19 @@ int private_sidecar_start(const char *events, struct error *err)
 {
 	char path[PATH_MAX];
 	int ends[2];
+	bool adopts;
 	int error;
 
 	if (!find_program(path))
 		return error_set(err, "sidecar: neither beside this program nor at %s (" INSTALL_REMEDY ")",
 				 AGENTSH_SIDECAR);
+	if (strcmp(events, "-") == 0 && fcntl(STDERR_FILENO, F_GETFD) < 0)
+		return error_set(err, "sidecar: standard error: %s (name a file by --events)", strerrordesc_np(errno));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerrordesc_np(errno));
+	adopts = adoption_suspend();
 	error = start_detached(path, ends[1], events) == 0 ? 0 : errno;
+	adoption_resume(adopts);
 	close(ends[1]);
 	if (error == 0)
 		return ends[0];

@@ -139,6 +139,20 @@ static void try_again_later(struct kept *kept)
 	kept->start_at = handover_now() + pause_of(kept->tries);
 }
 
+static bool comes_along(const struct keeper_message *message, size_t which)
+{
+	switch (which) {
+	case KEPT_TARGET:
+		return message->has_target;
+	case KEPT_NOTICES:
+		return message->has_notices;
+	case KEPT_COPY:
+		return message->has_copy;
+	default:
+		return true;
+	}
+}
+
 /* A new session. 0, or an errno; the descriptors are the session's, or still the caller's. */
 static int keep(struct keeper *keeper, const struct keeper_message *message, struct message_descriptors *came)
 {
@@ -149,10 +163,7 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 	kept->ticket = message->ticket;
 	kept->control = -1;
 	for (size_t i = 0; i < KEPT_COUNT; i++)
-		kept->descriptors[i] =
-		    (i == KEPT_NOTICES && !message->has_notices) || (i == KEPT_COPY && !message->has_copy)
-			? -1
-			: message_take(came);
+		kept->descriptors[i] = comes_along(message, i) ? message_take(came) : -1;
 	if (kept->descriptors[KEPT_LISTENER] < 0 || kept->descriptors[KEPT_AREA] < 0 ||
 	    start_worker(keeper, kept) != 0) {
 		close_all(kept->descriptors, KEPT_COUNT);
@@ -203,7 +214,7 @@ static int start_broker(struct keeper *keeper)
 
 static void hear_broker(struct keeper *keeper)
 {
-	struct keeper_message message;
+	struct keeper_message message = {.operation = 0};
 	struct message_descriptors came;
 	ssize_t length = message_receive(keeper->broker_channel, &message, sizeof(message), &came);
 	int error;
@@ -211,6 +222,8 @@ static void hear_broker(struct keeper *keeper)
 	if (length <= 0) {
 		if (length == 0 || errno == ECONNRESET)
 			close_all(&keeper->broker_channel, 1);
+		else if (errno == EMSGSIZE && message.operation == KEEPER_KEEP) /* no descriptors for what came along */
+			tell_broker(keeper, KEEPER_REFUSED, message.ticket, EMFILE);
 		return;
 	}
 	if (length == (ssize_t)sizeof(message) && message.operation == KEEPER_KEEP) {

@@ -17,11 +17,12 @@ enum keeper_operation {
 	KEEPER_KNOWN     /* keeper, to a broker that begins anew: there is this session (its area comes along) */
 };
 
-/* What comes with KEEPER_KEEP, in this order; the last two where the flags say so. */
+/* What comes with KEEPER_KEEP, in this order; the last three where the flags say so. */
 enum keeper_descriptor { KEPT_LISTENER, KEPT_AREA, KEPT_TARGET, KEPT_NOTICES, KEPT_COPY, KEPT_COUNT };
 
 struct keeper_message {
-	uint32_t operation; /* enum keeper_operation */
+	uint32_t operation;  /* enum keeper_operation */
+	uint32_t has_target; /* no pidfd of a loader that has gone, or (before Linux 6.5) in another pid namespace */
 	uint32_t has_notices;
 	uint32_t has_copy;
 	int32_t error;   /* errno */

@@ -26,7 +26,7 @@ enum worker_descriptor {
 	WORKER_LISTENER,
 	WORKER_AREA,
 	WORKER_EVENTS,
-	WORKER_TARGET,  /* a pidfd of the session's first process */
+	WORKER_TARGET,  /* a pidfd of the session's first process; where one could be had */
 	WORKER_NOTICES, /* where area says so */
 	WORKER_COPY,    /* where area says so */
 	WORKER_END
