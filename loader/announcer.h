@@ -18,6 +18,7 @@ struct announcer_board {
 	_Atomic int32_t listener; /* -1 until the loader has it */
 	_Atomic int32_t verdict;  /* 0 until the helper has the sidecar's: 1 accepted, -1 not */
 	bool wait_killable;
+	bool tells;       /* the helper says what went wrong: the loader may not write */
 	struct error err; /* where it was not */
 };
 
@@ -28,9 +29,10 @@ struct announcer {
 
 /*
  * Starts the helper, before the load: forked twice, so that the target has no strange child. It
- * ends with the sidecar's answer, or at the hand-over's deadline. 0, or -1 and *err.
+ * ends with the sidecar's answer, with the loader, or at the hand-over's deadline. tells: it prints
+ * the error itself where the sidecar does not accept. 0, or -1 and *err.
  */
-int announcer_start(const struct handover *handover, struct announcer *announcer, struct error *err);
+int announcer_start(const struct handover *handover, bool tells, struct announcer *announcer, struct error *err);
 
 /* Announces and waits, making no system call at all. 0, or -1 and *err. */
 int announcer_announce(const struct announcer *announcer, int listener, bool wait_killable, struct error *err);

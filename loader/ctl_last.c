@@ -163,7 +163,8 @@ static void allow_call(const cJSON *event)
 		allow_by_policy(&policy, name, path);
 		policy_free(&policy);
 	} else if (trail_string(event, "rule") && !is_place(trail_string(event, "rule"))) {
-		printf("write block into your policy, without %s (agentshctl init writes a policy to begin with)\n", name);
+		printf("write block into your policy, without %s (agentshctl init writes a policy to begin with)\n",
+		       name);
 	} else {
 		printf("remove %s from block", name);
 		show_member(" at ", event, "rule");

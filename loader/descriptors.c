@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,6 +16,25 @@
 
 #define FIRST_NOT_STANDARD 3U
 #define IO_URING_LINK      "anon_inode:[io_uring]"
+
+/* None has a higher number than the hard limit was when it was made; which is taken to be what it is. */
+static int close_one_by_one(int first)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return -1;
+	for (int descriptor = first; (rlim_t)descriptor < limit.rlim_max && descriptor < INT_MAX; descriptor++)
+		(void)close(descriptor);
+	return 0;
+}
+
+int descriptors_close_from(int first)
+{
+	if (close_range((unsigned)first, ~0U, 0) == 0)
+		return 0;
+	return errno == ENOSYS ? close_one_by_one(first) : -1;
+}
 
 int descriptors_close(struct error *err)
 {

@@ -8,6 +8,9 @@
 
 #include "error.h"
 
+/* Closes all from that number on, also before Linux 5.9, which has no close_range(2). 0, or -1 and errno. */
+int descriptors_close_from(int first);
+
 /* close_fds = yes: closes all but 0, 1 and 2. 0, or -1 and *err. */
 int descriptors_close(struct error *err);
 

@@ -72,9 +72,21 @@ static int connect_until(int socket, const struct sockaddr_un *address, int64_t 
 	return 0;
 }
 
+/* Above 0 to 2, which the caller may have closed: what is written there is for nobody, and least for the sidecar. */
+static int move_up(int socket)
+{
+	int moved;
+
+	if (socket < 0 || socket > STDERR_FILENO)
+		return socket;
+	moved = fcntl(socket, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	close(socket);
+	return moved;
+}
+
 void handover_adopt(int socket, struct handover *handover)
 {
-	*handover = (struct handover){.socket = socket, .deadline = handover_now() + HANDOVER_DEADLINE_MS};
+	*handover = (struct handover){.socket = move_up(socket), .deadline = handover_now() + HANDOVER_DEADLINE_MS};
 }
 
 int handover_connect(const char *path, struct handover *handover, struct error *err)
@@ -199,7 +211,7 @@ static int judge(union answer *answer, ssize_t length, enum handover_type wanted
 		answer->refused.reason[HANDOVER_REASON_MAX - 1] = '\0';
 		return error_set(err, "sidecar: %s", answer->refused.reason);
 	}
-	if (length == 0 || (length < 0 && errno == ECONNRESET))
+	if (length == 0 || (length < 0 && (errno == ECONNRESET || errno == EPIPE)))
 		return error_set(err, "sidecar: it ended without an answer (see its log, or " OTHER_REMEDY ")");
 	if (length < 0 && (errno == EAGAIN || errno == ETIMEDOUT))
 		return error_set(err, "sidecar: it does not answer (restart it, or " OTHER_REMEDY ")");
@@ -291,8 +303,13 @@ int handover_announce(const struct handover *handover, int listener, bool wait_k
 	if (handover->by_rights)
 		length = message_send(handover->socket, &announcement, sizeof(announcement), &listener, 1);
 	else
-		length = send(handover->socket, &announcement, sizeof(announcement), MSG_NOSIGNAL);
+		do
+			length = send(handover->socket, &announcement, sizeof(announcement), MSG_NOSIGNAL);
+		while (length < 0 && errno == EINTR);
+	/* A socket with a timeout answers EINTR to a stop and its end, also where no handler is set: signal(7). */
 	if (length >= 0)
-		length = read(handover->socket, &answer, sizeof(answer));
+		do
+			length = read(handover->socket, &answer, sizeof(answer));
+		while (length < 0 && errno == EINTR);
 	return judge(&answer, length, HANDOVER_ACCEPTED, sizeof(answer.accepted), err);
 }

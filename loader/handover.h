@@ -134,7 +134,7 @@ struct handover {
  */
 int handover_connect(const char *path, struct handover *handover, struct error *err);
 
-/* Takes over a socket that is connected already (a private sidecar's). */
+/* Takes over a socket that is connected already (a private sidecar's), and moves it above descriptors 0 to 2. */
 void handover_adopt(int socket, struct handover *handover);
 
 /* HELLO and its texts, WELCOME. 0, or -1 and *err with the sidecar's own reason. */

@@ -23,7 +23,8 @@ int message_send(int socket, const void *data, size_t length, const int *descrip
 
 /*
  * Receives one message of at most size bytes. Returns its length, 0 at the end of the stream, or -1
- * and errno (EMSGSIZE: it, or what came with it, was longer). *descriptors has what came with it,
+ * and errno (EMSGSIZE: it, or what came with it, was longer, or no descriptors were left for that; data
+ * has what fitted). *descriptors has what came with it,
  * O_CLOEXEC; with an error, and where descriptors is NULL, everything that came is closed.
  */
 ssize_t message_receive(int socket, void *data, size_t size, struct message_descriptors *descriptors);

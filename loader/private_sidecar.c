@@ -11,6 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "adoption.h"
+#include "descriptors.h"
+
 #define PROGRAM        "agentsh-sidecar"
 #define INSTALL_REMEDY "install " PROGRAM " beside agentsh-exec, or --sidecar=none where the policy allows it"
 #define SIDECAR_SOCKET 3 /* the descriptor that --private speaks of */
@@ -51,7 +54,7 @@ static int arrange_descriptors(int socket, bool keep_stderr)
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(stderr_copy, STDERR_FILENO) < 0 ||
 	    dup2(socket, SIDECAR_SOCKET) < 0)
 		return -1;
-	return close_range(SIDECAR_SOCKET + 1, ~0U, 0);
+	return descriptors_close_from(SIDECAR_SOCKET + 1);
 }
 
 /* The signals as a process begins with them: a caller's ignored ones are none of the sidecar's. */
@@ -107,14 +110,19 @@ int private_sidecar_start(const char *events, struct error *err)
 {
 	char path[PATH_MAX];
 	int ends[2];
+	bool adopts;
 	int error;
 
 	if (!find_program(path))
 		return error_set(err, "sidecar: neither beside this program nor at %s (" INSTALL_REMEDY ")",
 				 AGENTSH_SIDECAR);
+	if (strcmp(events, "-") == 0 && fcntl(STDERR_FILENO, F_GETFD) < 0)
+		return error_set(err, "sidecar: standard error: %s (name a file by --events)", strerrordesc_np(errno));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerrordesc_np(errno));
+	adopts = adoption_suspend();
 	error = start_detached(path, ends[1], events) == 0 ? 0 : errno;
+	adoption_resume(adopts);
 	close(ends[1]);
 	if (error == 0)
 		return ends[0];

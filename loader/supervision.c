@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "absolute.h"
@@ -208,9 +209,12 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 	if (reach(invocation, config, supervision, &system, err) != 0)
 		return -1;
 	supervision->kind = SUPERVISED_BY_SIDECAR;
-	if (system && invocation->events && outlet_open_events(invocation->events, &request.events, err) != 0)
-		return -1;
+	/* Before another takes the number of a stderr that is closed. */
 	outlet_open_notices(&config->policy, &request.notices, &request.notices_each);
+	if (system && invocation->events && outlet_open_events(invocation->events, &request.events, err) != 0) {
+		outlet_close(request.notices);
+		return -1;
+	}
 	result = handover_ask(&supervision->handover, &request, err);
 	outlet_close(request.notices);
 	outlet_close(request.events);
@@ -240,7 +244,8 @@ int supervision_arm(struct supervision *supervision, const struct rules *rules, 
 	supervision->helped = !handover_is_direct(&supervision->handover, rules);
 	if (!supervision->helped)
 		return 0;
-	return announcer_start(&supervision->handover, &supervision->announcer, err);
+	return announcer_start(&supervision->handover, rules_of_call(rules, SYS_write).action != SCMP_ACT_ALLOW,
+			       &supervision->announcer, err);
 }
 
 int supervision_hand_over(const struct supervision *supervision, int listener, bool wait_killable, struct error *err)

@@ -27,13 +27,17 @@
 
 #define CONNECTIONS_MAX REGISTRY_WAITING_MAX
 #define ACCEPTS_AT_ONCE 64U /* before those that have begun are looked at again */
+#define KEEPS_AT_ONCE   32U /* sessions that the keeper is given before it has answered */
+#define BREATHER_MS     100 /* without a new connection, where there are no descriptors for one */
 #define LOG_PER_SECOND  20U /* lines about loaders that were refused; the rest is counted */
 
 struct broker {
 	int keeper;
 	int socket;
 	bool is_private;
-	bool listens; /* there may be more loaders */
+	bool listens;        /* there may be more loaders */
+	int64_t accept_at;   /* ms: not before that */
+	unsigned unanswered; /* sessions that the keeper has been given and has not answered */
 	uint64_t next_ticket;
 	struct registry registry;
 	struct circles circles;
@@ -225,6 +229,7 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 	const struct keeper_message message = {
 	    .operation = KEEPER_KEEP,
 	    .ticket = conversation->ticket,
+	    .has_target = conversation->peer.process >= 0,
 	    .has_notices = conversation->notices >= 0,
 	    .has_copy = conversation->copy >= 0,
 	    .has_commons = commons >= 0,
@@ -242,8 +247,8 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 	if (descriptors[count++] < 0)
 		return -1;
 	descriptors[count++] = open_root(conversation->peer.pid);
-	/* A loader that no pidfd can be had of: its own socket stands in, which is never readable as an end. */
-	descriptors[count++] = conversation->peer.process >= 0 ? conversation->peer.process : broker->keeper;
+	if (conversation->peer.process >= 0)
+		descriptors[count++] = conversation->peer.process;
 	if (conversation->notices >= 0)
 		descriptors[count++] = conversation->notices;
 	if (conversation->copy >= 0)
@@ -253,6 +258,8 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 	result = message_send(broker->keeper, &message, sizeof(message), descriptors, count);
 	close(descriptors[KEPT_AREA]);
 	close(descriptors[KEPT_ROOT]);
+	if (result == 0)
+		broker->unanswered++;
 	return result;
 }
 
@@ -260,19 +267,6 @@ static void forget(struct broker *broker, uint64_t ticket)
 {
 	registry_remove(&broker->registry, ticket);
 	circles_leave(&broker->circles, ticket);
-}
-
-static void announce(struct broker *broker, struct conversation *conversation)
-{
-	conversation->ticket = broker->next_ticket++;
-	/* Registered before it is kept: its end may be told as soon as it is. */
-	if (registry_add(&broker->registry, conversation->ticket, conversation->peer.uid,
-			 conversation->hello.session) != 0)
-		refuse(broker, conversation, "it is out of memory (try again)");
-	else if (give_to_keeper(broker, conversation) != 0) {
-		forget(broker, conversation->ticket);
-		refuse(broker, conversation, "the session cannot be kept (try again)");
-	}
 }
 
 static struct conversation *find_announced(const struct broker *broker, uint64_t ticket)
@@ -310,10 +304,12 @@ static void hear_operation(struct broker *broker, const struct keeper_message *m
 
 	switch (message->operation) {
 	case KEEPER_KEPT:
+		broker->unanswered--;
 		if (conversation)
 			conversation_accept(conversation);
 		break;
 	case KEEPER_REFUSED:
+		broker->unanswered--;
 		forget(broker, message->ticket);
 		if (conversation)
 			refuse(broker, conversation,
@@ -346,6 +342,31 @@ static bool hear_keeper(struct broker *broker)
 	return true;
 }
 
+static void announce(struct broker *broker, struct conversation *conversation)
+{
+	const char *refused;
+
+	/* Both ends of a channel that were full would wait for each other: it takes that many in any case. */
+	while (broker->unanswered >= KEEPS_AT_ONCE)
+		if (!hear_keeper(broker))
+			return;
+	/* Once more: another loader with the same ID may have been welcomed at the same time. */
+	refused = registry_refuses(&broker->registry, conversation->peer.uid, conversation->hello.session);
+	if (refused) {
+		refuse(broker, conversation, refused);
+		return;
+	}
+	conversation->ticket = broker->next_ticket++;
+	/* Registered before it is kept: its end may be told as soon as it is. */
+	if (registry_add(&broker->registry, conversation->ticket, conversation->peer.uid,
+			 conversation->hello.session) != 0)
+		refuse(broker, conversation, "it is out of memory (try again)");
+	else if (give_to_keeper(broker, conversation) != 0) {
+		forget(broker, conversation->ticket);
+		refuse(broker, conversation, "the session cannot be kept (try again)");
+	}
+}
+
 /* --- Connections --- */
 
 static void add(struct broker *broker, int socket)
@@ -373,16 +394,23 @@ static void accept_some(struct broker *broker)
 	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && broker->count < CONNECTIONS_MAX; i++) {
 		int socket = accept4(broker->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (socket < 0)
+		if (socket < 0) {
+			/* No descriptor is left for it, and it would be ready again at once. */
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+				broker->accept_at = handover_now() + BREATHER_MS;
 			return;
+		}
 		add(broker, socket);
 	}
 }
 
 static void attend(struct broker *broker, struct conversation *conversation)
 {
-	const char *wrong = conversation_hear(conversation);
+	const char *wrong;
 
+	if (conversation->state == CONVERSATION_OVER)
+		return;
+	wrong = conversation_hear(conversation);
 	if (wrong && *wrong)
 		refuse(broker, conversation, wrong);
 	else if (wrong)
@@ -416,7 +444,7 @@ static void drop_ended(struct broker *broker)
 /* ms until the next deadline; -1: there is none. */
 static int until_deadline(const struct broker *broker)
 {
-	int64_t first = -1;
+	int64_t first = broker->accept_at > handover_now() ? broker->accept_at : -1;
 	int64_t left;
 
 	for (size_t i = 0; i < broker->count; i++)
@@ -434,7 +462,7 @@ static int serve(struct broker *broker)
 
 	while (broker->listens || broker->count > 0) {
 		size_t begun = broker->count;
-		bool room = broker->listens && broker->count < CONNECTIONS_MAX;
+		bool room = broker->listens && broker->count < CONNECTIONS_MAX && broker->accept_at <= handover_now();
 
 		ready[0] = (struct pollfd){.fd = broker->keeper, .events = POLLIN};
 		ready[1] = (struct pollfd){.fd = room ? broker->socket : -1, .events = POLLIN};

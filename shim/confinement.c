@@ -14,7 +14,8 @@
 
 #define BIT(capability) (1ULL << (capability))
 
-#define UMASK 0077
+#define UMASK        0077
+#define PROCESS_NAME "agentsh-sidecar" /* a role is executed as /proc/self/exe: "exe" */
 
 /*
  * What a worker works with. CAP_KILL: to kill a target of another user. CAP_SYS_PTRACE: to read a
@@ -81,6 +82,7 @@ int confinement_limit(uint64_t session, struct error *err)
 void confinement_begin(void)
 {
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)prctl(PR_SET_NAME, PROCESS_NAME, 0, 0, 0);
 }
 
 int confinement_enter(enum confined_role role, struct error *err)

@@ -13,7 +13,8 @@ enum confined_role { CONFINED_KEEPER, CONFINED_PRIVATE_KEEPER, CONFINED_BROKER, 
 
 /*
  * The first thing that the program does: until then a process of the same user can trace it. (Not
- * even that where the file is not readable for that user, as make install has it.)
+ * even that where the file is not readable for that user, as make install has it.) And the name, by
+ * which ps(1) and systemd tell of it.
  */
 void confinement_begin(void);
 

@@ -25,7 +25,10 @@ static const uint32_t length_limits[TEXT_COUNT] = {
     [TEXT_DEGRADED] = HANDOVER_DEGRADED_MAX,
 };
 
-/* A pidfd of the peer: SO_PEERPIDFD (Linux 6.5), which no other process can have taken the number of. */
+/*
+ * A pidfd of the peer: SO_PEERPIDFD (Linux 6.5), which no other process can have taken the number
+ * of. Where there is that, its refusal means that the peer has gone, and whoever has its number is another.
+ */
 static int pin_peer(int socket, pid_t pid)
 {
 	int process = -1;
@@ -33,6 +36,8 @@ static int pin_peer(int socket, pid_t pid)
 
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &process, &size) == 0)
 		return process;
+	if (errno != ENOPROTOOPT)
+		return -1;
 	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
@@ -136,12 +141,69 @@ static const char *hear_text(struct conversation *conversation, const char *mess
 	return NULL;
 }
 
+/* Four numbers behind that name: real, effective, saved, of the file system. */
+static bool parse_ids(const char *line, uid_t ids[4])
+{
+	static const char name[] = "Uid:";
+	char *end;
+
+	if (strncmp(line, name, sizeof(name) - 1) != 0)
+		return false;
+	line += sizeof(name) - 1;
+	for (size_t i = 0; i < 4; i++) {
+		ids[i] = (uid_t)strtoul(line, &end, 10);
+		if (end == line)
+			return false;
+		line = end;
+	}
+	return true;
+}
+
+static bool read_ids(pid_t pid, uid_t ids[4])
+{
+	char line[128];
+	bool found = false;
+	FILE *file;
+
+	(void)snprintf(line, sizeof(line), "/proc/%d/status", pid);
+	file = fopen(line, "re");
+	if (!file)
+		return false;
+	while (!found && fgets(line, sizeof(line), file))
+		found = parse_ids(line, ids);
+	(void)fclose(file);
+	return found;
+}
+
+/*
+ * Is it still the user's process that connected? It may have executed a set-user-ID program since,
+ * with a copy of the socket elsewhere: what that program holds is not for its caller to announce.
+ */
+static bool is_still_theirs(const struct conversation_peer *peer)
+{
+	uid_t ids[4];
+
+	if (peer->process < 0 || peer->pid <= 0 || !read_ids(peer->pid, ids))
+		return false;
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (ids[i] != peer->uid)
+			return false;
+	/* The number was its own all the time, if it is there still. */
+	return syscall(SYS_pidfd_send_signal, peer->process, 0, NULL, 0) == 0 || errno == EPERM;
+}
+
 /* The listener's descriptor, by number or as it came along. */
 static int take_listener(const struct conversation *conversation, int number, struct message_descriptors *came)
 {
+	int taken;
+
 	if (conversation->by_rights)
 		return message_take(came);
-	return (int)syscall(SYS_pidfd_getfd, conversation->peer.process, number, 0);
+	taken = (int)syscall(SYS_pidfd_getfd, conversation->peer.process, number, 0);
+	if (taken < 0 || is_still_theirs(&conversation->peer))
+		return taken;
+	close(taken);
+	return -1;
 }
 
 static const char *hear_listener(struct conversation *conversation, const char *message, size_t length,
@@ -191,9 +253,10 @@ const char *conversation_hear(struct conversation *conversation)
 		return NULL;
 	if (length < 0 && errno == EMSGSIZE)
 		return BROKEN;
-	if (length <= 0)
+	if (length < 0)
 		return "";
-	wrong = hear(conversation, message, (size_t)length, &came);
+	/* An empty message reads like the end, and may have brought descriptors all the same. */
+	wrong = length == 0 ? "" : hear(conversation, message, (size_t)length, &came);
 	message_close(&came);
 	return wrong;
 }
@@ -210,10 +273,10 @@ const char *conversation_text(const struct conversation *conversation, enum hand
 /* Can a descriptor of the loader's be taken? Tried on the one that it names for that. */
 static bool can_take(const struct conversation *conversation)
 {
-	int taken = conversation->peer.process < 0
-			? -1
-			: (int)syscall(SYS_pidfd_getfd, conversation->peer.process, conversation->hello.probe, 0);
+	int taken = -1;
 
+	if (is_still_theirs(&conversation->peer))
+		taken = (int)syscall(SYS_pidfd_getfd, conversation->peer.process, conversation->hello.probe, 0);
 	if (taken >= 0)
 		close(taken);
 	return taken >= 0;

@@ -144,10 +144,11 @@ static void try_again_later(struct kept *kept)
 	kept->start_at = handover_now() + pause_of(kept->tries);
 }
 
-/* Does that descriptor come with the message? */
-static bool has(const struct keeper_message *message, enum keeper_descriptor which)
+static bool comes_along(const struct keeper_message *message, size_t which)
 {
 	switch (which) {
+	case KEPT_TARGET:
+		return message->has_target;
 	case KEPT_NOTICES:
 		return message->has_notices;
 	case KEPT_COPY:
@@ -169,7 +170,7 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 	kept->ticket = message->ticket;
 	kept->control = -1;
 	for (size_t i = 0; i < KEPT_COUNT; i++)
-		kept->descriptors[i] = has(message, (enum keeper_descriptor)i) ? message_take(came) : -1;
+		kept->descriptors[i] = comes_along(message, i) ? message_take(came) : -1;
 	if (kept->descriptors[KEPT_LISTENER] < 0 || kept->descriptors[KEPT_AREA] < 0 ||
 	    kept->descriptors[KEPT_ROOT] < 0 || start_worker(keeper, kept) != 0) {
 		close_all(kept->descriptors, KEPT_COUNT);
@@ -222,7 +223,7 @@ static int start_broker(struct keeper *keeper)
 
 static void hear_broker(struct keeper *keeper)
 {
-	struct keeper_message message;
+	struct keeper_message message = {.operation = 0};
 	struct message_descriptors came;
 	ssize_t length = message_receive(keeper->broker_channel, &message, sizeof(message), &came);
 	int error;
@@ -230,6 +231,8 @@ static void hear_broker(struct keeper *keeper)
 	if (length <= 0) {
 		if (length == 0 || errno == ECONNRESET)
 			close_all(&keeper->broker_channel, 1);
+		else if (errno == EMSGSIZE && message.operation == KEEPER_KEEP) /* no descriptors for what came along */
+			tell_broker(keeper, KEEPER_REFUSED, message.ticket, EMFILE);
 		return;
 	}
 	if (length == (ssize_t)sizeof(message) && message.operation == KEEPER_KEEP) {
@@ -413,9 +416,13 @@ static void end_all(struct keeper *keeper)
 	}
 	for (struct kept *kept = keeper->sessions, *next; kept; kept = next) {
 		next = kept->next;
-		(void)kill(kept->worker, SIGKILL);
+		if (kept->worker)
+			(void)kill(kept->worker, SIGKILL);
 		drop(keeper, kept);
 	}
+	/* Whoever waits for our end finds nothing of us. */
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
 }
 
 static bool is_done(const struct keeper *keeper)

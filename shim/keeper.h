@@ -31,7 +31,8 @@ enum keeper_descriptor {
 };
 
 struct keeper_message {
-	uint32_t operation; /* enum keeper_operation */
+	uint32_t operation;  /* enum keeper_operation */
+	uint32_t has_target; /* no pidfd of a loader that has gone, or (before Linux 6.5) in another pid namespace */
 	uint32_t has_notices;
 	uint32_t has_copy;
 	uint32_t has_commons;

@@ -27,7 +27,7 @@ enum worker_descriptor {
 	WORKER_AREA,
 	WORKER_EVENTS,
 	WORKER_ROOT,    /* of the session's beginning: O_PATH */
-	WORKER_TARGET,  /* a pidfd of the session's first process */
+	WORKER_TARGET,  /* a pidfd of the session's first process; where one could be had */
 	WORKER_NOTICES, /* where area says so */
 	WORKER_COPY,    /* where area says so */
 	WORKER_COMMONS, /* where area says so */

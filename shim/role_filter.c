@@ -130,7 +130,7 @@ static const struct listed listed[] = {
     {"mprotect", KEEPER},
     {"openat", KEEPER},
     {"prctl", KEEPER},
-    {"pread64", KEEPER},
+    {"pread64", ROLES},
     {"prlimit64", KEEPER},
     {"set_tid_address", KEEPER},
 };

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "confinement.h"
+#include "descriptors.h"
 #include "error.h"
 #include "handover.h"
 #include "keeper.h"
@@ -146,15 +147,6 @@ static void lead_group(void)
 		(void)setpgid(0, 0);
 }
 
-/* What a caller has left open is nothing for the roles. */
-static void close_from(int first)
-{
-	if (close_range((unsigned)first, ~0U, 0) == 0)
-		return;
-	for (int descriptor = first; descriptor < (int)DESCRIPTORS; descriptor++) /* before Linux 5.9 */
-		(void)close(descriptor);
-}
-
 static int run_private(const struct options *options)
 {
 	const struct keeper_options keeper = {
@@ -180,7 +172,9 @@ static int run_system(const struct options *options)
 
 	raise_descriptors();
 	keeper.socket = notify_listening_socket();
-	close_from(keeper.socket < 0 ? FIRST_OWN : keeper.socket + 1);
+	/* What a caller has left open is nothing for the roles. */
+	if (descriptors_close_from(keeper.socket < 0 ? FIRST_OWN : keeper.socket + 1) != 0)
+		return usage("it cannot close what it has inherited");
 	if (!options->events && trail_make_directory(keeper.events, &err) != 0)
 		return give_up(&err, EXIT_FAILURE);
 	if (keeper.socket < 0) {

@@ -49,9 +49,9 @@ struct sink {
 /*
  * Opens a destination: an absolute path (a new file has mode 0640 whatever the umask; appended to, no
  * symlink followed in its last component, opened with O_NONBLOCK so that a FIFO nobody reads is an
- * error, a regular file, FIFO or character device), "-" (descriptor 2, opened anew so that O_NONBLOCK
- * is ours alone, where the kernel lets us), "syslog:" or "journald:". Returns the descriptor
- * (O_CLOEXEC) and *kind, or -1 and *err with a remedy that names --events.
+ * error, a regular file that anybody may write to, FIFO or character device), "-" (descriptor 2, opened anew so that
+ * O_NONBLOCK is ours alone, where the kernel lets us), "syslog:" or "journald:". Returns the descriptor (O_CLOEXEC) and
+ * *kind, or -1 and *err with a remedy that names --events.
  */
 int sink_open(const char *destination, enum sink_kind *kind, struct error *err);
 

@@ -10,6 +10,7 @@
 #define SYSLOG_SOCKET   "/dev/log"
 #define JOURNALD_SOCKET "/run/systemd/journal/socket"
 #define FILE_MODE       0640
+#define WRITABLE        0222
 #define OPEN_FLAGS      (O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 #define OPEN_TRIES      10 /* a file that comes and goes between two calls */
 #define FIRST_FREE      3  /* a duplicate must not become anybody's stdin, stdout or stderr */
@@ -66,6 +67,9 @@ static int open_path(const char *path, struct error *err)
 		return fail_errno(descriptor, err, path);
 	if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode))
 		return fail(descriptor, err, path, "no regular file, FIFO or character device", REMEDY);
+	/* Root opens that too, and below /proc writes in vain. */
+	if (S_ISREG(status.st_mode) && !(status.st_mode & WRITABLE))
+		return fail(descriptor, err, path, "nobody may write to it", REMEDY);
 	return descriptor;
 }
 

@@ -102,6 +102,8 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 				  .exit_code = EXIT_CODE_UNKNOWN};
 	for (int descriptor = WORKER_KEEPER; descriptor < WORKER_END; descriptor++)
 		(void)fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+	if (fcntl(WORKER_TARGET, F_GETFD) < 0)
+		worker->target = -1;
 	worker->area = area_map(WORKER_AREA, err);
 	if (!worker->area)
 		return -1;

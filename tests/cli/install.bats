@@ -20,9 +20,13 @@ setup() {
 	umask 077
 	in_make PREFIX=/usr install
 	diff - <(cd "$root" && find . ! -type d -printf '%M %P %l\n' | sed 's/ $//' | sort -k 2) <<-'FILES'
+		-rw-r--r-- etc/logrotate.d/agentsh
 		-rwxr-xr-x usr/bin/agentsh-exec
 		lrwxrwxrwx usr/bin/agentsh-shell agentsh-exec
+		-rwx--x--x usr/bin/agentsh-sidecar
 		-rwxr-xr-x usr/bin/agentshctl
+		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.service
+		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.socket
 		-rw-r--r-- usr/share/bash-completion/completions/agentsh-exec
 		lrwxrwxrwx usr/share/bash-completion/completions/agentshctl agentsh-exec
 		-rw-r--r-- usr/share/doc/agentsh-exec/LICENSE
@@ -34,8 +38,10 @@ setup() {
 		lrwxrwxrwx usr/share/man/man1/agentsh-shell.1 agentsh-exec.1
 		-rw-r--r-- usr/share/man/man1/agentshctl.1
 		-rw-r--r-- usr/share/man/man5/agentsh.ini.5
+		-rw-r--r-- usr/share/man/man8/agentsh-sidecar.8
 	FILES
-	[ -z "$(find "$root/usr" -type d ! -perm -755)" ]
+	[ -z "$(find "$root" -mindepth 1 -type d ! -perm -755)" ]
+	grep -qx ExecStart=/usr/bin/agentsh-sidecar "$root/usr/lib/systemd/system/agentsh-sidecar.service"
 }
 
 @test "PREFIX is /usr/local where none is given, and installing twice changes nothing" {
@@ -44,6 +50,7 @@ setup() {
 	in_make install
 	diff "$BATS_TEST_TMPDIR/once" <(find "$root" | sort)
 	[ -x "$root/usr/local/bin/agentsh-exec" ]
+	grep -qx ExecStart=/usr/local/bin/agentsh-sidecar "$root/usr/local/lib/systemd/system/agentsh-sidecar.service"
 }
 
 @test "the installed programs work, under each of their names" {
@@ -76,7 +83,7 @@ setup() {
 @test "man finds every page, and each is the right one" {
 	in_make PREFIX=/usr install
 	local page
-	for page in agentsh-exec agentsh-shell agentshctl agentsh.ini; do
+	for page in agentsh-exec agentsh-shell agentshctl agentsh.ini agentsh-sidecar; do
 		run -0 env MANPAGER=cat man -M "$root/usr/share/man" "$page"
 		[[ $output == *"$page"* ]]
 		[[ $output == *'SEE ALSO'* ]]
@@ -91,6 +98,7 @@ setup() {
 		echo other >"$root/usr/$other"
 	done
 	in_make PREFIX=/usr uninstall
+	[ -z "$(find "$root/etc" ! -type d)" ]
 	diff <(printf '%s\n' agent agentsh agentsh.1 changelog) <(find "$root" ! -type d -printf '%f\n' | sort)
 	rm "$root/usr/share/doc/agentsh-exec/changelog"
 	in_make PREFIX=/usr uninstall

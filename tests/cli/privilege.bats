@@ -2,7 +2,8 @@
 # What the sidecar's processes may do, and what a session may do to them. The manual's table of the
 # latter is held against what is found.
 #
-# shellcheck disable=SC2154 # set by lib/roles.bash
+# Set by lib/roles.bash; each test is a subshell; what a shell in the test expands stands in single quotes.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154
 bats_require_minimum_version 1.5.0
 load ../lib/common
 load ../lib/roles
@@ -139,6 +140,19 @@ has_descriptors() {
 	[ "$(jq -r .type "$work/open/events" | tr '\n' ' ')" = 'session_start session_end ' ]
 }
 
+@test "without close_range, as before Linux 5.9: a private sidecar, with its own descriptors" {
+	local number
+	install -m 755 "$PROGRAMS/refuse_argument" "$work"
+	number=$(number_of close_range)
+	for from in 3 4; do
+		limited+=("$work/refuse_argument" "$number" 0 "$from" 38)
+	done
+	limited+=(prlimit --nofile=4096)
+	session_start plain private 8</dev/null
+	[ "$(descriptors_of "$worker" | wc -l)" -eq 8 ]
+	[ "$(descriptors_of "$worker" | grep -c /dev/null)" -eq 3 ]
+}
+
 @test "private sidecar: a file-size limit loses events, and no session" {
 	head -c 65536 /dev/zero >"$work/open/events"
 	chmod 666 "$work/open/events"
@@ -269,7 +283,7 @@ other_start() {
 	holds 3 "$(results "$worker")"
 	other_start plain
 	run -0 results "$other"
-	[ -z "$(grep -vE ' ok$|^kill_group -$' <<<"$output")" ]
+	run ! grep -vE ' ok$|^kill_group -$' <<<"$output"
 }
 
 @test "a plain user's private sidecar, isolate = yes: what the manual says; it can still kill" {
@@ -314,7 +328,7 @@ other_start() {
 	for role in "$keeper" "$broker" "$worker"; do
 		touches "$role"
 		# A pidfd gives no right that its holder has not.
-		[ -z "$(grep -vE ' (EPERM|EACCES)$|^kill_group ESRCH$|^pidfd_open ok$' <<<"$output")" ]
+		run ! grep -vE ' (EPERM|EACCES)$|^kill_group ESRCH$|^pidfd_open ok$' <<<"$output"
 	done
 	in_session "$work/touch_process -k proc $keeper; $work/touch_process -k owner $worker"
 	kill -0 "$keeper" "$broker" "$worker"

@@ -74,9 +74,11 @@ found_broker() {
 # role_below KEEPER ROLE: its process, once that has confined itself.
 role_below() {
 	local process
+	# shellcheck disable=SC2013 # words
 	for process in $(cat "/proc/$1/task/$1/children"); do
 		[ "$(tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null | cut -d ' ' -f 2)" = "--role=$2" ] || continue
-		[ "$(status_of "$process" Seccomp_filters)" = 2 ] && echo "$process"
+		# One filter more than its keeper has.
+		[ "$(status_of "$process" Seccomp_filters)" = $(($(status_of "$1" Seccomp_filters) + 1)) ] && echo "$process"
 	done
 }
 
@@ -122,6 +124,7 @@ in_session() {
 	rm -f "$work/open/done"
 	mv "$work/open/doing.new" "$work/open/do"
 	wait_for test -e "$work/open/done"
+	# shellcheck disable=SC2034 # used by the tests
 	output=$(<"$work/open/done")
 }
 
