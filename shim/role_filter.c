@@ -137,6 +137,8 @@ static const struct compared compared[] = {
     {"mprotect", ROLES, 2, PROT_EXEC, 0},
     {"openat", ROLES, 2, WRITES, O_RDONLY},
     {"clone", KEEPER, 0, NOT_A_FORK, 0},
+    /* Is it there still? No more than that. */
+    {"pidfd_send_signal", BROKER, 1, LOW_32_BITS, 0},
     {"socket", KEEPER, 0, LOW_32_BITS, AF_UNIX},
 };
 
