@@ -167,6 +167,8 @@ static const struct compared compared[] = {
     {"prctl", WORKER, 0, LOW_32_BITS, PR_CAPBSET_DROP},
     {"socket", ROLES, 0, LOW_32_BITS, AF_UNIX},
     {"socket", WORKER, 0, LOW_32_BITS, AF_NETLINK},
+    /* Is it there still? No more than that. */
+    {"pidfd_send_signal", BROKER, 1, LOW_32_BITS, 0},
 };
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
