@@ -42,10 +42,12 @@ static int parse_policy(struct worker *worker, struct error *err)
 static int open_sinks(struct worker *worker, enum sink_kind kind, struct error *err)
 {
 	uint32_t flags = worker->area->session.flags;
+	/* Over before this worker began, where the first process has ended: nothing is there then. */
+	bool notices = (flags & AREA_NOTICES) && fcntl(WORKER_NOTICES, F_GETFD) >= 0;
 
 	worker->copies = flags & AREA_COPY;
-	worker->notice = (struct notice){.descriptor = flags & AREA_NOTICES ? WORKER_NOTICES : -1,
-					 .each = flags & AREA_NOTICES_EACH};
+	worker->notice =
+	    (struct notice){.descriptor = notices ? WORKER_NOTICES : -1, .each = flags & AREA_NOTICES_EACH};
 	worker->line = malloc(EVENT_LINE_MAX);
 	if (worker->line && sink_init(&worker->sink, WORKER_EVENTS, kind) == 0 &&
 	    sink_init(&worker->copy, worker->copies ? WORKER_COPY : -1, SINK_STREAM) == 0)
@@ -151,7 +153,10 @@ static int receive(struct worker *worker, short ready)
 /* The first process has ended: nobody waits for a notice of later ones. */
 static void first_ended(struct worker *worker, struct pollfd *target)
 {
+	const struct keeper_notices_over over = {0};
+
 	notice_end(&worker->notice, worker->area, worker->rules.arch);
+	(void)message_send(worker->keeper, &over, sizeof(over), NULL, 0);
 	worker_learn_exit(worker);
 	target->fd = -1;
 }

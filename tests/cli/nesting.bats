@@ -142,18 +142,19 @@ worker_descriptors() {
 	need_root
 	need_command tmux
 	local file
+	for_others denied_call
 	file=$(blocks 'ptrace' log)
-	chmod 755 "$BATS_TEST_TMPDIR" && chmod 644 "$file"
-	: >"$EVENTS"
+	chmod 644 "$file"
 	cat >inner <<-END
 		#!/bin/sh
 		exec '$EXEC' -f '$file' -- sh -c 'grep Seccomp_filters /proc/self/status | tr -d "\\t"; "$PROGRAMS/denied_call" main "\$0" ptrace' "\$1"
 	END
 	chmod 755 inner
-	gives 0 Seccomp_filters:1 "$EXEC" -f "$file" -- sh -c 'script -qec "./inner script" /dev/null | head -n 1 | tr -d "\r"'
+	run -0 --separate-stderr "$EXEC" -f "$file" -- sh -c 'script -qec "./inner script" /dev/null | head -n 1 | tr -d "\r"'
+	is "$output" Seccomp_filters:1
 	"$EXEC" -f "$file" -- sh -c 'tmux -S ./tmux.sock -f /dev/null new-session -d "./inner tmux >tmux.out; tmux -S ./tmux.sock wait-for -S over" \; wait-for over; tmux -S ./tmux.sock kill-server' || true
 	is "$(head -n 1 tmux.out)" Seccomp_filters:1
-	run -0 --separate-stderr "$EXEC" -f "$file" -- setpriv --reuid 65534 --regid 65534 --clear-groups ./inner su
+	run -0 --separate-stderr "$EXEC" -f "$file" -- setpriv --reuid 65534 --regid 65534 --clear-groups "$PWD/inner" su
 	is "${lines[0]}" Seccomp_filters:1
 	is "$(events 'select(.syscall) | .comm + " " + (.uid | tostring)' 3)" $'script 0\ntmux 0\nsu 65534'
 }

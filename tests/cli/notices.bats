@@ -81,7 +81,7 @@ agentsh-exec: the policy blocked ptrace: 0 killed, 2 denied ('agentshctl last' t
 	local file
 	file=$(told log auto)
 	mkfifo go
-	timeout 20 "$EXEC" -f "$file" -- sh -c "'$PROGRAMS/denied_call' main one ptrace >/dev/null; read line <go >/dev/null 2>&1 &" 2>&1 >/dev/null | cat >said
+	timeout 20 "$EXEC" -f "$file" -- sh -c "'$PROGRAMS/denied_call' main one ptrace >/dev/null; cat go >/dev/null 2>&1 3>&- &" 2>&1 >/dev/null | cat >said
 	is "$(cat said)" "agentsh-exec: the policy blocked ptrace: 0 killed, 1 denied ('agentshctl last' tells more)"
 	is "$(jq -c 'select(.type == "session_end")' "$EVENTS")" ''
 	echo >go
@@ -127,10 +127,9 @@ sys.exit(subprocess.run(sys.argv[2:], stderr=theirs).returncode)' "$@"
 @test "a terminal of another user's, stopped, delays nobody" {
 	need_root
 	local file
-	chmod 755 "$BATS_TEST_TMPDIR"
-	touch "$EVENTS" && chmod 666 "$EVENTS"
+	for_others denied_call
 	file=$(told log always)
-	chown 65534 "$file"
+	chmod 644 "$file"
 	run -0 --separate-stderr fills terminal setpriv --reuid 65534 --regid 65534 --clear-groups "$EXEC" -f "$file" -- "$PROGRAMS/denied_call" main one ptrace
 	is "${output##* }" 1
 	wait_for ended 1

@@ -109,7 +109,7 @@ sys.exit(got != sys.argv[2] and f"{name}: {event[name]!r}, bytes {got}, not {sys
 
 @test "uid: the one the thread has taken" {
 	need_root
-	chmod 755 "$BATS_TEST_TMPDIR"
+	for_others denied_call
 	LOGS=$(watched $'[sandbox.seccomp.syscalls]\nblock = ptrace\non_block = log')
 	called_as setpriv --reuid 65534 --regid 65534 --clear-groups "$PROGRAMS/denied_call" thread five ptrace
 	is "$(cut -d ' ' -f 3 saw)" 65534

@@ -42,3 +42,19 @@ sidecar_stop() {
 	wait "$SIDECAR" 2>/dev/null || true
 	SIDECAR=
 }
+
+# for_others PROGRAM...: lets other users in here, to a policy with mode 644, to the events, to the programs
+# (of $PROGRAMS as well) and to nothing else of the build's: from now on they are those copies.
+for_others() {
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR"
+	install -d -m 755 "$BATS_TEST_TMPDIR/bin"
+	install -m 755 "$EXEC" "$BUILD/agentsh-sidecar" "${@/#/$PROGRAMS/}" "$BATS_TEST_TMPDIR/bin"
+	EXEC=$BATS_TEST_TMPDIR/bin/agentsh-exec PROGRAMS=$BATS_TEST_TMPDIR/bin
+	: >"$EVENTS"
+	chmod 666 "$EVENTS"
+}
+
+# other_user COMMAND...: as nobody, without a capability.
+other_user() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}
