@@ -12,7 +12,7 @@
 
 #define EXIT_PATIENCE_MS 2000
 
-static uint64_t now_us(void)
+uint64_t worker_now_us(void)
 {
 	struct timespec now;
 
@@ -26,7 +26,7 @@ struct event worker_event(struct worker *worker, enum event_type type, uint64_t 
 	    .type = type,
 	    .session_id = worker->area->session.id,
 	    .seq = seq,
-	    .timestamp_us = now_us(),
+	    .timestamp_us = worker_now_us(),
 	    .process = {.uid = -1},
 	};
 }

@@ -100,6 +100,7 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 	worker->attestation = make_attestation(worker->area, err);
 	if (worker->attestation < 0)
 		return -1;
+	turn_begin(&worker->turn);
 	return confinement_enter(CONFINED_WORKER, err);
 }
 
@@ -141,8 +142,10 @@ static int receive(struct worker *worker, short ready)
 
 	if (ready & POLLIN) {
 		received = listener_receive(worker->listener, &slot->notif);
-		if (received > 0)
+		if (received > 0) {
+			turn_count(&worker->turn, worker_now_us());
 			worker_handle(worker, slot);
+		}
 	}
 	if (received < 0)
 		return -1;

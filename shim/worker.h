@@ -14,6 +14,7 @@
 #include "policy.h"
 #include "rules.h"
 #include "sink.h"
+#include "turn.h"
 
 struct worker {
 	int listener; /* owned, as every descriptor here */
@@ -28,9 +29,13 @@ struct worker {
 	struct sink copy; /* descriptor -1: none is wanted */
 	bool copies;
 	struct notice notice;
+	struct turn turn;
 	int exit_code; /* of the first process, as waitpid(2) has it, or EXIT_CODE_UNKNOWN */
 	char *line;    /* EVENT_LINE_MAX bytes, for an event */
 };
+
+/* CLOCK_REALTIME. */
+uint64_t worker_now_us(void);
 
 /* Fills in what every event of the session has: its ID, the time, the seq. */
 struct event worker_event(struct worker *worker, enum event_type type, uint64_t seq);
