@@ -38,7 +38,7 @@ static void fill(struct area *area, size_t size, const struct area_session *sess
 	area->version = AREA_VERSION;
 	area->size = size;
 	area->session = *session;
-	atomic_store(&area->next_seq, 1);
+	atomic_store(&area->next_seq, AREA_FIRST_SEQ + 1);
 	for (size_t i = 0; i < TEXT_COUNT; i++) {
 		memcpy(place, texts, session->lengths[i]);
 		place += session->lengths[i] + 1; /* a new memfd is zero */

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,11 +16,13 @@
 #include "handover.h"
 #include "listener.h"
 #include "session.h"
+#include "tracee.h"
 
-#define AREA_MAGIC   0x41475352U /* "AGSR" */
-#define AREA_VERSION 1U          /* of this layout */
-#define AREA_SLOTS   16U
-#define AREA_CALLS   640U /* plain system call numbers are below */
+#define AREA_MAGIC     0x41475352U /* "AGSR" */
+#define AREA_VERSION   1U          /* of this layout */
+#define AREA_SLOTS     16U
+#define AREA_FIRST_SEQ 1U
+#define AREA_CALLS     640U /* plain system call numbers are below */
 
 enum area_flag {
 	AREA_WAIT_KILLABLE = 1,    /* the listener was made with it */
@@ -43,13 +46,20 @@ struct area_session {
 	uint32_t lengths[TEXT_COUNT];
 };
 
-/* A notification being handled. id == 0: the slot is free. */
+/*
+ * A notification being handled. id == 0: the slot is free. The rest is what a worker that takes it up
+ * must know of the one that died: what was found out is not to be had any more of a target that was killed.
+ */
 struct area_slot {
 	union {
 		struct seccomp_notif notif;
 		char room[LISTENER_NOTIF_MAX];
 	};
-	uint64_t seq; /* of its event; 0: none has been begun */
+	uint64_t seq;  /* of its event; 0: none has been begun */
+	bool written;  /* the event */
+	bool killed;   /* SIGKILL has been sent for it */
+	bool is_known; /* tracee was read while the notification was valid */
+	struct tracee tracee;
 };
 
 struct area_counts {
@@ -66,8 +76,9 @@ struct area {
 	uint32_t version;
 	uint64_t size; /* of all of it, texts included */
 	struct area_session session;
-	_Atomic uint64_t next_seq; /* from 1 */
+	_Atomic uint64_t next_seq; /* session_start has the first, AREA_FIRST_SEQ */
 	_Atomic uint32_t started;  /* session_start has been written */
+	_Atomic uint64_t end_seq;  /* of session_end; 0: it has not been begun */
 	struct area_counts counts;
 	struct area_slot slots[AREA_SLOTS];
 	char texts[]; /* enum handover_text, one after the other, each with a NUL behind it */

@@ -1,17 +1,18 @@
 #include <errno.h>
+#include <poll.h>
 #include <sha256.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "pidfd_information.h"
 #include "worker.h"
 
-static uint64_t now_us(void)
+#define EXIT_PATIENCE_MS 2000
+
+uint64_t worker_now_us(void)
 {
 	struct timespec now;
 
@@ -19,13 +20,13 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
 }
 
-struct event worker_event(struct worker *worker, enum event_type type)
+struct event worker_event(struct worker *worker, enum event_type type, uint64_t seq)
 {
 	return (struct event){
 	    .type = type,
 	    .session_id = worker->area->session.id,
-	    .seq = area_next_seq(worker->area),
-	    .timestamp_us = now_us(),
+	    .seq = seq,
+	    .timestamp_us = worker_now_us(),
 	    .process = {.uid = -1},
 	};
 }
@@ -43,7 +44,7 @@ static void tell_loss(struct worker *worker)
 	atomic_fetch_add(&worker->area->counts.lost, loss.count);
 	suppressed = (struct event_suppressed){
 	    .reason = "event_loss", .count = loss.count, .first_seq = loss.first_seq, .last_seq = loss.last_seq};
-	event = worker_event(worker, EVENT_EVENTS_SUPPRESSED);
+	event = worker_event(worker, EVENT_EVENTS_SUPPRESSED, area_next_seq(worker->area));
 	event.suppressed = &suppressed;
 	length = event_format(&event, worker->line, EVENT_LINE_MAX);
 	if (length > 0)
@@ -74,7 +75,7 @@ static struct event_bytes text_of(const struct area *area, enum handover_text wh
 	return (struct event_bytes){area_text(area, which), area->session.lengths[which]};
 }
 
-void worker_begin(struct worker *worker)
+static void write_start(struct worker *worker)
 {
 	const struct area *area = worker->area;
 	const struct area_session *session = &area->session;
@@ -94,13 +95,11 @@ void worker_begin(struct worker *worker)
 	};
 	struct event event;
 
-	if (atomic_exchange(&worker->area->started, 1))
-		return; /* by a worker before this one */
 	(void)uname(&kernel);
 	sha256_hex(area_text(area, TEXT_POLICY), session->lengths[TEXT_POLICY], digest);
 	if (start.policy_file.length == 0)
 		start.policy_file.data = NULL;
-	event = worker_event(worker, EVENT_SESSION_START);
+	event = worker_event(worker, EVENT_SESSION_START, AREA_FIRST_SEQ);
 	event.process = (struct event_process){
 	    .pid = session->pid,
 	    .tid = session->pid,
@@ -112,18 +111,43 @@ void worker_begin(struct worker *worker)
 	(void)worker_write(worker, &event);
 }
 
-/* How the first process ended, where the kernel can still tell. */
-static void find_exit(int target, struct event_end *end)
+/* Where a worker died before it could say that it had begun, the line stands twice, as others may. */
+void worker_begin(struct worker *worker)
 {
-	struct pidfd_information information = {.mask = PIDFD_INFORMATION_EXIT};
+	struct event event;
 
-	if (target < 0 || ioctl(target, PIDFD_INFORMATION, &information) != 0 ||
-	    !(information.mask & PIDFD_INFORMATION_EXIT))
+	if (!atomic_load(&worker->area->started)) {
+		write_start(worker);
+		atomic_store(&worker->area->started, 1);
 		return;
-	if (WIFEXITED(information.exit_code))
-		end->status = WEXITSTATUS(information.exit_code);
-	else if (WIFSIGNALED(information.exit_code))
-		end->signal = WTERMSIG(information.exit_code);
+	}
+	event = worker_event(worker, EVENT_SIDECAR_RECOVERED, area_next_seq(worker->area));
+	event.process.pid = worker->area->session.pid;
+	event.process.tid = worker->area->session.pid;
+	event.process.uid = worker->area->session.uid;
+	(void)worker_write(worker, &event);
+}
+
+void worker_learn_exit(struct worker *worker)
+{
+	if (worker->exit_code == EXIT_CODE_UNKNOWN && worker->target >= 0)
+		worker->exit_code = exit_code_read(worker->target, worker->area->session.pid);
+}
+
+/* The last process has let go of the filter, which is early in its death. */
+static void await_exit(const struct worker *worker)
+{
+	struct pollfd target = {.fd = worker->target, .events = POLLIN};
+
+	if (worker->target >= 0 && worker->exit_code == EXIT_CODE_UNKNOWN)
+		(void)poll(&target, 1, EXIT_PATIENCE_MS);
+}
+
+static uint64_t seq_of_end(struct area *area)
+{
+	if (atomic_load(&area->end_seq) == 0)
+		atomic_store(&area->end_seq, area_next_seq(area));
+	return atomic_load(&area->end_seq);
 }
 
 void worker_end(struct worker *worker, const char *how)
@@ -139,10 +163,16 @@ void worker_end(struct worker *worker, const char *how)
 	    .foreign = atomic_load(&counts->foreign),
 	    .lost = atomic_load(&counts->lost),
 	};
-	struct event event = worker_event(worker, EVENT_SESSION_END);
+	struct event event = worker_event(worker, EVENT_SESSION_END, seq_of_end(worker->area));
 
 	notice_end(&worker->notice, worker->area, worker->rules.arch);
-	find_exit(worker->target, &end);
+	if (strcmp(how, "all_exited") == 0)
+		await_exit(worker);
+	worker_learn_exit(worker);
+	if (worker->exit_code != EXIT_CODE_UNKNOWN && WIFEXITED(worker->exit_code))
+		end.status = WEXITSTATUS(worker->exit_code);
+	else if (worker->exit_code != EXIT_CODE_UNKNOWN)
+		end.signal = WTERMSIG(worker->exit_code);
 	end.duration_us = event.timestamp_us - worker->area->session.began_us;
 	event.process.pid = worker->area->session.pid;
 	event.process.tid = worker->area->session.pid;

@@ -6,12 +6,13 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "nowait.h"
 #include "syscall_table.h"
 
 #define LINE_SIZE   1024
 #define NAMES_SHOWN 6U /* of blocked calls, in the summary */
 
-/* A terminal or a pipe is non-blocking where the loader could make it so; a socket is asked to be. */
+/* A terminal or a pipe is non-blocking where the loader could open it so, and not after su; a socket never is. */
 static void say(const struct notice *notice, const char *text)
 {
 	char line[2 * LINE_SIZE];
@@ -20,7 +21,7 @@ static void say(const struct notice *notice, const char *text)
 	line[length++] = '\n';
 	if (send(notice->descriptor, line, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != ENOTSOCK)
 		return;
-	if (write(notice->descriptor, line, length) < 0)
+	if (nowait_write(notice->descriptor, line, length) < 0)
 		return; /* full or gone: the events have it */
 }
 

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -16,7 +17,6 @@ struct handling {
 	struct worker *worker;
 	struct area_slot *slot;
 	struct verdict verdict;
-	struct tracee tracee; /* of a thread that was there while the notification was valid */
 	char call[SYSCALL_NAME_MAX];
 	bool has_name;
 	char rule[PATH_MAX + 16];
@@ -49,10 +49,28 @@ static const char *arch_name(uint32_t arch, const struct seccomp_data *data)
 	return data->arch == SCMP_ARCH_X86 ? "i386" : data->arch == SCMP_ARCH_ARM ? "arm" : "unknown";
 }
 
-/* The event of the call. False: it is not written (yet). */
+static void count(const struct handling *handling, const char *action)
+{
+	struct area_counts *counts = &handling->worker->area->counts;
+	int number = handling->slot->notif.data.nr;
+
+	if (strcmp(action, "killed") == 0)
+		atomic_fetch_add(&counts->killed, 1);
+	else if (strcmp(action, "denied") == 0)
+		atomic_fetch_add(&counts->denied, 1);
+	else
+		atomic_fetch_add(&counts->audited, 1);
+	if (handling->verdict.type == EVENT_FOREIGN_ARCH)
+		atomic_fetch_add(&counts->foreign, 1);
+	else if (number >= 0 && number < (int)AREA_CALLS)
+		atomic_fetch_add(&counts->calls[number], 1);
+}
+
+/* The event of the call, counted once, whoever began it. False: it is not written (yet). */
 static bool report(struct handling *handling, const char *action)
 {
-	const struct seccomp_data *data = &handling->slot->notif.data;
+	struct area_slot *slot = handling->slot;
+	const struct seccomp_data *data = &slot->notif.data;
 	struct event_call call = {
 	    .name = handling->has_name ? handling->call : NULL,
 	    .number = data->nr,
@@ -61,26 +79,21 @@ static bool report(struct handling *handling, const char *action)
 	    .arch = arch_name(handling->worker->rules.arch, data),
 	    .rule = handling->rule[0] ? handling->rule : NULL,
 	};
-	struct event event = worker_event(handling->worker, handling->verdict.type);
+	struct event event;
 
+	if (slot->written)
+		return true;
+	if (slot->seq == 0) {
+		slot->seq = area_next_seq(handling->worker->area);
+		count(handling, action);
+	}
+	event = worker_event(handling->worker, handling->verdict.type, slot->seq);
 	for (size_t i = 0; i < EVENT_ARGUMENTS; i++)
 		call.arguments[i] = data->args[i];
-	handling->slot->seq = event.seq;
-	event.process = process_of(&handling->tracee);
+	event.process = process_of(&slot->tracee);
 	event.call = &call;
-	return worker_write(handling->worker, &event);
-}
-
-static void count(struct handling *handling, _Atomic uint64_t *counter)
-{
-	struct area_counts *counts = &handling->worker->area->counts;
-	int number = handling->slot->notif.data.nr;
-
-	atomic_fetch_add(counter, 1);
-	if (handling->verdict.type == EVENT_FOREIGN_ARCH)
-		atomic_fetch_add(&counts->foreign, 1);
-	else if (number >= 0 && number < (int)AREA_CALLS)
-		atomic_fetch_add(&counts->calls[number], 1);
+	slot->written = worker_write(handling->worker, &event);
+	return slot->written;
 }
 
 /*
@@ -89,15 +102,16 @@ static void count(struct handling *handling, _Atomic uint64_t *counter)
  */
 static bool kill_process(const struct handling *handling)
 {
-	int process = (int)syscall(SYS_pidfd_open, handling->tracee.tgid, 0);
-	bool killed = false;
+	struct area_slot *slot = handling->slot;
+	int process = slot->tracee.tgid > 0 ? (int)syscall(SYS_pidfd_open, slot->tracee.tgid, 0) : -1;
 
 	if (process < 0)
-		return false;
-	if (listener_is_valid(handling->worker->listener, id_of(handling)))
-		killed = syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == 0;
+		return slot->killed;
+	if (listener_is_valid(handling->worker->listener, id_of(handling)) &&
+	    syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == 0)
+		slot->killed = true;
 	close(process);
-	return killed;
+	return slot->killed;
 }
 
 /* The call never runs: an error is the answer, and never anything else, whatever became of the signal. */
@@ -108,7 +122,7 @@ static void refuse(struct handling *handling, int error)
 
 static void tell(const struct handling *handling, const char *action)
 {
-	notice_denial(&handling->worker->notice, action, &handling->tracee,
+	notice_denial(&handling->worker->notice, action, &handling->slot->tracee,
 		      handling->has_name ? handling->call : "a call of another architecture",
 		      handling->rule[0] ? handling->rule : "no rule allows it");
 }
@@ -121,40 +135,32 @@ static const char *action_of(bool killed)
 
 static void do_kill(struct handling *handling)
 {
-	struct area_counts *counts = &handling->worker->area->counts;
 	bool killed = kill_process(handling);
 
 	refuse(handling, EPERM);
 	(void)report(handling, action_of(killed));
-	count(handling, killed ? &counts->killed : &counts->denied);
 	tell(handling, action_of(killed));
 }
 
 static void do_log_and_kill(struct handling *handling)
 {
-	struct area_counts *counts = &handling->worker->area->counts;
-	bool killed;
-
 	(void)report(handling, "killed");
-	killed = kill_process(handling);
+	tell(handling, "killed");
+	(void)kill_process(handling);
 	refuse(handling, EPERM);
-	count(handling, killed ? &counts->killed : &counts->denied);
-	tell(handling, action_of(killed));
 }
 
 static void do_refuse(struct handling *handling)
 {
 	(void)report(handling, "denied");
+	tell(handling, "denied"); /* before the program says itself that it failed */
 	refuse(handling, handling->verdict.error);
-	count(handling, &handling->worker->area->counts.denied);
-	tell(handling, "denied");
 }
 
 static void do_continue(struct handling *handling)
 {
 	bool written = report(handling, "allowed");
 
-	count(handling, &handling->worker->area->counts.audited);
 	if (!written && handling->worker->policy.on_event_loss == EVENT_LOSS_DENY)
 		refuse(handling, EPERM);
 	else
@@ -174,12 +180,20 @@ static void do_reserved(struct handling *handling)
 
 /*
  * Reads who it is. False: the notification is no longer valid, so that nothing read is certain. A
- * thread that this pid namespace does not number is not known and stays so.
+ * thread that this pid namespace does not number is not known and stays so. What a worker before this
+ * one has read stays: of a target that it has killed there is nothing left to read.
  */
 static bool identify(struct handling *handling)
 {
-	(void)tracee_read((pid_t)handling->slot->notif.pid, &handling->tracee);
-	return listener_is_valid(handling->worker->listener, id_of(handling));
+	struct area_slot *slot = handling->slot;
+
+	bool valid;
+
+	if (!slot->is_known)
+		(void)tracee_read((pid_t)slot->notif.pid, &slot->tracee);
+	valid = listener_is_valid(handling->worker->listener, id_of(handling));
+	slot->is_known = slot->is_known || valid;
+	return valid;
 }
 
 static void act(struct handling *handling)
@@ -204,15 +218,22 @@ static void act(struct handling *handling)
 
 /*
  * The target has gone while it was being looked at: killed by another, as its call was by the
- * signal. It was tried, and that is told; who it was cannot be, beyond the thread.
+ * signal; or it was answered by a worker that then died. It was tried, and that is told; who it was
+ * cannot be, beyond the thread, where it had not been read.
  */
 static void tell_gone(struct handling *handling)
 {
-	if (!(handling->worker->area->session.flags & AREA_WAIT_KILLABLE))
+	struct area_slot *slot = handling->slot;
+	bool begun = slot->seq != 0 || slot->killed;
+
+	if (!begun && !(handling->worker->area->session.flags & AREA_WAIT_KILLABLE))
 		return; /* a signal has interrupted it: it is made again, or given up */
-	handling->tracee = (struct tracee){.tid = (pid_t)handling->slot->notif.pid, .uid = -1};
-	(void)report(handling, "denied");
-	count(handling, &handling->worker->area->counts.denied);
+	if (!slot->is_known)
+		slot->tracee = (struct tracee){.tid = (pid_t)slot->notif.pid, .uid = -1};
+	if (handling->verdict.kind == VERDICT_CONTINUE || slot->killed)
+		(void)report(handling, handling->verdict.action);
+	else
+		(void)report(handling, "denied");
 }
 
 static void name_call(struct handling *handling)
@@ -225,6 +246,16 @@ static void name_call(struct handling *handling)
 	handling->rule[0] = '\0';
 	if (handling->verdict.type != EVENT_FOREIGN_ARCH)
 		worker_rule(handling->worker, handling->verdict.line, handling->rule, sizeof(handling->rule));
+}
+
+static void finish(struct area_slot *slot)
+{
+	slot->notif.id = 0; /* first: in a slot that is free the rest is not looked at */
+	atomic_signal_fence(memory_order_seq_cst);
+	slot->seq = 0;
+	slot->written = false;
+	slot->killed = false;
+	slot->is_known = false;
 }
 
 void worker_handle(struct worker *worker, struct area_slot *slot)
@@ -244,6 +275,5 @@ void worker_handle(struct worker *worker, struct area_slot *slot)
 		else
 			tell_gone(&handling);
 	}
-	slot->seq = 0;
-	slot->notif.id = 0;
+	finish(slot);
 }

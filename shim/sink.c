@@ -2,16 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
+
+#include "nowait.h"
 
 #define TAG             "agentsh-sidecar"
 #define MESSAGE_HEAD    256U /* what syslog or journald has before the line, and more than enough */
@@ -95,31 +94,12 @@ void sink_close(struct sink *sink)
 
 /* --- Writing, without waiting --- */
 
-/*
- * To an open file that others have too: O_NONBLOCK would be theirs as well. Pipes know RWF_NOWAIT from
- * Linux 6.4 on; else a pipe that polls writable has room for PIPE_BUF.
- */
-static ssize_t write_shared(int descriptor, const char *bytes, size_t length)
-{
-	struct iovec vector = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-	struct pollfd poller = {.fd = descriptor, .events = POLLOUT};
-	ssize_t written = pwritev2(descriptor, &vector, 1, -1, RWF_NOWAIT);
-
-	if (written >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
-		return written;
-	if (poll(&poller, 1, 0) != 1 || !(poller.revents & (POLLOUT | POLLERR))) {
-		errno = EAGAIN;
-		return -1;
-	}
-	return write(descriptor, bytes, length < PIPE_BUF ? length : PIPE_BUF);
-}
-
 static ssize_t write_stream(const struct sink *sink, const char *bytes, size_t length)
 {
 	if (sink->is_socket)
 		return send(sink->descriptor, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sink->is_shared)
-		return write_shared(sink->descriptor, bytes, length);
+		return nowait_write(sink->descriptor, bytes, length);
 	return write(sink->descriptor, bytes, length);
 }
 

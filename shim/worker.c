@@ -42,7 +42,7 @@ static int parse_policy(struct worker *worker, struct error *err)
 static int open_sinks(struct worker *worker, enum sink_kind kind, struct error *err)
 {
 	uint32_t flags = worker->area->session.flags;
-	/* The session's first worker has them; one that follows it has not. */
+	/* Over before this worker began, where the first process has ended: nothing is there then. */
 	bool notices = (flags & AREA_NOTICES) && fcntl(WORKER_NOTICES, F_GETFD) >= 0;
 
 	worker->copies = flags & AREA_COPY;
@@ -84,7 +84,10 @@ static int make_attestation(const struct area *area, struct error *err)
 
 static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 {
-	*worker = (struct worker){.listener = WORKER_LISTENER, .keeper = WORKER_KEEPER, .target = WORKER_TARGET};
+	*worker = (struct worker){.listener = WORKER_LISTENER,
+				  .keeper = WORKER_KEEPER,
+				  .target = WORKER_TARGET,
+				  .exit_code = EXIT_CODE_UNKNOWN};
 	for (int descriptor = WORKER_KEEPER; descriptor < WORKER_END; descriptor++)
 		(void)fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 	if (fcntl(WORKER_TARGET, F_GETFD) < 0)
@@ -97,7 +100,10 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 	    listener_begin(worker->listener, err) != 0)
 		return -1;
 	worker->attestation = make_attestation(worker->area, err);
-	return worker->attestation < 0 ? -1 : 0;
+	if (worker->attestation < 0)
+		return -1;
+	turn_begin(&worker->turn);
+	return 0;
 }
 
 /* A new event descriptor, or the end of the keeper. False: it has ended. */
@@ -119,17 +125,14 @@ static bool hear_keeper(struct worker *worker)
 	return true;
 }
 
-/* What a worker that died was handling: taken up where the target still waits. */
+/* What a worker that died was handling: answered where the target still waits, told where it was not. */
 static void take_up(struct worker *worker)
 {
 	for (size_t i = 0; i < AREA_SLOTS; i++) {
 		struct area_slot *slot = &worker->area->slots[i];
 
-		if (slot->notif.id == 0)
-			continue;
-		if (listener_is_valid(worker->listener, slot->notif.id))
+		if (slot->notif.id != 0)
 			worker_handle(worker, slot);
-		slot->notif.id = 0;
 	}
 }
 
@@ -141,8 +144,10 @@ static int receive(struct worker *worker, short ready)
 
 	if (ready & POLLIN) {
 		received = listener_receive(worker->listener, &slot->notif);
-		if (received > 0)
+		if (received > 0) {
+			turn_count(&worker->turn, worker_now_us());
 			worker_handle(worker, slot);
+		}
 	}
 	if (received < 0)
 		return -1;
@@ -153,7 +158,11 @@ static int receive(struct worker *worker, short ready)
 /* The first process has ended: nobody waits for a notice of later ones. */
 static void first_ended(struct worker *worker, struct pollfd *target)
 {
+	const struct keeper_notices_over over = {0};
+
 	notice_end(&worker->notice, worker->area, worker->rules.arch);
+	(void)message_send(worker->keeper, &over, sizeof(over), NULL, 0);
+	worker_learn_exit(worker);
 	target->fd = -1;
 }
 

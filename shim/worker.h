@@ -9,10 +9,12 @@
 
 #include "area.h"
 #include "event.h"
+#include "exit_code.h"
 #include "notice.h"
 #include "policy.h"
 #include "rules.h"
 #include "sink.h"
+#include "turn.h"
 
 struct worker {
 	int listener; /* owned, as every descriptor here */
@@ -27,11 +29,16 @@ struct worker {
 	struct sink copy; /* descriptor -1: none is wanted */
 	bool copies;
 	struct notice notice;
-	char *line; /* EVENT_LINE_MAX bytes, for an event */
+	struct turn turn;
+	int exit_code; /* of the first process, as waitpid(2) has it, or EXIT_CODE_UNKNOWN */
+	char *line;    /* EVENT_LINE_MAX bytes, for an event */
 };
 
-/* Fills in what every event of the session has: its ID, the time, the next seq. */
-struct event worker_event(struct worker *worker, enum event_type type);
+/* CLOCK_REALTIME. */
+uint64_t worker_now_us(void);
+
+/* Fills in what every event of the session has: its ID, the time, the seq. */
+struct event worker_event(struct worker *worker, enum event_type type, uint64_t seq);
 
 /*
  * Writes an event. False: it has not been written (it is kept in memory, or lost and counted).
@@ -41,8 +48,11 @@ bool worker_write(struct worker *worker, const struct event *event);
 /* Handles the notification in a slot, to its answer. The slot is free then. */
 void worker_handle(struct worker *worker, struct area_slot *slot);
 
-/* session_start, once in a session's life. */
+/* session_start, once in a session's life; of a later worker: sidecar_recovered. */
 void worker_begin(struct worker *worker);
+
+/* The first process has ended: finds out how, as long as that can be found. */
+void worker_learn_exit(struct worker *worker);
 
 /* session_end. how: "all_exited", "sidecar_terminated". */
 void worker_end(struct worker *worker, const char *how);
