@@ -13,7 +13,7 @@
 
 #define EXIT_PATIENCE_MS 2000
 
-uint64_t worker_now(void)
+uint64_t worker_now_us(void)
 {
 	struct timespec now;
 
@@ -37,7 +37,7 @@ struct event worker_event(struct worker *worker, enum event_type type, uint64_t 
 	    .type = type,
 	    .session_id = worker->area->session.id,
 	    .seq = seq,
-	    .timestamp_us = worker_now(),
+	    .timestamp_us = worker_now_us(),
 	    .process = {.uid = -1},
 	};
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -21,8 +22,8 @@
 #define PAUSE_FIRST_MS  50 /* before a worker or the broker is started again; doubled each time */
 #define PAUSE_MOST_MS   5000
 #define TRIES_MOST      12U  /* starts without an end of the trouble: then the session is given up */
-#define LIVED_MS        1000 /* a worker that has lived so long was well */
 #define TRIES_AFTER_END 3U   /* where all that is left to do is to write session_end */
+#define LIVED_MS        1000 /* a worker that has lived so long was well */
 #define END_PATIENCE_MS 3000 /* for workers to write session_end */
 
 struct kept {
@@ -44,6 +45,7 @@ struct keeper {
 	unsigned broker_tries;
 	int64_t broker_at;
 	int signals;
+	int workers; /* epoll(7): the workers' channels, by ticket */
 	bool ending;
 	bool had_session;
 };
@@ -84,6 +86,33 @@ static void tell_broker(struct keeper *keeper, enum keeper_operation operation, 
 
 /* --- Workers --- */
 
+/* Without it its notices would only be over later. */
+static void listen_to(const struct keeper *keeper, const struct kept *kept)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = kept->ticket};
+
+	(void)epoll_ctl(keeper->workers, EPOLL_CTL_ADD, kept->control, &event);
+}
+
+/* By its ticket: a channel that has just been closed may still have an event. */
+static void hear_worker(struct keeper *keeper)
+{
+	struct keeper_notices_over over;
+	struct epoll_event event;
+	struct kept *kept = keeper->sessions;
+
+	if (epoll_wait(keeper->workers, &event, 1, 0) != 1)
+		return;
+	while (kept && kept->ticket != event.data.u64)
+		kept = kept->next;
+	if (!kept || kept->control < 0)
+		return;
+	if (message_receive(kept->control, &over, sizeof(over), NULL) > 0)
+		close_all(&kept->descriptors[KEPT_NOTICES], 1);
+	else /* it has died: SIGCHLD says so as well */
+		(void)epoll_ctl(keeper->workers, EPOLL_CTL_DEL, kept->control, NULL);
+}
+
 static int start_worker(struct keeper *keeper, struct kept *kept)
 {
 	char kind_text[16];
@@ -118,6 +147,7 @@ static int start_worker(struct keeper *keeper, struct kept *kept)
 	if (kept->worker > 0) {
 		kept->control = ends[0];
 		kept->started_at = handover_now();
+		listen_to(keeper, kept);
 		return 0;
 	}
 	kept->worker = 0;
@@ -177,8 +207,6 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 		free(kept);
 		return EIO;
 	}
-	/* The worker's alone: it is closed when the first process ends, and whoever reads that pipe goes on. */
-	close_all(&kept->descriptors[KEPT_NOTICES], 1);
 	kept->next = keeper->sessions;
 	keeper->sessions = kept;
 	keeper->had_session = true;
@@ -436,12 +464,15 @@ static void serve(struct keeper *keeper)
 {
 	while (!is_done(keeper)) {
 		struct pollfd ready[] = {{.fd = keeper->signals, .events = POLLIN},
-					 {.fd = keeper->broker_channel, .events = POLLIN}};
+					 {.fd = keeper->broker_channel, .events = POLLIN},
+					 {.fd = keeper->workers, .events = POLLIN}};
 
-		if (poll(ready, 2, until_due(keeper)) > 0) {
+		if (poll(ready, 3, until_due(keeper)) > 0) {
 			/* The broker first: a message that it left behind it is as good as before. */
 			if (ready[1].revents)
 				hear_broker(keeper);
+			if (ready[2].revents)
+				hear_worker(keeper);
 			if (ready[0].revents)
 				hear_signal(keeper);
 		}
@@ -454,7 +485,8 @@ int keeper_run(const struct keeper_options *options)
 	struct keeper keeper = {.options = options, .broker_channel = -1};
 
 	keeper.signals = watch_signals();
-	if (keeper.signals < 0 || start_broker(&keeper) != 0) {
+	keeper.workers = epoll_create1(EPOLL_CLOEXEC);
+	if (keeper.signals < 0 || keeper.workers < 0 || start_broker(&keeper) != 0) {
 		warn("start");
 		return EXIT_FAILURE;
 	}
@@ -466,6 +498,7 @@ int keeper_run(const struct keeper_options *options)
 	if (options->unlink_path)
 		(void)unlink(options->unlink_path);
 	close_all(&keeper.broker_channel, 1);
+	close_all(&keeper.workers, 1);
 	close_all(&keeper.signals, 1);
 	return EXIT_SUCCESS;
 }

@@ -45,6 +45,14 @@ struct keeper_reopened {
 	uint32_t kind; /* enum sink_kind */
 };
 
+/*
+ * From a worker, of any content: its session's first process has ended, and with it the notices. What
+ * is kept for them is closed: it may be a pipe that somebody reads to its end.
+ */
+struct keeper_notices_over {
+	uint32_t none;
+};
+
 struct keeper_options {
 	bool is_private;         /* one session, over a socket that is there already */
 	int socket;              /* that, or the one to listen at; owned */

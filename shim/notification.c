@@ -157,19 +157,17 @@ static void do_kill(struct handling *handling)
 
 static void do_log_and_kill(struct handling *handling)
 {
-	bool killed;
-
 	(void)report(handling, "killed");
-	killed = kill_process(handling);
+	tell(handling, "killed");
+	(void)kill_process(handling);
 	refuse(handling, EPERM);
-	tell(handling, action_of(killed));
 }
 
 static void do_refuse(struct handling *handling)
 {
 	(void)report(handling, "denied");
+	tell(handling, "denied"); /* before the program says itself that it failed */
 	refuse(handling, handling->verdict.error);
-	tell(handling, "denied");
 }
 
 static void do_continue(struct handling *handling)

@@ -63,8 +63,11 @@ static void finish(struct pool *pool, int how)
 
 static void handle(struct server *server)
 {
+	int64_t now = now_us();
+
+	turn_count(&server->turn, (uint64_t)now);
 	atomic_store(&server->interruption, INTERRUPTED_NOT);
-	atomic_store(&server->busy_since, now_us());
+	atomic_store(&server->busy_since, now);
 	atomic_fetch_add(&server->pool->calls, 1);
 	if (atomic_load(&server->pool->asleep))
 		wake_watch(server->pool);
@@ -105,6 +108,7 @@ static void *run(void *argument)
 	if (directory < 0 || credentials_read(directory, &server->own) != 0)
 		_exit(EXIT_FAILURE);
 	close(directory);
+	turn_begin(&server->turn);
 	/* What a worker that died was handling in this slot: answered where the target still waits, told where not. */
 	if (server->slot->notif.id != 0)
 		handle(server);

@@ -79,6 +79,8 @@ static const struct listed listed[] = {
     {"pwrite64", WORKER},
     {"pwritev2", WORKER},
     {"seccomp", WORKER},
+    {"sched_getattr", WORKER},
+    {"sched_setattr", WORKER},
     {"uname", WORKER},
     /* a call that is carried out: the target's memory, rights and view, and the call */
     {"bind", WORKER},
@@ -112,6 +114,10 @@ static const struct listed listed[] = {
     /* places where events go, the roles' lives */
     {"dup2", KEEPER},
     {"dup3", KEEPER},
+    {"epoll_create1", KEEPER},
+    {"epoll_ctl", KEEPER},
+    {"epoll_pwait", KEEPER},
+    {"epoll_wait", KEEPER},
     {"fchmod", KEEPER},
     {"kill", KEEPER},
     {"signalfd4", KEEPER},

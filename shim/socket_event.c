@@ -70,7 +70,7 @@ void socket_event_flush(struct worker *worker, bool all)
 	struct folded folded;
 
 	worker_lock(worker);
-	while (fold_take(&worker->fold, worker_now(), all, &folded))
+	while (fold_take(&worker->fold, worker_now_us(), all, &folded))
 		write_folded(worker, &folded);
 	worker_unlock(worker);
 }
@@ -87,7 +87,7 @@ static bool is_folded(const struct telling *telling)
 	if (!telling->path.data || !fold_key_make(&key, telling->type, (pid_t)notif->pid, notif->data.nr,
 						  telling->path.data, telling->path.length))
 		return false;
-	folded = fold_find(&worker->fold, &key, worker_now(), &over);
+	folded = fold_find(&worker->fold, &key, worker_now_us(), &over);
 	if (over.count)
 		write_folded(worker, &over);
 	if (folded)

@@ -44,7 +44,7 @@ static int parse_policy(struct worker *worker, struct error *err)
 static int open_sinks(struct worker *worker, enum sink_kind kind, struct error *err)
 {
 	uint32_t flags = worker->area->session.flags;
-	/* The session's first worker has them; one that follows it has not. */
+	/* Over before this worker began, where the first process has ended: nothing is there then. */
 	bool notices = (flags & AREA_NOTICES) && fcntl(WORKER_NOTICES, F_GETFD) >= 0;
 
 	worker->copies = flags & AREA_COPY;
@@ -114,7 +114,9 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 	    listener_begin(worker->listener, err) != 0)
 		return -1;
 	worker->attestation = make_attestation(worker->area, err);
-	return worker->attestation < 0 ? -1 : 0;
+	if (worker->attestation < 0)
+		return -1;
+	return 0;
 }
 
 /* A new event descriptor, or the end of the keeper. False: it has ended. */
@@ -141,7 +143,10 @@ static bool hear_keeper(struct worker *worker)
 /* The first process has ended: nobody waits for a notice of later ones. */
 static void first_ended(struct worker *worker, struct pollfd *target)
 {
+	const struct keeper_notices_over over = {0};
+
 	notice_end(&worker->notice, worker->area, worker->rules.arch);
+	(void)message_send(worker->keeper, &over, sizeof(over), NULL, 0);
 	worker_learn_exit(worker);
 	target->fd = -1;
 }

@@ -48,8 +48,8 @@ struct worker {
 void worker_lock(struct worker *worker);
 void worker_unlock(struct worker *worker);
 
-/* us since the epoch. */
-uint64_t worker_now(void);
+/* CLOCK_REALTIME. */
+uint64_t worker_now_us(void);
 
 /* Fills in what every event of the session has: its ID, the time, the seq. */
 struct event worker_event(struct worker *worker, enum event_type type, uint64_t seq);

@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# Many sessions at once on one system sidecar, a tenth of them noisy: the quiet ones are answered, and
+# nothing is left afterwards. AGENTSH_SESSIONS: how many (200).
+#
+# shellcheck disable=SC2030,SC2031,SC2154 # run sets status, output and stderr
+bats_require_minimum_version 1.5.0
+load ../lib/common
+load ../lib/world
+load ../lib/events
+
+SESSIONS=${AGENTSH_SESSIONS:-200}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	umask 022
+	sidecar_start
+}
+
+teardown() {
+	sidecar_stop
+}
+
+# The keeper's, the broker's and the workers' processes.
+processes() {
+	echo "$SIDECAR"
+	pgrep -P "$SIDECAR"
+}
+
+descriptors() {
+	processes | while read -r process; do find "/proc/$process/fd" -mindepth 1 2>/dev/null; done | wc -l
+}
+
+# What is nobody else's, in KiB.
+memory() {
+	processes | while read -r process; do
+		awk '/^Private/ { sum += $2 } END { print sum + 0 }' "/proc/$process/smaps_rollup" 2>/dev/null
+	done | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+no_worker() {
+	[ -z "$(pgrep -P "$SIDECAR" -f -- --role=worker)" ]
+}
+
+@test "a tenth of many sessions is noisy: each quiet one is answered within ten times what it takes alone" {
+	need_root
+	local file before lone late
+	file=$(policy $'[sandbox.seccomp.syscalls]\nblock = personality\non_block = log\n[notices]\nstderr = never')
+	before="$(descriptors) $(memory)"
+	mkfifo go said
+	timeout 300 "$PROGRAMS/many_sessions" hold "$SESSIONS" "$((SESSIONS / 10))" "$EXEC" --sidecar="$SOCKET" -f "$file" <go >said 3>&- &
+	local running=$!
+	exec 5>go 6<said
+	read -r -u 6
+	is "$REPLY" up
+	# One for each session, beside what there was: a keeper's and a worker's descriptors, a worker's memory.
+	echo "$SESSIONS sessions: $(descriptors) descriptors, $(memory) KiB; before: $before"
+	[ "$(descriptors)" -le $((SESSIONS * 24 + ${before% *})) ]
+	[ "$(memory)" -le $((SESSIONS * 2048 + ${before#* })) ]
+	echo go >&5
+	read -r -u 6 lone worst late noise
+	echo "median of the lone one $lone ns, of the worst $worst ns; $noise calls of the noisy ones"
+	is "$late" 0
+	wait "$running"
+	exec 5>&- 6<&-
+	# The noise was there, and all of it is told of.
+	[ "$noise" -gt $((SESSIONS * 10)) ]
+	wait_for no_worker
+	is "$(descriptors)" "${before% *}"
+	[ "$(memory)" -le $((${before#* } + 1024)) ]
+	is "$(grep -c '"type":"session_end"' "$EVENTS")" $((SESSIONS + 1))
+	is "$(grep -c '"type":"seccomp_blocked"' "$EVENTS")" $((noise + 25 * (1 + SESSIONS - SESSIONS / 10)))
+	is "$(cat sidecar.err)" ''
+}
