@@ -127,16 +127,35 @@ static ssize_t name_of(const struct view *view, int descriptor, char *out, size_
 	return readlinkat(view->origin->descriptors, number, out, size);
 }
 
+/*
+ * A magic link, which is not followed, looks the same as a loop of links, which the target is to
+ * hear of: without that restriction only the loop is one still. Nothing is done with what that finds.
+ */
+static int error_of_loop(int cwd, const char *path, struct open_how how)
+{
+	int descriptor;
+
+	how.resolve = 0;
+	descriptor = (int)syscall(SYS_openat2, cwd, path, &how, sizeof(how));
+	if (descriptor < 0)
+		return errno == ELOOP ? ELOOP : EACCES;
+	close(descriptor);
+	return EACCES;
+}
+
 int view_pin(struct view *view, const char *path, bool directory, struct pinned *pinned)
 {
 	const struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | (directory ? O_DIRECTORY : 0)),
 				     .resolve = RESOLVE_NO_MAGICLINKS};
+	int cwd = cwd_for(view, path);
 	ssize_t length;
 
 	*pinned = (struct pinned){.descriptor = -1};
-	pinned->descriptor = (int)syscall(SYS_openat2, cwd_for(view, path), path, &how, sizeof(how));
+	pinned->descriptor = (int)syscall(SYS_openat2, cwd, path, &how, sizeof(how));
+	if (pinned->descriptor < 0 && errno == ELOOP)
+		return error_of_loop(cwd, path, how);
 	if (pinned->descriptor < 0)
-		return errno == ELOOP || errno == ENOSYS ? EACCES : errno; /* a magic link looks the same as a loop */
+		return errno == ENOSYS ? EACCES : errno;
 	length = name_of(view, pinned->descriptor, pinned->name, sizeof(pinned->name) - 1);
 	if (length > 0 && pinned->name[0] == '/' && fstat(pinned->descriptor, &pinned->status) == 0) {
 		pinned->name[length] = '\0';
