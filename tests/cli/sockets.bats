@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Unix sockets behind a policy: what rules and defaults let through, what is a session's own, what is told of it.
 #
-# shellcheck disable=SC2154 # set by lib/sockets.bash and by run
+# shellcheck disable=SC2154,SC2030,SC2031 # a test is a subshell; set by lib/sockets.bash and by run
 bats_require_minimum_version 1.5.0
 load ../lib/common
 load ../lib/sockets

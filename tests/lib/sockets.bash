@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # used by the files that load this one
 # Sessions whose Unix sockets are mediated, and peers outside of them.
 #
 # In $work, which every user can enter: p.ini, events, the logs of the peers.
@@ -11,7 +12,7 @@ sockets_setup() {
 	work=$(mktemp -d)
 	chmod 755 "$work"
 	name=@${work##*/}
-	serving=()
+	serving=() through=()
 	rules ''
 }
 
@@ -19,16 +20,19 @@ sockets_setup() {
 sockets_teardown() {
 	local process
 	for process in "${serving[@]}"; do
-		kill -KILL "$process" 2>/dev/null || true
+		kill -KILL -- "-$process" 2>/dev/null || true
 		wait "$process" 2>/dev/null || true
 	done
 	rm -rf "$work"
 }
 
-# outside COMMAND...: runs on in the background until the end of the test; its pid in $peer, its output in $log.
+# outside COMMAND...: runs on in the background, in a process group of its own, until the end of the test; that in
+# $peer, its output in $log.
 outside() {
 	log=$work/log.${#serving[@]}
+	set -m
 	"$@" </dev/null >"$log" 2>&1 3>&- &
+	set +m
 	peer=$!
 	serving+=("$peer")
 }
@@ -39,10 +43,22 @@ serve() {
 	wait_for grep -qx ready "$log"
 }
 
-# stop PID: one that outside has started.
+# stop PEER: one that outside has started.
 stop() {
-	kill "$1"
+	kill -- "-$1"
 	wait "$1" 2>/dev/null || true
+}
+
+# private_run: from now on there is a mount namespace with an empty /run, for daemons at their usual paths.
+private_run() {
+	outside unshare --mount --propagation private bash -c 'mount -t tmpfs -o mode=755 tmpfs /run && echo ready && exec sleep infinity'
+	namespace=$peer
+	wait_for grep -qx ready "$log"
+}
+
+# apart COMMAND...: in that namespace.
+apart() {
+	nsenter --target "$namespace" --mount --wd=/ "$@"
 }
 
 # rules TEXT: the policy from now on: TEXT is what stands in [sandbox.seccomp.unix_socket], and after it.
@@ -51,10 +67,10 @@ rules() {
 		'[sandbox.seccomp.unix_socket]' 'enabled = true' "$1" >"$work/p.ini"
 }
 
-# session COMMAND...: behind the policy, with no events but its own.
+# session COMMAND...: behind the policy, with no events but its own; what is in the array through stands before.
 session() {
 	rm -f "$work/events"
-	"$EXEC" -f "$work/p.ini" --sidecar=private -- "$@" 3>&-
+	"${through[@]}" "$EXEC" -f "$work/p.ini" --sidecar=private -- "$@" 3>&-
 }
 
 # inside WORD...: as session, socket_do.
