@@ -7,23 +7,33 @@
 DO=$PROGRAMS/socket_do
 SERVE=$PROGRAMS/socket_serve
 
-# sockets_setup: for setup. $name: what abstract names begin with, @ included.
+# sockets_setup: for setup.
 sockets_setup() {
 	work=$(mktemp -d)
 	chmod 755 "$work"
-	name=@${work##*/}
-	serving=() through=()
+	through=()
+	peers_begin
 	rules ''
 }
 
 # sockets_teardown: for teardown.
 sockets_teardown() {
+	peers_end
+	rm -rf "$work"
+}
+
+# peers_begin: for setup, where $work is made already. $name: what abstract names begin with, @ included.
+peers_begin() {
+	name=@${work##*/}
+	serving=()
+}
+
+peers_end() {
 	local process
 	for process in "${serving[@]}"; do
 		kill -KILL -- "-$process" 2>/dev/null || true
 		wait "$process" 2>/dev/null || true
 	done
-	rm -rf "$work"
 }
 
 # outside COMMAND...: runs on in the background, in a process group of its own, until the end of the test; that in

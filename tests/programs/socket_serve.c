@@ -2,7 +2,7 @@
  * socket_serve TYPE ADDRESS [MODE]: binds a Unix socket of that type (stream, dgram, seqpacket), a path
  * (of that mode) or @abstract, says "ready" and then, until it is killed, from whom something comes:
  * "accepted uid=N gid=N pid=N", of each connection; "received BYTES uid=N gid=N pid=N pidfd=N fds=N" of
- * each message, on connections as well.
+ * each message; on connections of each byte, since what the same process sends in pieces may come as one.
  */
 #include <err.h>
 #include <stdbool.h>
@@ -69,10 +69,10 @@ static struct along take(struct msghdr *message)
 	return along;
 }
 
-static bool receive(int from)
+static bool receive(int from, size_t most)
 {
 	static char bytes[1024 * 1024];
-	struct iovec piece = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+	struct iovec piece = {.iov_base = bytes, .iov_len = most ? most : sizeof(bytes)};
 	_Alignas(struct cmsghdr) char control[2048];
 	struct msghdr message = {
 	    .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
@@ -96,7 +96,7 @@ static void serve_connection(int one)
 	(void)getsockopt(one, SOL_SOCKET, SO_PEERCRED, &peer, &size);
 	printf("accepted uid=%d gid=%d pid=%d\n", (int)peer.uid, (int)peer.gid, peer.pid);
 	(void)fflush(stdout);
-	while (receive(one))
+	while (receive(one, 1))
 		;
 	close(one);
 }
@@ -140,7 +140,7 @@ int main(int argc, char **argv)
 	(void)fflush(stdout);
 	for (;;) {
 		if (type == SOCK_DGRAM)
-			(void)receive(one);
+			(void)receive(one, 0);
 		else
 			serve_connection(accept4(one, NULL, NULL, SOCK_CLOEXEC));
 	}
