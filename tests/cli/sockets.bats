@@ -310,3 +310,31 @@ for call in (425, 426, 427):
 	# No address to set up or register from: EFAULT; nothing to enter: done.
 	is "$(enters)" $'14\n0\n14'
 }
+
+# of_user POLICY WORD...: a session with the sidecar at $work/socket.
+of_user() {
+	"$EXEC" -f "$1" "--sidecar=$work/socket" -- "$DO" "${@:2}" 3>&-
+}
+
+@test "default = user: what other sessions of the same user and policy have bound, and no other's" {
+	rules 'default = user'
+	cp "$work/p.ini" "$work/same.ini"
+	cp "$work/p.ini" "$work/other.ini"
+	echo '; another policy' >>"$work/other.ini"
+	outside "$BUILD/agentsh-sidecar" "--socket=$work/socket" "--events=$work/all"
+	wait_for test -S "$work/socket"
+	serve stream "$work/stream"
+	outside of_user "$work/p.ini" stream bind "$work/theirs" listen stream bind "${name}theirs" listen \
+		say bound await "$work/end"
+	wait_for grep -qx bound "$log"
+	for policy in p same other; do
+		of_user "$work/$policy.ini" stream connect "$work/theirs" stream connect "${name}theirs" stream connect "$work/stream"
+	done >"$work/said"
+	touch "$work/end"
+	wait "$peer"
+	is "$(sed 's/.*: //' "$work/said" | paste -sd ' ')" 'ok ok EACCES ok ok EACCES EACCES EACCES EACCES'
+	# And forgotten with the session.
+	outside "$DO" stream bind "${name}theirs" listen say bound await "$work/never"
+	wait_for grep -qx bound "$log"
+	is "$(of_user "$work/p.ini" stream connect "${name}theirs")" "connect ${name}theirs: EACCES"
+}
