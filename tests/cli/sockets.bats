@@ -111,7 +111,7 @@ connect $work/seqpacket: ok"
 		bind "$work/folder" bind "$work/dangling" bind "$work/loop/x" connect "$work/loop" connect "$work/file" connect
 		"$work/folder" connect "$work/dangling" bind "$work/new/" bind "$work/." bind / fd 99 connect "$work/x" fd 0
 		connect "$work/x" stream length 1 connect "$work/x" length -1 connect "$work/x" length 111 connect
-		"$work/x" length 129 connect "$work/x" pointer 8 connect "$work/x" fd 99 pointer 8 connect "$work/x" stream
+		"$work/x" length 129 connect "$work/x" length 70000 connect "$work/x" pointer 8 connect "$work/x" fd 99 pointer 8 connect "$work/x" stream
 		connect unspec connect 4:127.0.0.1:9 length 2 connect "" bind unspec dgram connect unspec)
 	rules $'[unix_socket_rules.one]\n'"paths = $work/**"
 	diff <("$DO" "${words[@]}" </dev/null) <(inside "${words[@]}" </dev/null)
