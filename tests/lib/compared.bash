@@ -39,7 +39,7 @@ compare() {
 		rm -rf "$work/open/d"
 		mkdir -m 777 "$work/open/d"
 		if [ "$how" = native ]; then behind "${setting/system/plain}"; else behind_filter "$setting"; fi
-		"${@:3}" "${behind[@]}" bash "$work/script" </dev/null >"$work/$how" 2>&1 3>&- || echo "status $?" >>"$work/$how"
+		"${@:3}" "${behind[@]}" timeout 60 bash "$work/script" </dev/null >"$work/$how" 2>&1 3>&- || echo "status $?" >>"$work/$how"
 	done
 	worse=$(diff "$work/native" "$work/inside" | sed -n 's/^> \(.*\): ok$/\1/p')
 	is "$worse" ''
