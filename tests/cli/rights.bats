@@ -101,6 +101,8 @@ chmod 755 . ; $do umask 0 stream uid $PLAIN bind e"
 mkdir gone; $do chdir gone unlink x say gone || :
 $do stream bind mine listen stream connect mine rename mine:other stream connect other stream connect mine
 mkdir d; cd d; rmdir ../d; $do stream bind x stream connect x stream connect ../x"
+	same root -- "$do gid $PLAIN uid $PLAIN stream connect ../../s/open.stream dgram sendto ../../s/open.dgram stream bind x connect x
+chmod 700 .; $do stream bind y listen gid $PLAIN euid $PLAIN stream connect y stream bind z"
 	# What the session has bound itself is reached in any root.
 	same root -- "$do root $work/open/d stream bind /s listen stream connect /s stream connect s stream connect ../../s
 $do chroot $work/open/d stream bind $work/x stream bind here listen stream connect here
