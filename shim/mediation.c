@@ -231,7 +231,8 @@ void mediation_leave(struct mediation *mediation, const struct view *view)
 int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned, bool *is_first)
 {
 	struct view view;
-	int error = view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, &view);
+	int error = view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask,
+			      address->name, &view);
 
 	if (error)
 		return ESRCH;

@@ -15,7 +15,8 @@ static bool name_path(struct mediation *mediation, const struct address *address
 	bool binds = operation == OPERATION_BIND;
 	int error;
 
-	if (view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, &view) != 0)
+	if (view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, address->name,
+		      &view) != 0)
 		return false;
 	error = mediation_enter(mediation, &view);
 	if (error == 0) {

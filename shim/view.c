@@ -65,10 +65,9 @@ int view_origin_open(int first, struct view_origin *origin)
 	return -1;
 }
 
-int view_open(const struct view_origin *origin, int directory, mode_t mask, struct view *view)
+int view_open(const struct view_origin *origin, int directory, mode_t mask, const char *path, struct view *view)
 {
-	*view = (struct view){
-	    .origin = origin, .directory = directory, .mask = mask, .root = {.descriptor = -1}, .cwd = -1};
+	*view = (struct view){.origin = origin, .mask = mask, .root = {.descriptor = -1}, .cwd = -1};
 	/* Nearly always it is ours, which is open already. */
 	if (!identify(directory, "root", 0, &view->root))
 		return EACCES;
@@ -76,17 +75,19 @@ int view_open(const struct view_origin *origin, int directory, mode_t mask, stru
 	if (!view->is_ours && !place_take(openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC), &view->root))
 		return EACCES;
 	view->is_first = place_is(&view->root, &origin->first);
-	return 0;
+	if (path[0] == '/')
+		return 0;
+	view->cwd = openat(directory, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (view->cwd >= 0)
+		return 0;
+	view_close(view);
+	return EACCES;
 }
 
-/* The working directory, opened where a path is relative. AT_FDCWD where it is not, and nobody looks. */
-static int cwd_for(struct view *view, const char *path)
+/* AT_FDCWD where it is absolute, and nobody looks. */
+static int cwd_for(const struct view *view, const char *path)
 {
-	if (path[0] == '/')
-		return AT_FDCWD;
-	if (view->cwd < 0)
-		view->cwd = openat(view->directory, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return view->cwd;
+	return path[0] == '/' ? AT_FDCWD : view->cwd;
 }
 
 void view_close(struct view *view)
@@ -105,9 +106,9 @@ int view_enter(const struct view *view)
 	return 0;
 }
 
-int view_change_directory(struct view *view)
+int view_change_directory(const struct view *view)
 {
-	return fchdir(cwd_for(view, ".")) == 0 ? 0 : errno;
+	return fchdir(view->cwd) == 0 ? 0 : errno;
 }
 
 bool view_leave(const struct view *view)
@@ -127,16 +128,35 @@ static ssize_t name_of(const struct view *view, int descriptor, char *out, size_
 	return readlinkat(view->origin->descriptors, number, out, size);
 }
 
-int view_pin(struct view *view, const char *path, bool directory, struct pinned *pinned)
+/*
+ * A magic link, which is not followed, looks the same as a loop of links, which the target is to
+ * hear of: without that restriction only the loop is one still. Nothing is done with what that finds.
+ */
+static int error_of_loop(int cwd, const char *path, struct open_how how)
+{
+	int descriptor;
+
+	how.resolve = 0;
+	descriptor = (int)syscall(SYS_openat2, cwd, path, &how, sizeof(how));
+	if (descriptor < 0)
+		return errno == ELOOP ? ELOOP : EACCES;
+	close(descriptor);
+	return EACCES;
+}
+
+int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned)
 {
 	const struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | (directory ? O_DIRECTORY : 0)),
 				     .resolve = RESOLVE_NO_MAGICLINKS};
+	int cwd = cwd_for(view, path);
 	ssize_t length;
 
 	*pinned = (struct pinned){.descriptor = -1};
-	pinned->descriptor = (int)syscall(SYS_openat2, cwd_for(view, path), path, &how, sizeof(how));
+	pinned->descriptor = (int)syscall(SYS_openat2, cwd, path, &how, sizeof(how));
+	if (pinned->descriptor < 0 && errno == ELOOP)
+		return error_of_loop(cwd, path, how);
 	if (pinned->descriptor < 0)
-		return errno == ELOOP || errno == ENOSYS ? EACCES : errno; /* a magic link looks the same as a loop */
+		return errno == ENOSYS ? EACCES : errno;
 	length = name_of(view, pinned->descriptor, pinned->name, sizeof(pinned->name) - 1);
 	if (length > 0 && pinned->name[0] == '/' && fstat(pinned->descriptor, &pinned->status) == 0) {
 		pinned->name[length] = '\0';
@@ -169,7 +189,7 @@ static bool split(const char *path, char directory[PATH_MAX], const char **last)
 	return true;
 }
 
-int view_pin_parent(struct view *view, const char *path, struct new_name *name)
+int view_pin_parent(const struct view *view, const char *path, struct new_name *name)
 {
 	char directory[PATH_MAX];
 	int written;

@@ -33,9 +33,8 @@ struct view_origin {
 
 struct view {
 	const struct view_origin *origin;
-	int directory;     /* of the thread in /proc; borrowed */
 	struct place root; /* its descriptor is open where it is not ours */
-	int cwd;           /* owned; O_PATH; -1: nobody has asked for it */
+	int cwd;           /* owned; O_PATH; -1: it is not needed */
 	mode_t mask;
 	bool is_ours;  /* root is our own */
 	bool is_first; /* root is the one in which the session began */
@@ -57,8 +56,12 @@ void place_close(struct place *place);
 /* first is taken over. 0, or -1 and errno. */
 int view_origin_open(int first, struct view_origin *origin);
 
-/* The view of a thread, from its directory in /proc. 0, or an errno: EACCES where it may not be had. */
-int view_open(const struct view_origin *origin, int directory, mode_t mask, struct view *view);
+/*
+ * The view of a thread, from its directory in /proc, to look path up: the working directory is had only
+ * where that is relative, and now, for the target's own rights may not be enough to ask for it. 0, or an
+ * errno: EACCES where it may not be had.
+ */
+int view_open(const struct view_origin *origin, int directory, mode_t mask, const char *path, struct view *view);
 void view_close(struct view *view);
 
 /*
@@ -67,8 +70,9 @@ void view_close(struct view *view);
  */
 int view_enter(const struct view *view);
 
-/* And the target's working directory, with the target's rights: for what cannot be told of it otherwise. */
-int view_change_directory(struct view *view);
+/* And the target's working directory, with the target's rights: for what cannot be told of it otherwise. Of a relative
+ * path. */
+int view_change_directory(const struct view *view);
 
 /* Its own again, with its own rights. False: it cannot be trusted any more, and must end. */
 bool view_leave(const struct view *view);
@@ -77,7 +81,7 @@ bool view_leave(const struct view *view);
  * In the view: looks up path (from the working directory, no magic link is followed) and pins what
  * is there; directory: it must be one. 0, or the errno that the target gets.
  */
-int view_pin(struct view *view, const char *path, bool directory, struct pinned *pinned);
+int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned);
 void view_unpin(struct pinned *pinned);
 
 /* A name that is to be made: the directory that is to hold it, pinned, and the name in that. */
@@ -89,7 +93,7 @@ struct new_name {
 };
 
 /* In the view: where path would be made. 0 (then view_unpin the parent), EISDIR: it is no name, or an errno. */
-int view_pin_parent(struct view *view, const char *path, struct new_name *name);
+int view_pin_parent(const struct view *view, const char *path, struct new_name *name);
 
 /* Is the name, looked up in the session's first root, the very same inode? From any view. */
 bool view_is_same_in_first(const struct view_origin *origin, const char *name, size_t length,

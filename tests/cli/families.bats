@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# Calls of other families than AF_UNIX are carried out as well, since the family is what a target could change: with
+# the same results as without us.
+#
+# shellcheck disable=SC2154 # set by the libraries and by run
+bats_require_minimum_version 1.5.0
+load ../lib/common
+load ../lib/roles
+load ../lib/sockets
+load ../lib/compared
+
+# Every test has a network of its own, where each port is free and nothing is reached but itself.
+setup() {
+	need_root
+	compared_setup
+	outside unshare --net bash -c 'ip link set lo up && echo ready && exec sleep infinity'
+	network=$peer
+	wait_for grep -qx ready "$log"
+}
+
+teardown() {
+	[ -z "${work:-}" ] || compared_teardown
+}
+
+# there SETTING SCRIPT: as compare, in that network.
+there() {
+	compare "$1" "$2" nsenter "--target=$network" --net
+}
+
+# alike SCRIPT: the same in each setting.
+alike() {
+	local setting
+	sidecar_start
+	for setting in root plain system; do
+		echo "# $setting"
+		there "$setting" "$1"
+		diff "$work/native" "$work/inside"
+	done
+}
+
+@test "TCP: connected, refused, without waiting, unreachable, once more, undone; IPv4 and IPv6" {
+	local six words script=
+	for six in '' 6; do
+		words="4:127.0.0.1"
+		[ -z "$six" ] || words='6:::1'
+		script+="$do tcp$six bind $words:7000 listen named tcp$six connect $words:7000 connect $words:7000 send sendto $words:7000 \
+sendmsg '' sendmmsg '' connect unspec connect $words:7001 tcp$six nonblock connect $words:7000 tcp$six bind $words:7000 \
+tcp$six length 3 connect $words:7000 tcp$six pointer 8 connect $words:7000 tcp$six send sendmsg $words:7000 bind unspec
+"
+	done
+	alike "$script
+$do tcp connect 4:203.0.113.1:7 bind 4:203.0.113.1:7 connect 6:::1:7000 bind 6:::1:7000 bind /x connect $work/x
+$do tcp bind 4:127.0.0.1:7100 tcp6 bind 6:::1:7100 tcp6 bind 6:::ffff:127.0.0.1:7100 tcp6 connect 4:127.0.0.1:7100"
+	grep -q EINPROGRESS "$work/inside"
+	grep -q ECONNREFUSED "$work/inside"
+	grep -q ENETUNREACH "$work/inside"
+}
+
+@test "UDP: addressed, connected, to nobody, broadcast; by each call" {
+	local words=
+	for to in 4:127.0.0.1:7000 4:127.255.255.255:7000 4:203.0.113.1:7000 4:127.0.0.1:0 6:::1:7000 unspec /x ''; do
+		words+=" udp sendto '$to' udp sendmsg '$to' udp sendmmsg '$to' udp connect '$to' send udp length 3 sendto '$to'"
+	done
+	alike "$do udp bind 4:127.0.0.1:7000 udp6 bind 6:::1:7000 $words
+$do udp6 bind 6:::1:7001 ${words//udp/udp6}
+$do udp pointer 8 sendto 4:127.0.0.1:7000 rights claim 0"
+	is "$(grep -c ': ok$' "$work/inside")" "$(grep -c ': ok$' "$work/native")"
+}
+
+@test "ports below 1024, raw and packet sockets: by what the target may" {
+	local words="tcp bind 4:127.0.0.1:80 udp bind 4:127.0.0.1:81 tcp6 bind 6:::1:80"
+	alike "$do $words
+$do nocaps $words
+$do icmp sendto 4:127.0.0.1:0 connect 4:127.0.0.1:0
+$do packet bind 4:127.0.0.1:0"
+	there root "$do uid $PLAIN $words
+$do euid $PLAIN $words
+$do icmp uid $PLAIN sendto 4:127.0.0.1:0"
+	diff "$work/native" "$work/inside"
+	is "$(grep -c EACCES "$work/inside")" 6
+}
+
+@test "netlink: ip shows and changes what it may" {
+	alike "$do netlink bind kernel connect kernel sendmsg kernel named
+ip -o addr show dev lo
+ip -o route show table local
+ip addr add 127.7.7.7/8 dev lo 2>&1; echo \$?
+ip -o addr show dev lo
+ip addr del 127.7.7.7/8 dev lo 2>&1; echo \$?
+ip netns list"
+	there root "ip addr add 127.7.7.7/8 dev lo; echo \$?; ip -o addr show dev lo; ip addr del 127.7.7.7/8 dev lo"
+	diff "$work/native" "$work/inside"
+	grep -q 127.7.7.7 "$work/inside"
+}
+
+@test "a call that waits: a signal interrupts it, and a limit of time ends it" {
+	cat >"$work/wait.py" <<-'EOT'
+		import ctypes, os, signal, socket, struct, sys, threading
+		family, address = (socket.AF_UNIX, "wait.sock") if sys.argv[1] == "unix" else (socket.AF_INET, ("127.0.0.1", 7200))
+		server = socket.socket(family)
+		server.bind(address)
+		server.listen(0)
+		kept, fills = [], 0
+		while True:
+		    one = socket.socket(family)
+		    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 300000))
+		    kept.append(one)
+		    try:
+		        one.connect(address)
+		    except OSError as error:
+		        print(len(kept), error.strerror)
+		        break
+		class Interrupted(Exception):
+		    pass
+		def interrupt(*_):
+		    raise Interrupted
+		signal.signal(signal.SIGALRM, interrupt)
+		one = socket.socket(family)
+		signal.setitimer(signal.ITIMER_REAL, 0.2)
+		try:
+		    one.connect(address)
+		    print("connected")
+		except Interrupted:
+		    print("interrupted")
+		if family == socket.AF_INET:
+		    sys.exit()
+		one = socket.socket(family)
+		one.setblocking(False)
+		print(one.connect_ex(address))
+		# By itself, since Python makes an interrupted call again: a handler that lets the kernel do so.
+		library = ctypes.CDLL(None, use_errno=True)
+		signal.signal(signal.SIGALRM, lambda *_: None)
+		signal.siginterrupt(signal.SIGALRM, False)
+		one = socket.socket(family)
+		raw = struct.pack("H", family) + address.encode() + b"\0"
+		signal.setitimer(signal.ITIMER_REAL, 0.2)
+		threading.Timer(0.6, lambda: [server.accept() for _ in kept]).start()
+		result = library.connect(one.fileno(), raw, len(raw))
+		print("restarted", result, ctypes.get_errno() if result else 0)
+		sys.stdout.flush()
+		os._exit(0)
+	EOT
+	chmod 644 "$work/wait.py"
+	alike "/usr/bin/python3 $work/wait.py unix
+/usr/bin/python3 $work/wait.py tcp"
+	is "$(grep -c interrupted "$work/inside")" 2
+	grep -qx 'restarted 0 0' "$work/inside"
+}

@@ -1,0 +1,219 @@
+#!/usr/bin/env bats
+# A socket call that is carried out for a target has the target's rights, neither more nor less: each script here
+# runs without the loader and behind it, and says the same.
+#
+# shellcheck disable=SC2154 # set by the libraries and by run
+bats_require_minimum_version 1.5.0
+load ../lib/common
+load ../lib/roles
+load ../lib/sockets
+load ../lib/compared
+
+GROUP=61300
+
+setup() {
+	need_root
+	compared_setup
+}
+
+teardown() {
+	[ -z "${work:-}" ] || compared_teardown
+}
+
+# Peers of root's with all kinds of modes, in $places.
+serve_places() {
+	local place type
+	mkdir -m 700 "$work/s/closed"
+	mkdir -m 710 "$work/s/group"
+	chgrp "$GROUP" "$work/s/group"
+	places=()
+	for place in 666:open 600:root 660:ofgroup 0:none 666:closed/open 666:group/open 600:plain; do
+		for type in stream dgram; do
+			serve "$type" "$work/s/${place#*:}.$type" "${place%:*}"
+		done
+		places+=("$work/s/${place#*:}")
+	done
+	chgrp "$GROUP" "$work/s/ofgroup".*
+	chown "$PLAIN" "$work/s/plain".*
+}
+
+# to_places: words that try each of them in each way.
+to_places() {
+	local place
+	for place in "${places[@]}"; do
+		printf '%s ' stream connect "$place.stream" dgram connect "$place.dgram" sendto "$place.dgram" \
+			sendmsg "$place.dgram" sendmmsg "$place.dgram"
+	done
+}
+
+@test "modes and owners: of sockets, and of the folders on the way" {
+	serve_places
+	sidecar_start
+	same root plain system -- "$do $(to_places)
+$do thread $(to_places)"
+	# Enough is refused, and enough is not, for that to mean something.
+	is "$(grep -c ': EACCES$' "$work/inside")" 50
+	is "$(grep -c ': ok$' "$work/inside")" 20
+}
+
+@test "ids that change inside of a session: supplementary groups, nginx's and gosu's ways, capabilities" {
+	local words who
+	serve_places
+	words=$(to_places)
+	who=
+	for steps in "groups $GROUP gid $PLAIN uid $PLAIN" "groups '' gid $PLAIN uid $PLAIN" "groups '' egid $GROUP euid $PLAIN" \
+		"euid $PLAIN" "fsuid $PLAIN" "gid $GROUP fsuid $PLAIN" nocaps "groups $GROUP nocaps" \
+		"groups 1,2,3,$GROUP,$((GROUP + 1)) gid $PLAIN uid $PLAIN exec" "euid $PLAIN euid 0" "uid $PLAIN thread"; do
+		who+="$do $steps $words
+"
+	done
+	same root -- "$who"
+	is "$(grep -c ': EACCES$' "$work/inside")" 180
+}
+
+@test "what is bound: umask, folder, owner, group" {
+	local mask words=
+	sidecar_start
+	mkdir -m 755 "$work/s/root"
+	for mask in 000 022 077 0177 0777; do
+		words+="stream umask $mask bind $mask stat $mask dgram bind $mask.d stat $mask.d umask 0 "
+	done
+	same root plain system -- "$do $words stream bind $work/s/root/x unlink $work/s/root/x
+mkdir -m 2777 set; chgrp $GROUP set 2>&1
+$do stream umask 022 bind set/s stat set/s
+mkdir -m 555 shut
+$do stream bind shut/s stream bind 000 bind shut"
+	same root -- "$do umask 0 stream groups $GROUP gid $PLAIN uid $PLAIN bind a stat a
+$do umask 0 stream euid $PLAIN bind b stat b
+$do umask 0 stream fsuid $PLAIN bind c stat c
+$do umask 0 stream nocaps bind d stat d
+chmod 755 . ; $do umask 0 stream uid $PLAIN bind e"
+}
+
+@test "places: relative, a folder that is no more, another root" {
+	local words
+	serve_places
+	sidecar_start
+	mkdir -p "$work/s/jail$work"
+	words="stream connect ../../s/open.stream chdir $work/s stream connect open.stream stream connect ./../s/open.stream dgram
+		connect open.dgram sendto open.dgram chdir closed stream connect open.stream"
+	same root plain system -- "$do ${words//$'\n'/ }
+mkdir gone; $do chdir gone unlink x say gone || :
+$do stream bind mine listen stream connect mine rename mine:other stream connect other stream connect mine
+mkdir d; cd d; rmdir ../d; $do stream bind x stream connect x stream connect ../x"
+	same root -- "$do gid $PLAIN uid $PLAIN stream connect ../../s/open.stream dgram sendto ../../s/open.dgram stream bind x connect x
+chmod 700 .; $do stream bind y listen gid $PLAIN euid $PLAIN stream connect y stream bind z"
+	# What the session has bound itself is reached in any root.
+	same root -- "$do root $work/open/d stream bind /s listen stream connect /s stream connect s stream connect ../../s
+$do chroot $work/open/d stream bind $work/x stream bind here listen stream connect here
+mkdir jail; $do stream bind s listen chroot jail chdir .. stream connect s stream connect ../../../../../../s"
+}
+
+# namespaced: a user of its own is made, mapped or not, and all that follows is tried.
+namespaced() {
+	local words
+	words=$(to_places)
+	printf '%s\n' "$do userns $words" "$do userns0 $words" "$do userns0 exec $words" \
+		"$do umask 0777 stream bind own listen userns0 stream connect own" \
+		"$do userns0 stream bind mine listen stream connect mine stat mine"
+}
+
+@test "user namespaces: never with more than without us; a namespace's capabilities are none here" {
+	local setting
+	serve_places
+	sidecar_start
+	for setting in plain system; do
+		compare "$setting" "$(namespaced)"
+		is "$(differences)" 'connect own: ok -> EACCES'
+	done
+	compare root "$(namespaced)"
+	diff <(differences | sort -u) - <<-'EOT'
+		connect WORK/s/none.dgram: ok -> EACCES
+		connect WORK/s/none.stream: ok -> EACCES
+		connect own: ok -> EACCES
+		sendmmsg WORK/s/none.dgram: ok -> EACCES
+		sendmsg WORK/s/none.dgram: ok -> EACCES
+		sendto WORK/s/none.dgram: ok -> EACCES
+	EOT
+}
+
+@test "other mount and network namespaces: what is not known there by the same name is denied" {
+	serve_places
+	sidecar_start
+	compare root "$do mountns stream connect $work/s/open.stream over $work/s/none.stream:$work/s/open.stream stream connect $work/s/open.stream
+$do mountns over $work:/mnt stream bind /mnt/open/d/x listen stream connect /mnt/open/d/x stream connect x unlink x
+$do mountns over $work:/mnt stream connect /mnt/s/open.stream
+$do netns stream connect $work/s/open.stream stream bind ${name}n listen stream connect ${name}n
+$do stream bind ${name}o listen stream connect ${name}o netns stream connect ${name}o stream bind ${name}o"
+	diff <(differences | sed "s,$name,@,") - <<-'EOT'
+		connect WORK/s/open.stream: ok -> EACCES
+		connect /mnt/s/open.stream: ok -> EACCES
+		connect @n: ok -> EACCES
+		connect @o: ECONNREFUSED -> EACCES
+	EOT
+}
+
+@test "magic links of /proc are not followed" {
+	serve_places
+	compare plain "$do chdir $work/s stream connect /proc/self/cwd/open.stream stream connect /proc/self/root$work/s/open.stream"
+	diff <(differences) - <<-'EOT'
+		connect /proc/self/cwd/open.stream: ok -> EACCES
+		connect /proc/self/rootWORK/s/open.stream: ok -> EACCES
+	EOT
+}
+
+# seen: what the peers have seen since the last time, in lines that are the same each time: T is the process of the
+# target, or its pidfd, S the sidecar's.
+seen() {
+	news | sed "s/pid=$target /pid=T /; s/pidfd=$target /pidfd=T /" | sed -E 's/(pid|pidfd)=[0-9]+/\1=S/g'
+}
+
+news() {
+	tail -qn +$((stream_told + 1)) "$stream_log"
+	tail -qn +$((dgram_told + 1)) "$dgram_log"
+}
+
+# peers_of SETTING: what they see of it, in $native_seen and $inside_seen. The target lives until it has been seen.
+peers_of() {
+	local how
+	for how in native inside; do
+		if [ "$how" = native ]; then behind "${1/system/plain}"; else behind_filter "$1"; fi
+		rm -f "$work/open/seen"
+		stream_told=$(wc -l <"$stream_log") dgram_told=$(wc -l <"$dgram_log")
+		# shellcheck disable=SC2086 # words
+		outside "${behind[@]}" bash -c 'echo pid $$; exec "$@"' bash "$do" $calls say told await "$work/open/seen"
+		wait_for grep -qx told "$log"
+		target=$(sed -n 's/^pid //p' "$log")
+		sed '/^pid /d' "$log" >"$work/$how"
+		wait_for all_seen
+		seen >"$work/$how.seen"
+		touch "$work/open/seen"
+		wait "$peer"
+	done
+	diff "$work/native" "$work/inside"
+}
+
+all_seen() {
+	[ "$(news | grep -c '^received')" = "$(grep -cE '^(send|rights|claim).*: ok$' "$work/$how")" ]
+}
+
+@test "who a peer sees: uid and gid always, pid and pidfd where the kernel lets them be given" {
+	serve stream "$work/s/stream" 666
+	stream_log=$log
+	serve dgram "$work/s/dgram" 666
+	dgram_log=$log
+	sidecar_start
+	calls="stream connect $work/s/stream peer rights send claim $PLAIN claim 0 claim 7
+		dgram sendto $work/s/dgram connect $work/s/dgram send claim $PLAIN claim 0 claim 7 rights"
+	for setting in root system; do
+		peers_of "$setting"
+		# The peer of a stream alone is the sidecar's.
+		diff <(sed 's/^\(accepted.*\)pid=T$/\1pid=S/' "$work/native.seen") "$work/inside.seen"
+		grep -q 'pid=T pidfd=T fds=1$' "$work/inside.seen"
+	done
+	# As a plain user's own sidecar cannot say that it is another process, each message that it sends is its own.
+	peers_of plain
+	diff <(sed 's/pid=T/pid=S/; s/pidfd=T/pidfd=S/' "$work/native.seen") \
+		<(sed 's/pid=T/pid=S/; s/pidfd=T/pidfd=S/' "$work/inside.seen")
+	is "$(grep -c 'pid=T' "$work/inside.seen")" 2
+}

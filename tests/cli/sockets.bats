@@ -1,0 +1,340 @@
+#!/usr/bin/env bats
+# Unix sockets behind a policy: what rules and defaults let through, what is a session's own, what is told of it.
+#
+# shellcheck disable=SC2154,SC2030,SC2031 # a test is a subshell; set by lib/sockets.bash and by run
+bats_require_minimum_version 1.5.0
+load ../lib/common
+load ../lib/sockets
+
+setup() {
+	sockets_setup
+	types=(stream dgram seqpacket)
+}
+
+teardown() {
+	sockets_teardown
+}
+
+serve_all() {
+	local type
+	for type in "${types[@]}"; do
+		serve "$type" "$work/$type"
+		serve "$type" "$name.$type"
+	done
+}
+
+# every_operation: what socket_do is to do, in $words; on what is outside, and on names that are not there yet.
+every_operation() {
+	local type send address
+	words=()
+	for type in "${types[@]}"; do
+		for address in "$work/$type" "$name.$type"; do
+			words+=("$type" connect "$address" "$type" bind "$address.new")
+		done
+	done
+	for send in sendto sendmsg sendmmsg; do
+		for address in "$work/dgram" "$name.dgram"; do words+=(dgram "$send" "$address"); done
+	done
+}
+
+# wanted RESULT-OF-BIND RESULT-OF-OTHERS: what it then says.
+wanted() {
+	local i
+	for ((i = 0; i < ${#words[@]}; i += 3)); do
+		case ${words[i + 1]} in
+		bind) echo "bind ${words[i + 2]}: $1" ;;
+		*) echo "${words[i + 1]} ${words[i + 2]}: $2" ;;
+		esac
+	done
+}
+
+@test "each operation, type and kind of name: by rule, and by default where no rule speaks" {
+	local default decision bind other rule
+	serve_all
+	every_operation
+	for default in session user allow deny; do
+		for decision in none allow deny; do
+			rule=$'\n[unix_socket_rules.these]\n'"paths = $work/*, $name.*"$'\n'"decision = $decision"
+			bind=ok other=EACCES
+			case $decision.$default in
+			none.deny) bind=EACCES ;;
+			none.allow | allow.*) other=ok ;;
+			deny.*) bind=EACCES ;;
+			esac
+			[ "$decision" != none ] || rule=
+			rules "default = $default$rule"
+			echo "# $default $decision"
+			diff <(wanted "$bind" "$other") <(inside "${words[@]}")
+			rm -f "$work"/*.new
+		done
+	done
+}
+
+@test "a rule speaks of its operations alone; the first that matches decides" {
+	local address
+	serve_all
+	every_operation
+	for address in connect bind sendto; do
+		rules $'default = deny\n[unix_socket_rules.one]\n'"paths = $work/*, $name.*
+operations = $address
+[unix_socket_rules.two]
+paths = $work/**, $name**
+operations = $address
+decision = deny"
+		inside "${words[@]}" >"$work/said"
+		case $address in
+		sendto) address=send ;;
+		esac
+		is "$(grep -c "^$address" "$work/said")" 6
+		is "$(grep "^$address" "$work/said" | grep -vc ': ok$')" 0
+		is "$(grep -v "^$address" "$work/said" | grep -vc ': EACCES$')" 0
+		rm -f "$work"/*.new
+	done
+	rules $'[unix_socket_rules.one]\n'"paths = $work/stream
+decision = deny
+[unix_socket_rules.two]
+paths = $work/*"
+	is "$(inside stream connect "$work/stream" seqpacket connect "$work/seqpacket")" \
+		"connect $work/stream: EACCES
+connect $work/seqpacket: ok"
+}
+
+@test "what is not there, and what is no socket: the kernel's own errno" {
+	local words
+	serve stream "$work/stream"
+	mkdir "$work/folder"
+	touch "$work/file"
+	ln -s loop "$work/loop"
+	ln -s nothing "$work/dangling"
+	words=(stream connect "$work/none" connect "$work/none/none" connect "$work/file/x" dgram sendto "$work/none"
+		dgram connect "$work/stream" stream bind "$work/none/x" bind "$work/file/x" bind "$work/stream"
+		bind "$work/folder" bind "$work/dangling" bind "$work/loop/x" connect "$work/loop" connect "$work/file" connect
+		"$work/folder" connect "$work/dangling" bind "$work/new/" bind "$work/." bind / fd 99 connect "$work/x" fd 0
+		connect "$work/x" stream length 1 connect "$work/x" length -1 connect "$work/x" length 111 connect
+		"$work/x" length 129 connect "$work/x" length 70000 connect "$work/x" pointer 8 connect "$work/x" fd 99 pointer 8 connect "$work/x" stream
+		connect unspec connect 4:127.0.0.1:9 length 2 connect "" bind unspec dgram connect unspec)
+	rules $'[unix_socket_rules.one]\n'"paths = $work/**"
+	diff <("$DO" "${words[@]}" </dev/null) <(inside "${words[@]}" </dev/null)
+}
+
+@test "a session's own sockets: reached by its other processes, also after the binder has gone" {
+	serve stream "$work/stream"
+	cat >"$work/script" <<-EOT
+		cd $work
+		for address in $work/own ${name}own; do
+			for type in stream dgram seqpacket; do
+				$SERVE \$type \$address >own.log &
+				until grep -qsx ready own.log; do sleep 0.01; done
+				$DO \$type connect \$address fork \$type connect \$address thread \$type connect \$address
+				kill \$!
+				wait \$!
+				rm -f own own.log
+			done
+			# Its binder ends; one that has inherited it lives on.
+			$DO stream bind \$address listen fork stream connect \$address exec stream connect \$address
+			rm -f own
+		done
+		$DO stream bind ./relative listen stream connect $work/relative rename relative:moved stream connect moved
+		$DO stream connect $work/moved stream connect $work/stream
+	EOT
+	run -0 session bash "$work/script"
+	is "$(grep -c ': ok$' <<<"$output")" 27
+	is "$(grep -v ': ok$' <<<"$output")" "connect $work/moved: ECONNREFUSED
+connect $work/stream: EACCES"
+}
+
+@test "a session's own sockets: a name that the kernel has chosen" {
+	cat >"$work/script" <<-EOT
+		$DO stream bind "" listen named fork await $work/go >$work/chosen &
+		until [ -s $work/chosen ]; do sleep 0.01; done
+		$DO stream connect "\$(sed -n 's/^named //p' $work/chosen)"
+		touch $work/go
+		wait
+	EOT
+	run -0 session bash "$work/script"
+	[[ $output == 'connect @'[0-9a-f]*': ok' ]]
+}
+
+@test "not a session's own: what another session has bound, and what an outsider has put in its place" {
+	local other
+	outside "$EXEC" -f "$work/p.ini" --sidecar=private "--events=$work/other" -- "$DO" stream bind "$work/theirs" \
+		listen stream bind "${name}theirs" listen say ready await "$work/end"
+	other=$peer
+	wait_for grep -qx ready "$log"
+	is "$(inside stream connect "$work/theirs" connect "${name}theirs")" \
+		"connect $work/theirs: EACCES
+connect ${name}theirs: EACCES"
+	touch "$work/end"
+	wait "$other"
+
+	outside session "$DO" stream bind "$work/mine" listen stream bind "${name}mine" listen say ready \
+		fork stream connect "$work/mine" stream connect "${name}mine" exec say begun fd -1 await "$work/go" \
+		stream connect "$work/mine" stream connect "${name}mine"
+	other=$peer
+	wait_for grep -qx begun "$log"
+	is "$(grep -c ': ok$' "$log")" 4
+	"$DO" stream connect "${name}mine"
+	# The name of the path is an outsider's socket now; the abstract one is still held.
+	serve stream "$work/outside"
+	mv "$work/outside" "$work/mine"
+	touch "$work/go"
+	wait "$other"
+	is "$(tail -n 2 "$work/log.1")" "connect $work/mine: EACCES
+connect ${name}mine: ok"
+}
+
+@test "not a session's own: an abstract name that an outsider has taken since, a link to a socket outside" {
+	serve stream "$work/stream"
+	cat >"$work/script" <<-EOT
+		$DO stream bind ${name}mine listen stream connect ${name}mine
+		touch $work/free
+		$DO await $work/taken stream connect ${name}mine
+		ln $work/stream $work/hard
+		ln -s stream $work/soft
+		$DO stream connect $work/hard stream connect $work/soft
+	EOT
+	outside bash -c "until [ -e $work/free ]; do sleep 0.01; done; exec $SERVE stream ${name}mine"
+	outside bash -c "until grep -qx ready $work/log.1; do sleep 0.01; done; touch $work/taken"
+	run -0 session bash "$work/script"
+	is "$output" "bind ${name}mine: ok
+connect ${name}mine: ok
+connect ${name}mine: EACCES
+connect $work/hard: EACCES
+connect $work/soft: EACCES"
+}
+
+@test "datagram = deny: no Unix datagram socket is made, and sendmsg is the kernel's alone" {
+	serve stream "$work/stream"
+	rules $'datagram = deny\n[unix_socket_rules.one]\n'"paths = $work/*"
+	is "$(inside dgram stream connect "$work/stream" sendmsg "" seqpacket bind "$work/new" udp connect 4:127.0.0.1:9)" \
+		"dgram: EACCES
+connect $work/stream: ok
+sendmsg: ok
+bind $work/new: ok
+connect 4:127.0.0.1:9: ok"
+	run -0 "$CTL" explain --syscall sendmsg "$work/p.ini"
+	[[ $output == *allow*'nothing blocks it' ]]
+	run -0 session python3 -c 'import socket
+try:
+	socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+except PermissionError:
+	print("refused")
+socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)'
+	is "$output" refused
+}
+
+@test "audit: as without us, and what would be blocked is told" {
+	local text address
+	serve_all
+	every_operation
+	words+=(stream connect "$work/none" bind "$work/stream")
+	"$DO" "${words[@]}" >"$work/native"
+	rm -f "$work"/*.new
+	for text in 'action = audit' $'[sandbox.seccomp]\nmode = audit'; do
+		rules "$text"
+		diff "$work/native" <(inside "${words[@]}")
+		rm -f "$work"/*.new
+		is "$(events 'select(.type | startswith("unix_socket")) | .type' | sort -u)" '"unix_socket_audit"'
+		# Six connects, three sends to each of two names; binding is allowed.
+		is "$(events 'select(.reason == "would_be_blocked") | .action' | sort | uniq -c | tr -s ' ')" ' 12 "allowed"'
+		for address in "$work/stream" "$name.dgram"; do
+			events 'select(.reason == "would_be_blocked") | .path' | grep -qxF "\"$address\""
+		done
+		is "$(events 'select(.type == "session_end") | [.denied, .killed]')" '[0,0]'
+	done
+}
+
+@test "events: a denial has its operation, type, name, rule and hint, and the service that it is of" {
+	serve dgram "$work/dgram"
+	mkdir -p "$work/run"
+	rules $'[unix_socket_rules.never]\n'"paths = $work/n*
+decision = deny"
+	inside dgram sendto "$work/dgram" stream connect /dev/null connect "$work/none" bind "$work/never" \
+		connect "@/tmp/.X11-unix/X99" connect "${name}x"
+	is "$(events 'select(.type == "unix_socket_blocked") | [.syscall, .operation, .socket_type, .path, .service, .rule, .hint, .reason, .action]')" \
+		"[\"sendto\",\"sendto\",\"dgram\",\"$work/dgram\",null,\"a built-in default\",\"[unix_socket_rules.dgram] paths = $work/dgram\",\"blocked_by_policy\",\"denied\"]
+[\"connect\",\"connect\",\"stream\",\"/dev/null\",null,\"a built-in default\",\"[unix_socket_rules.null] paths = /dev/null\",\"blocked_by_policy\",\"denied\"]
+[\"bind\",\"bind\",\"stream\",\"$work/never\",null,\"$work/p.ini:8\",\"[unix_socket_rules.never-2] paths = $work/never, before [unix_socket_rules.never]\",\"blocked_by_policy\",\"denied\"]
+[\"connect\",\"connect\",\"stream\",\"@/tmp/.X11-unix/X99\",\"x11\",\"a built-in default\",\"[unix_socket_rules.x11] services = x11\",\"blocked_by_policy\",\"denied\"]
+[\"connect\",\"connect\",\"stream\",\"${name}x\",null,\"a built-in default\",\"[unix_socket_rules.${name#@}x] paths = ${name}x\",\"blocked_by_policy\",\"denied\"]"
+}
+
+@test "events: log = all, denied, none" {
+	local log
+	serve stream "$work/stream"
+	for log in 'all 2' 'denied 1' 'none 0'; do
+		rules "log = ${log% *}"
+		inside stream connect "$work/stream" stream bind "$work/new"
+		rm "$work/new"
+		is "$(events 'select(.type | startswith("unix_socket")) | .type' | wc -l)" "${log#* }"
+		is "$(events 'select(.type == "session_end") | .denied')" 1
+	done
+}
+
+@test "events: identical repeats are counted, with their seq; no seq is missing" {
+	local i words=() before after
+	serve stream "$work/stream"
+	for ((i = 0; i < 60; i++)); do words+=(connect "$work/stream"); done
+	inside stream "${words[@]}" connect "${name}x"
+	is "$(events 'select(.type == "unix_socket_blocked") | .path' | sort -u | wc -l)" 2
+	# Every attempt is either an event of its own or counted.
+	before=$(events 'select(.type == "unix_socket_blocked") | .seq' | wc -l)
+	after=$(events 'select(.type == "events_suppressed") | .count' | awk '{n += $1} END {print n + 0}')
+	is "$((before + after))" 61
+	[ "$before" -lt 10 ]
+	is "$(events 'select(.type == "session_end") | .denied')" 61
+	diff <(events 'if .type == "events_suppressed" then .seq, range(.first_seq; .last_seq + 1) else .seq end' | sort -n) \
+		<(seq "$(events 'select(.type == "session_end") | .seq')")
+}
+
+@test "--sidecar=none: refused where sockets are to be mediated" {
+	run -125 --separate-stderr "$EXEC" -f "$work/p.ini" --sidecar=none -- true
+	# shellcheck disable=SC2154 # by run
+	[[ $stderr == 'agentsh-exec: '*'unix_socket.enabled = true'* ]]
+	printf '[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix\n' >"$work/p.ini"
+	run -0 "$EXEC" -f "$work/p.ini" --sidecar=none -- "$DO" stream
+	is "$output" 'stream: EACCES'
+}
+
+# enters COMMAND...: what io_uring_enter(2) says of a ring that was made before, behind the policy: 0, or the errno.
+enters() {
+	"$PROGRAMS/with_fd" io_uring 9 "$EXEC" -f "$work/p.ini" --sidecar=private -- python3 -c 'import ctypes
+c = ctypes.CDLL(None, use_errno=True)
+for call in (425, 426, 427):
+	print(ctypes.get_errno() if c.syscall(call, 9, 0, 0, 0, 0, 0) < 0 else 0)' 3>&-
+}
+
+@test "io_uring: closed, also a ring that was made before; open in audit mode" {
+	is "$(enters)" $'38\n38\n38'
+	rules 'action = audit'
+	# No address to set up or register from: EFAULT; nothing to enter: done.
+	is "$(enters)" $'14\n0\n14'
+}
+
+# of_user POLICY WORD...: a session with the sidecar at $work/socket.
+of_user() {
+	"$EXEC" -f "$1" "--sidecar=$work/socket" -- "$DO" "${@:2}" 3>&-
+}
+
+@test "default = user: what other sessions of the same user and policy have bound, and no other's" {
+	rules 'default = user'
+	cp "$work/p.ini" "$work/same.ini"
+	cp "$work/p.ini" "$work/other.ini"
+	echo '; another policy' >>"$work/other.ini"
+	outside "$BUILD/agentsh-sidecar" "--socket=$work/socket" "--events=$work/all"
+	wait_for test -S "$work/socket"
+	serve stream "$work/stream"
+	outside of_user "$work/p.ini" stream bind "$work/theirs" listen stream bind "${name}theirs" listen \
+		say bound await "$work/end"
+	wait_for grep -qx bound "$log"
+	for policy in p same other; do
+		of_user "$work/$policy.ini" stream connect "$work/theirs" stream connect "${name}theirs" stream connect "$work/stream"
+	done >"$work/said"
+	touch "$work/end"
+	wait "$peer"
+	is "$(sed 's/.*: //' "$work/said" | paste -sd ' ')" 'ok ok EACCES ok ok EACCES EACCES EACCES EACCES'
+	# And forgotten with the session.
+	outside "$DO" stream bind "${name}theirs" listen say bound await "$work/never"
+	wait_for grep -qx bound "$log"
+	is "$(of_user "$work/p.ini" stream connect "${name}theirs")" "connect ${name}theirs: EACCES"
+}
