@@ -45,6 +45,12 @@ static const struct {
     {"fuse-link", fuse_link},
     {"rebound-stream", rebound_stream},
     {"rebound-dgram", rebound_dgram},
+    {"stall-backlog", stall_backlog},
+    {"stall-userfault", stall_userfault},
+    {"flood-descriptors", flood_descriptors},
+    {"flood-pieces", flood_pieces},
+    {"flood-messages", flood_messages},
+    {"neighbour", neighbour},
 };
 
 int main(int argc, char **argv)

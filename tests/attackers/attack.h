@@ -84,4 +84,7 @@ attack userfault_flip, fuse_link;
 /* name.c */
 attack rebound_stream, rebound_dgram;
 
+/* stall.c */
+attack stall_backlog, stall_userfault, flood_descriptors, flood_pieces, flood_messages, neighbour;
+
 #endif
