@@ -28,10 +28,9 @@ static struct sender sender_of(const struct mediation *mediation)
 	};
 }
 
-static bool may_send(struct mediation *mediation, const struct socket_name *name, const struct stat *status,
-		     bool is_first)
+static bool may_send(struct mediation *mediation, const struct socket_name *name, const struct stat *status)
 {
-	return mediation_allows(mediation, OPERATION_SENDTO, name, status, is_first);
+	return mediation_allows(mediation, OPERATION_SENDTO, name, status);
 }
 
 /*
@@ -80,15 +79,13 @@ static struct outcome send_to_path(struct mediation *mediation, const struct sen
 	struct sockaddr_un reached;
 	struct pinned pinned;
 	struct outcome outcome;
-	bool is_first;
-	int error = mediation_pin(mediation, &sending->address, &pinned, &is_first);
+	int error = mediation_pin(mediation, &sending->address, &pinned);
 
 	if (error == ESRCH)
 		return mediation_deny(mediation, "unreadable_target");
 	if (error)
 		return mediation_fail(error);
-	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status,
-		      is_first))
+	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status))
 		outcome = mediation_fail(EACCES);
 	else
 		outcome = carry_out(mediation, sending, &reached, mediation_address_of(&pinned, &reached));
@@ -105,7 +102,7 @@ static struct outcome send_to_abstract(struct mediation *mediation, const struct
 	const struct address *address = &sending->address;
 	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
 
-	if (!may_send(mediation, &name, NULL, true))
+	if (!may_send(mediation, &name, NULL))
 		return mediation_fail(EACCES);
 	return carry_out(mediation, sending, &address->local, address->length);
 }

@@ -75,7 +75,6 @@ int view_open(const struct view_origin *origin, int directory, mode_t mask, stru
 	view->is_ours = place_is(&view->root, &origin->ours);
 	if (!view->is_ours && !place_take(openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC), &view->root))
 		return EACCES;
-	view->is_first = place_is(&view->root, &origin->first);
 	return 0;
 }
 
@@ -192,7 +191,7 @@ int view_pin_parent(struct view *view, const char *path, struct new_name *name)
 bool view_is_same_in_first(const struct view_origin *origin, const char *name, size_t length, const struct stat *status)
 {
 	const struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-				     .resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT};
+				     .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT};
 	char path[PATH_MAX];
 	struct stat there;
 	int descriptor;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -33,7 +34,7 @@ static void new_namespace(void)
 	char map[40];
 
 	if (uid == 0) {
-		if (unshare(CLONE_NEWNS) != 0)
+		if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 			err(77, "unshare");
 		return;
 	}
@@ -95,30 +96,34 @@ static void connect_allowed(struct stage *stage)
 void namespace_mount(struct stage *stage)
 {
 	new_namespace();
-	(void)mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	put_denied_on_allowed(stage);
 	connect_allowed(stage);
 }
 
-/* The child's table of descriptors is this process's too. Returns what it opens there. */
+/* The child's table of descriptors is this process's too; its namespace lasts as long as it does. */
 static int open_elsewhere(const struct stage *stage)
 {
 	char path[200];
-	int status = 0;
-	int place = 60;
-	pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	int said[2];
+	int place = -1;
+	pid_t child = pipe(said) == 0 ? (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL) : -1;
 
 	if (child < 0)
 		err(1, "clone");
 	if (child > 0) {
-		if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			errx(WIFEXITED(status) ? WEXITSTATUS(status) : 1, "no other namespace");
+		if (read(said[0], &place, sizeof(place)) != (ssize_t)sizeof(place) || place < 0)
+			errx(77, "no other namespace");
 		return place;
 	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	new_namespace();
 	put_denied_on_allowed(stage);
 	door(stage, 'a', path, sizeof(path));
-	_exit(dup2(open(path, O_PATH | O_DIRECTORY), place) == place ? 0 : 1);
+	place = open(path, O_PATH | O_DIRECTORY);
+	if (write(said[1], &place, sizeof(place)) < 0)
+		_exit(1);
+	for (;;)
+		pause();
 }
 
 /* The root stays the first, the working directory comes from elsewhere. */

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
-#include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,7 +21,7 @@ struct paged {
 	struct sockaddr_un address;
 	socklen_t length;
 	int place;
-	_Atomic long round; /* grows with each page that has been put there */
+	_Atomic bool waits; /* for the page */
 };
 
 static void watch_page(struct paged *paged)
@@ -57,6 +57,7 @@ static void answer_fault(struct stage *stage, void *context)
 	for (int i = 0; i < 500; i++)
 		((volatile struct sockaddr_un *)(void *)paged->page)->sun_path[paged->place] = 'a';
 	((volatile struct sockaddr_un *)(void *)paged->page)->sun_path[paged->place] = 'd';
+	atomic_store(&paged->waits, false);
 }
 
 static void call_connect(struct stage *stage, void *context)
@@ -65,7 +66,10 @@ static void call_connect(struct stage *stage, void *context)
 
 	if (madvise(paged->page, paged->size, MADV_DONTNEED) != 0)
 		err(1, "madvise");
+	atomic_store(&paged->waits, true);
 	attack_connect(stage, SOCK_STREAM, (const struct sockaddr_un *)(const void *)paged->page, paged->length);
+	while (atomic_load(&paged->waits))
+		(void)sched_yield();
 }
 
 void userfault_flip(struct stage *stage)
