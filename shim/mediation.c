@@ -215,7 +215,9 @@ int mediation_enter(struct mediation *mediation, const struct view *view)
 {
 	if (mediation->server->pool->shares_files && !view->is_ours)
 		return EACCES;
-	if (view_enter(view) == 0 && mediation_take(mediation, 0))
+	if (view_enter(view) != 0)
+		return EACCES;
+	if (mediation_take(mediation, 0))
 		return 0;
 	mediation_leave(mediation, view);
 	return EACCES;

@@ -98,9 +98,11 @@ void view_close(struct view *view)
 
 int view_enter(const struct view *view)
 {
-	(void)umask(view->mask);
-	if (!view->is_ours && (fchdir(view->root.descriptor) != 0 || chroot(".") != 0))
+	if (!view->is_ours && (fchdir(view->root.descriptor) != 0 || chroot(".") != 0)) {
+		(void)fchdir(view->origin->ours.descriptor); /* so as to hold nothing of the target's */
 		return EACCES;
+	}
+	(void)umask(view->mask);
 	return 0;
 }
 

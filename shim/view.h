@@ -62,7 +62,7 @@ void view_close(struct view *view);
 
 /*
  * The calling thread, which has a file system view of its own, takes the target's root and umask,
- * with its own rights still. 0, or EACCES; view_leave in any case.
+ * with its own rights still. 0, then view_leave; or EACCES: its root and umask are its own.
  */
 int view_enter(const struct view *view);
 
