@@ -32,6 +32,7 @@ static const struct {
     {"dup-swap", dup_swap},
     {"dup-flip", dup_flip},
     {"late-thread", late_thread},
+    {"ring", ring},
     {"symlink-swap", symlink_swap},
     {"directory-swap", directory_swap},
     {"proc-paths", proc_paths},
@@ -67,8 +68,8 @@ int main(int argc, char **argv)
 		if (strcmp(attacks[i].name, argv[1]) != 0)
 			continue;
 		attacks[i].attack(&stage);
-		printf("%s: %ld tries%s, %ld calls succeeded\n", argv[1], stage.done, stage.stalls ? " (slow)" : "",
-		       stage.answers);
+		printf("%s: %ld tries%s, %ld calls succeeded%s%s\n", argv[1], stage.done, stage.stalls ? " (slow)" : "",
+		       stage.answers, stage.error ? "; last: " : "", stage.error ? strerrordesc_np(stage.error) : "");
 		return 0;
 	}
 	errx(2, "%s: no such attack", argv[1]);

@@ -30,6 +30,7 @@ struct stage {
 	long done;    /* tries made */
 	long answers; /* of those, calls that succeeded */
 	bool stalls;  /* slow: each try waits for something */
+	int error;    /* of the last connect that failed */
 };
 
 typedef void attack(struct stage *stage);
@@ -70,7 +71,7 @@ attack flip_sendto, flip_sendto_abstract, flip_sendmsg, flip_sendmmsg, flip_pair
 attack forged_credentials;
 
 /* descriptor.c */
-attack dup_swap, dup_flip, late_thread;
+attack dup_swap, dup_flip, late_thread, ring;
 
 /* path.c */
 attack symlink_swap, directory_swap, proc_paths, linked;

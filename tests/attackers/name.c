@@ -68,7 +68,7 @@ static void race(struct stage *stage, int type, attack_step *step)
 	atomic_store(&name->bound, -1);
 	(void)attack_address(stage, 'd', type == SOCK_DGRAM ? "again.dgram" : "again", true, &name->address,
 			     &name->length);
-	attack_slow(stage, 200, 1000);
+	attack_slow(stage, 10, 200);
 	attack_race(stage, let_go, step, name, false);
 }
 

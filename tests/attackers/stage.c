@@ -80,6 +80,8 @@ void attack_connect(struct stage *stage, int type, const struct sockaddr_un *add
 	stage->done++;
 	if (connect(made, (const struct sockaddr *)(const void *)address, length) == 0)
 		stage->answers += send(made, "x", 1, MSG_NOSIGNAL) == 1;
+	else
+		stage->error = errno;
 	close(made);
 }
 
