@@ -98,10 +98,8 @@ void view_close(struct view *view)
 
 int view_enter(const struct view *view)
 {
-	if (!view->is_ours && (fchdir(view->root.descriptor) != 0 || chroot(".") != 0)) {
-		(void)fchdir(view->origin->ours.descriptor); /* so as to hold nothing of the target's */
-		return EACCES;
-	}
+	if (!view->is_ours && (fchdir(view->root.descriptor) != 0 || chroot(".") != 0))
+		return fchdir(view->origin->ours.descriptor) == 0 ? EACCES : EIO; /* it may have been the target's */
 	(void)umask(view->mask);
 	return 0;
 }
