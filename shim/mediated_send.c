@@ -2,6 +2,7 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,6 +52,39 @@ static void raise_pipe(const struct mediation *mediation, const struct sending *
 		(void)syscall(SYS_tgkill, mediation->credentials.tgid, (pid_t)mediation->notif->pid, SIGPIPE);
 }
 
+static bool is_unlimited(const struct mediation *mediation)
+{
+	return !mediation->foreign &&
+	       (mediation->credentials.effective & ((1ULL << CAP_SYS_ADMIN) | (1ULL << CAP_SYS_RESOURCE)));
+}
+
+/*
+ * With what it takes to show the target's ids the kernel lets us have any number of descriptors in
+ * flight, and counts them as ours: too_many_unix_fds. So a message of our own is tried without, first:
+ * from a socket to its other end, both of which are gone afterwards. False: there are too many.
+ */
+static bool may_be_in_flight(struct mediation *mediation)
+{
+	union {
+		struct cmsghdr item;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.item = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+	struct iovec piece = {.iov_base = "", .iov_len = 1};
+	const struct msghdr message = {
+	    .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+	int pair[2];
+	bool may;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return false;
+	memcpy(CMSG_DATA(&control.item), &pair[0], sizeof(int));
+	may = mediation_take(mediation, 0) && sendmsg(pair[0], &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+	mediation_return(mediation);
+	close(pair[0]);
+	close(pair[1]);
+	return may;
+}
+
 static struct outcome carry_out(struct mediation *mediation, const struct sending *sending, const void *address,
 				socklen_t length)
 {
@@ -58,6 +92,8 @@ static struct outcome carry_out(struct mediation *mediation, const struct sendin
 	ssize_t sent;
 	int error;
 
+	if (sending->descriptor_count > 0 && !is_unlimited(mediation) && !may_be_in_flight(mediation))
+		return mediation_fail(ETOOMANYREFS);
 	if (!take(mediation))
 		return mediation_deny(mediation, "rights_not_to_be_had");
 	/* Whether one that was begun has arrived nobody can say, and twice must it not. */

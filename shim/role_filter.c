@@ -98,6 +98,7 @@ static const struct listed listed[] = {
     {"setresuid", WORKER},
     {"setsockopt", WORKER},
     {"shutdown", WORKER},
+    {"socketpair", WORKER},
     {"tgkill", WORKER},
     {"umask", WORKER},
     /* the threads that do it */
@@ -115,7 +116,6 @@ static const struct listed listed[] = {
     {"fchmod", KEEPER},
     {"kill", KEEPER},
     {"signalfd4", KEEPER},
-    {"socketpair", KEEPER},
     {"unlink", KEEPER},
     {"unlinkat", KEEPER},
     {"wait4", KEEPER},
