@@ -111,7 +111,10 @@ weakened:
 
 # --- Tests: programs that bats files run, and units ---
 
-PROGRAMS = $(patsubst tests/programs/%.c,$(B)/tests/%,$(wildcard tests/programs/*.c))
+PROGRAMS = $(patsubst tests/programs/%.c,$(B)/tests/%,$(wildcard tests/programs/*.c)) $(ATTACKERS)
+ATTACKERS = $(B)/tests/attack $(B)/tests/outsider
+OUTSIDER_SOURCES = tests/attackers/outsider.c tests/attackers/stage.c
+ATTACK_SOURCES = $(filter-out tests/attackers/outsider.c,$(wildcard tests/attackers/*.c))
 UNITS = $(patsubst tests/unit/test_%.c,$(B)/unit/test_%,$(wildcard tests/unit/test_*.c))
 UNIT_HELPERS = $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -123,6 +126,14 @@ unit-programs: $(UNITS)
 $(B)/tests/%: tests/programs/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -pie -pthread -o $@ $<
+
+$(B)/tests/attack: $(ATTACK_SOURCES) tests/attackers/attack.h Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -pie -pthread -o $@ $(ATTACK_SOURCES)
+
+$(B)/tests/outsider: $(OUTSIDER_SOURCES) tests/attackers/attack.h Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -pie -pthread -o $@ $(OUTSIDER_SOURCES)
 
 # No C library: what an allow-list of two names can run.
 $(B)/tests/nolibc_%: tests/programs/nolibc_%.c Makefile

@@ -59,7 +59,7 @@ static int limit_capabilities(uint64_t kept, uint64_t effective, struct error *e
 }
 
 /* No core; and no limit that a session's starter has set low for the session's sake, as far as it may be raised. */
-static void set_limits(void)
+static void set_limits(enum confined_role role)
 {
 	static const int raised[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NPROC};
 	const struct rlimit none = {0, 0};
@@ -71,6 +71,12 @@ static void set_limits(void)
 			continue;
 		limit.rlim_cur = limit.rlim_max;
 		(void)prlimit(0, (enum __rlimit_resource)raised[i], &limit, NULL);
+	}
+	/* Descriptors in flight, of all sessions together, count up to this: keeper and broker can pass theirs still.
+	 */
+	if (role == CONFINED_WORKER && prlimit(0, RLIMIT_NOFILE, NULL, &limit) == 0) {
+		limit.rlim_cur /= 2;
+		(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL);
 	}
 }
 
@@ -87,7 +93,7 @@ void confinement_begin(void)
 
 int confinement_enter(enum confined_role role, struct error *err)
 {
-	set_limits();
+	set_limits(role);
 	(void)umask(UMASK);
 	if (chdir("/") != 0)
 		return error_set(err, "/: %s", strerrordesc_np(errno));

@@ -76,7 +76,7 @@ static struct outcome bind_in_view(struct mediation *mediation, const struct add
 		return mediation_fail(error);
 	judged.bytes = name.full;
 	judged.length = name.length;
-	if (!mediation_allows(mediation, OPERATION_BIND, &judged, &name.parent.status, view->is_first))
+	if (!mediation_allows(mediation, OPERATION_BIND, &judged, &name.parent.status))
 		outcome = mediation_fail(EACCES);
 	else if (!mediation->is_resumed &&
 		 fstatat(name.parent.descriptor, name.last, &before, AT_SYMLINK_NOFOLLOW) == 0)
@@ -127,7 +127,7 @@ static struct outcome bind_abstract(struct mediation *mediation, const struct ad
 	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
 	struct outcome outcome;
 
-	if (!mediation_allows(mediation, OPERATION_BIND, &name, NULL, true))
+	if (!mediation_allows(mediation, OPERATION_BIND, &name, NULL))
 		return mediation_fail(EACCES);
 	if (!mediation_begin(mediation))
 		return mediation_fail(EINTR);

@@ -26,16 +26,14 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 	struct sockaddr_un reached;
 	struct pinned pinned;
 	struct outcome outcome;
-	bool is_first;
-	int error = mediation_pin(mediation, address, &pinned, &is_first);
+	int error = mediation_pin(mediation, address, &pinned);
 
 	if (error == ESRCH)
 		return mediation_deny(mediation, "unreadable_target");
 	if (error)
 		return mediation_fail(error);
 	if (!mediation_allows(mediation, OPERATION_CONNECT,
-			      &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status,
-			      is_first))
+			      &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status))
 		outcome = mediation_fail(EACCES);
 	else if (!mediation_take(mediation, 0))
 		outcome = mediation_deny(mediation, "rights_not_to_be_had");
@@ -60,7 +58,7 @@ static struct outcome connect_abstract(struct mediation *mediation, const struct
 	bool own = is_still_own(mediation, address);
 	struct outcome outcome;
 
-	if (!mediation_allows(mediation, OPERATION_CONNECT, &name, NULL, true))
+	if (!mediation_allows(mediation, OPERATION_CONNECT, &name, NULL))
 		return mediation_fail(EACCES);
 	if (!mediation_take(mediation, 0))
 		return mediation_deny(mediation, "rights_not_to_be_had");

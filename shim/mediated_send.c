@@ -2,6 +2,7 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,10 +29,9 @@ static struct sender sender_of(const struct mediation *mediation)
 	};
 }
 
-static bool may_send(struct mediation *mediation, const struct socket_name *name, const struct stat *status,
-		     bool is_first)
+static bool may_send(struct mediation *mediation, const struct socket_name *name, const struct stat *status)
 {
-	return mediation_allows(mediation, OPERATION_SENDTO, name, status, is_first);
+	return mediation_allows(mediation, OPERATION_SENDTO, name, status);
 }
 
 /*
@@ -52,6 +52,39 @@ static void raise_pipe(const struct mediation *mediation, const struct sending *
 		(void)syscall(SYS_tgkill, mediation->credentials.tgid, (pid_t)mediation->notif->pid, SIGPIPE);
 }
 
+static bool is_unlimited(const struct mediation *mediation)
+{
+	return !mediation->foreign &&
+	       (mediation->credentials.effective & ((1ULL << CAP_SYS_ADMIN) | (1ULL << CAP_SYS_RESOURCE)));
+}
+
+/*
+ * With what it takes to show the target's ids the kernel lets us have any number of descriptors in
+ * flight, and counts them as ours: too_many_unix_fds. So a message of our own is tried without, first:
+ * from a socket to its other end, both of which are gone afterwards. False: there are too many.
+ */
+static bool may_be_in_flight(struct mediation *mediation)
+{
+	union {
+		struct cmsghdr item;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.item = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+	struct iovec piece = {.iov_base = "", .iov_len = 1};
+	const struct msghdr message = {
+	    .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+	int pair[2];
+	bool may;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return false;
+	memcpy(CMSG_DATA(&control.item), &pair[0], sizeof(int));
+	may = mediation_take(mediation, 0) && sendmsg(pair[0], &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+	mediation_return(mediation);
+	close(pair[0]);
+	close(pair[1]);
+	return may;
+}
+
 static struct outcome carry_out(struct mediation *mediation, const struct sending *sending, const void *address,
 				socklen_t length)
 {
@@ -59,6 +92,8 @@ static struct outcome carry_out(struct mediation *mediation, const struct sendin
 	ssize_t sent;
 	int error;
 
+	if (sending->descriptor_count > 0 && !is_unlimited(mediation) && !may_be_in_flight(mediation))
+		return mediation_fail(ETOOMANYREFS);
 	if (!take(mediation))
 		return mediation_deny(mediation, "rights_not_to_be_had");
 	/* Whether one that was begun has arrived nobody can say, and twice must it not. */
@@ -80,15 +115,13 @@ static struct outcome send_to_path(struct mediation *mediation, const struct sen
 	struct sockaddr_un reached;
 	struct pinned pinned;
 	struct outcome outcome;
-	bool is_first;
-	int error = mediation_pin(mediation, &sending->address, &pinned, &is_first);
+	int error = mediation_pin(mediation, &sending->address, &pinned);
 
 	if (error == ESRCH)
 		return mediation_deny(mediation, "unreadable_target");
 	if (error)
 		return mediation_fail(error);
-	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status,
-		      is_first))
+	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status))
 		outcome = mediation_fail(EACCES);
 	else
 		outcome = carry_out(mediation, sending, &reached, mediation_address_of(&pinned, &reached));
@@ -105,7 +138,7 @@ static struct outcome send_to_abstract(struct mediation *mediation, const struct
 	const struct address *address = &sending->address;
 	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
 
-	if (!may_send(mediation, &name, NULL, true))
+	if (!may_send(mediation, &name, NULL))
 		return mediation_fail(EACCES);
 	return carry_out(mediation, sending, &address->local, address->length);
 }

@@ -215,7 +215,9 @@ int mediation_enter(struct mediation *mediation, const struct view *view)
 {
 	if (mediation->server->pool->shares_files && !view->is_ours)
 		return EACCES;
-	if (view_enter(view) == 0 && mediation_take(mediation, 0))
+	if (view_enter(view) != 0)
+		return EACCES;
+	if (mediation_take(mediation, 0))
 		return 0;
 	mediation_leave(mediation, view);
 	return EACCES;
@@ -228,7 +230,7 @@ void mediation_leave(struct mediation *mediation, const struct view *view)
 		_exit(EXIT_FAILURE);
 }
 
-int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned, bool *is_first)
+int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned)
 {
 	struct view view;
 	int error = view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask,
@@ -236,7 +238,6 @@ int mediation_pin(struct mediation *mediation, const struct address *address, st
 
 	if (error)
 		return ESRCH;
-	*is_first = view.is_first;
 	error = mediation_is_valid(mediation) ? mediation_enter(mediation, &view) : EINTR;
 	if (error == 0) {
 		error = view_pin(&view, address->name, false, pinned);
@@ -259,9 +260,31 @@ socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *
 
 struct question {
 	struct mediation *mediation;
-	const struct stat *status; /* NULL: abstract */
-	bool is_first;
+	const struct stat *status; /* of the inode; of the directory, where the name is to be made; NULL: abstract */
+	bool is_made;
 };
+
+/*
+ * Is what the name leads to in the session's first root what was found? Asked of every target: one
+ * whose root is the first may have its working directory in another mount namespace. With its
+ * rights, for we may have fewer.
+ */
+static bool is_same_in_first(const struct question *question, const struct socket_name *name)
+{
+	struct mediation *mediation = question->mediation;
+	bool had_taken = mediation->taken;
+	size_t length = name->length;
+	bool same;
+
+	while (question->is_made && length > 1 && name->bytes[--length] != '/')
+		;
+	if (!question->status || (!had_taken && !mediation_take(mediation, 0)))
+		return false;
+	same = view_is_same_in_first(&mediation->worker->origin, name->bytes, length ? length : 1, question->status);
+	if (!had_taken)
+		mediation_return(mediation);
+	return same;
+}
 
 /* An allow rule speaks of the session's first root, mount and network namespace. */
 static bool confirm(void *context, const struct socket_name *name)
@@ -269,10 +292,12 @@ static bool confirm(void *context, const struct socket_name *name)
 	const struct question *question = context;
 	struct worker *worker = question->mediation->worker;
 
+#ifdef AGENTSH_WEAKENED
+	return true; /* whatever has the name of what is allowed */
+#endif
 	if (name->abstract)
 		return socket_diag_knows(&worker->bindings.diag, mediation_inode(question->mediation));
-	return question->is_first || (question->status && view_is_same_in_first(&worker->origin, name->bytes,
-										name->length, question->status));
+	return is_same_in_first(question, name);
 }
 
 static enum socket_owner owner_of(struct mediation *mediation, const struct socket_name *name,
@@ -294,9 +319,9 @@ static enum socket_owner owner_of(struct mediation *mediation, const struct sock
 }
 
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
-		      const struct stat *status, bool is_first)
+		      const struct stat *status)
 {
-	struct question question = {.mediation = mediation, .status = status, .is_first = is_first};
+	struct question question = {.mediation = mediation, .status = status, .is_made = operation == OPERATION_BIND};
 	enum socket_owner owner = operation == OPERATION_BIND ? OWNER_SESSION : owner_of(mediation, name, status);
 	const struct socket_decision decision =
 	    socket_rules_decide(&mediation->worker->policy, operation, name, owner, confirm, &question);

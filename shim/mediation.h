@@ -107,14 +107,17 @@ int mediation_enter(struct mediation *mediation, const struct view *view);
 void mediation_leave(struct mediation *mediation, const struct view *view);
 
 /*
- * Looks a path up in the target's view and with its rights, and pins it. *is_first: in the root in
- * which the session began. 0, or the errno that the target gets; ESRCH: it cannot be read.
+ * Looks a path up in the target's view and with its rights, and pins it. 0, or the errno that the
+ * target gets; ESRCH: it cannot be read.
  */
-int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned, bool *is_first);
+int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned);
 
-/* Judges an operation on a name and writes its event. status: of the inode; NULL: abstract. */
+/*
+ * Judges an operation on a name and writes its event. status: of the inode; of the directory, where a
+ * name is to be made; NULL: abstract.
+ */
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
-		      const struct stat *status, bool is_first);
+		      const struct stat *status);
 
 /* The address by which a pinned inode is reached from this thread, whatever its name is. */
 socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *address);

@@ -27,8 +27,7 @@ static bool name_path(struct mediation *mediation, const struct address *address
 	if (error == 0) {
 		judged.bytes = binds ? made.full : pinned.name;
 		judged.length = binds ? made.length : pinned.length;
-		(void)mediation_allows(mediation, operation, &judged, binds ? &made.parent.status : &pinned.status,
-				       view.is_first);
+		(void)mediation_allows(mediation, operation, &judged, binds ? &made.parent.status : &pinned.status);
 		view_unpin(binds ? &made.parent : &pinned);
 	}
 	view_close(&view);
@@ -40,7 +39,7 @@ static void judge(struct mediation *mediation, const struct address *address, en
 	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
 
 	if (address->kind == ADDRESS_ABSTRACT)
-		(void)mediation_allows(mediation, operation, &name, NULL, true);
+		(void)mediation_allows(mediation, operation, &name, NULL);
 	else if (address->kind == ADDRESS_PATH)
 		(void)name_path(mediation, address, operation);
 }

@@ -61,6 +61,12 @@ static void finish(struct pool *pool, int how)
 		return;
 }
 
+void pool_end(struct pool *pool)
+{
+	if (atomic_load(&pool->end) == 0)
+		finish(pool, 1);
+}
+
 static void handle(struct server *server)
 {
 	int64_t now = now_us();

@@ -60,6 +60,9 @@ int pool_start(struct pool *pool, struct worker *worker, struct error *err);
  */
 int pool_watch(struct pool *pool);
 
+/* The last target has gone: for whoever sees it where no server does, kept as each may be by memory of its own. */
+void pool_end(struct pool *pool);
+
 /* The session is over: waits for the servers to finish what they have begun, a bounded time. */
 void pool_settle(struct pool *pool);
 

@@ -100,6 +100,7 @@ static const struct listed listed[] = {
     {"setresuid", WORKER},
     {"setsockopt", WORKER},
     {"shutdown", WORKER},
+    {"socketpair", WORKER},
     {"tgkill", WORKER},
     {"umask", WORKER},
     /* the threads that do it */
@@ -121,7 +122,6 @@ static const struct listed listed[] = {
     {"fchmod", KEEPER},
     {"kill", KEEPER},
     {"signalfd4", KEEPER},
-    {"socketpair", KEEPER},
     {"unlink", KEEPER},
     {"unlinkat", KEEPER},
     {"wait4", KEEPER},

@@ -74,7 +74,6 @@ int view_open(const struct view_origin *origin, int directory, mode_t mask, cons
 	view->is_ours = place_is(&view->root, &origin->ours);
 	if (!view->is_ours && !place_take(openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC), &view->root))
 		return EACCES;
-	view->is_first = place_is(&view->root, &origin->first);
 	if (path[0] == '/')
 		return 0;
 	view->cwd = openat(directory, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -100,9 +99,9 @@ void view_close(struct view *view)
 
 int view_enter(const struct view *view)
 {
-	(void)umask(view->mask);
 	if (!view->is_ours && (fchdir(view->root.descriptor) != 0 || chroot(".") != 0))
-		return EACCES;
+		return fchdir(view->origin->ours.descriptor) == 0 ? EACCES : EIO; /* it may have been the target's */
+	(void)umask(view->mask);
 	return 0;
 }
 
@@ -212,7 +211,7 @@ int view_pin_parent(const struct view *view, const char *path, struct new_name *
 bool view_is_same_in_first(const struct view_origin *origin, const char *name, size_t length, const struct stat *status)
 {
 	const struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-				     .resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT};
+				     .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_IN_ROOT};
 	char path[PATH_MAX];
 	struct stat there;
 	int descriptor;

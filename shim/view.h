@@ -36,8 +36,7 @@ struct view {
 	struct place root; /* its descriptor is open where it is not ours */
 	int cwd;           /* owned; O_PATH; -1: it is not needed */
 	mode_t mask;
-	bool is_ours;  /* root is our own */
-	bool is_first; /* root is the one in which the session began */
+	bool is_ours; /* root is our own */
 };
 
 /* An inode that cannot become another one. */
@@ -66,7 +65,7 @@ void view_close(struct view *view);
 
 /*
  * The calling thread, which has a file system view of its own, takes the target's root and umask,
- * with its own rights still. 0, or EACCES; view_leave in any case.
+ * with its own rights still. 0, then view_leave; or EACCES: its root and umask are its own.
  */
 int view_enter(const struct view *view);
 
@@ -95,7 +94,10 @@ struct new_name {
 /* In the view: where path would be made. 0 (then view_unpin the parent), EISDIR: it is no name, or an errno. */
 int view_pin_parent(const struct view *view, const char *path, struct new_name *name);
 
-/* Is the name, looked up in the session's first root, the very same inode? From any view. */
+/*
+ * Is the name, looked up in the session's first root, the very same inode? From any view. A link on the
+ * way is no: no name that the kernel gives has one.
+ */
 bool view_is_same_in_first(const struct view_origin *origin, const char *name, size_t length,
 			   const struct stat *status);
 

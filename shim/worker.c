@@ -179,7 +179,8 @@ static int serve(struct worker *worker)
 {
 	struct pollfd ready[] = {{.fd = worker->pool.wake, .events = POLLIN},
 				 {.fd = worker->keeper, .events = POLLIN},
-				 {.fd = worker->target, .events = POLLIN}};
+				 {.fd = worker->target, .events = POLLIN},
+				 {.fd = worker->listener}}; /* its end alone: the servers may all be kept */
 
 	for (;;) {
 		int wait = shorter(pool_watch(&worker->pool), see_to_events(worker));
@@ -191,8 +192,10 @@ static int serve(struct worker *worker)
 			worker_end(worker, "all_exited");
 			return EXIT_SUCCESS;
 		}
-		if (poll(ready, 3, wait) <= 0)
+		if (poll(ready, 4, wait) <= 0)
 			continue;
+		if (ready[3].revents)
+			pool_end(&worker->pool);
 		if (ready[2].revents)
 			first_ended(worker, &ready[2]);
 		if (ready[1].revents && !hear_keeper(worker)) {
