@@ -87,13 +87,12 @@ blocks() {
 	local page=$TOP/shim/agentsh-sidecar.8 name
 	for name in $(grep -ohE '(MEMBER\(|add_(known|signed|unsigned)\(form, |add\(form, )"[a-z0-9_]+"' "$TOP/shim/event.c" |
 		sed 's/.*"\(.*\)"/\1/') timestamp args; do
-		# A hint is of Unix sockets, which come later.
-		[ "$name" = hint ] || grep -qE "^\.(It )?Ic $name( |\$)" "$page" || {
+		grep -qE "^\.(It )?Ic $name( |\$)" "$page" || {
 			echo "$name"
 			return 1
 		}
 	done
-	for name in $(grep -ohE 'EVENT_(SESSION|SECCOMP|FOREIGN|EVENTS)_[A-Z]+\b' "$TOP"/shim/{verdict,chronicle,notification}.c | sort -u |
+	for name in $(grep -ohE 'EVENT_(SESSION|SECCOMP|FOREIGN|EVENTS|UNIX_SOCKET|SIDECAR)_[A-Z]+\b' "$TOP"/shim/{verdict,chronicle,notification,socket_event}.c | sort -u |
 		sed 's/^EVENT_//' | tr '[:upper:]' '[:lower:]'); do
 		grep -qx ".It Ic $name" "$page" || {
 			echo "$name"
