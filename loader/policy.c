@@ -51,8 +51,7 @@ static int defaults_of_keys(struct policy *policy)
 	    .mode = MODE_ENFORCE,
 	    .unix_socket =
 		{
-		    /* The one place to turn once the sidecar mediates: true. */
-		    .enabled = false,
+		    .enabled = true,
 		    .action = SOCKET_ENFORCE,
 		    .otherwise = SOCKET_DEFAULT_SESSION,
 		    .datagram = DATAGRAM_MEDIATE,

@@ -48,10 +48,12 @@ ends() {
 	grouped "${LOADER[@]}" "${@:2}"
 }
 
-# ends_alone STATUS COMMAND...: the same without a sidecar.
+# ends_alone STATUS COMMAND...: the same without a sidecar, and so without rules for Unix sockets.
 ends_alone() {
 	local wanted=$1
-	grouped "${ALONE[@]}" -f "$BATS_TEST_TMPDIR/default.ini" -- "${@:2}"
+	sed '/^\[.*unix_socket\]$/,/^enabled/s/^enabled = true/enabled = false/' "$BATS_TEST_TMPDIR/default.ini" \
+		>"$BATS_TEST_TMPDIR/alone.ini"
+	grouped "${ALONE[@]}" -f "$BATS_TEST_TMPDIR/alone.ini" -- "${@:2}"
 }
 
 # A tracer that is stopped has traced nothing.

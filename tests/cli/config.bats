@@ -94,7 +94,7 @@ FILTERED_STATE='seccomp=2 no_new_privs=1'
 	state "$FILTERED_STATE" env HOME=. agentsh-exec
 	local home
 	for home in /nonexistent /etc/passwd; do
-		state "$FILTERED_STATE" env HOME="$home" agentsh-exec --sidecar=none
+		refused 'the built-in defaults:0: ' env HOME="$home" agentsh-exec --sidecar=none
 		# The user's own trail is there as well.
 		refused "events: $home" env HOME="$home" agentsh-exec
 	done

@@ -250,6 +250,7 @@ int main(void) { return write(1, "it ran\n", 7) == 7 ? 0 : fork(); }' >static.c
 	gcc -static -o static static.c
 	run -0 agentsh-exec --events="$EVENTS" -f block.4 -- ./static
 	[ "$output" = 'it ran' ]
+	printf '%s\n' "$OPEN" >>block.4
 	run -159 sh -c 'agentsh-exec --sidecar=none -f block.4 -- ./static >/dev/full'
 	run -137 sh -c 'agentsh-exec --events="$0" -f block.4 -- ./static >/dev/full' "$EVENTS"
 }

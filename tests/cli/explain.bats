@@ -134,13 +134,13 @@ $off"
 @test "explain: what it says is what happens" {
 	write $'[sandbox.seccomp.syscalls]\nblock = ptrace'
 	is "$(one ptrace)" 'ptrace 101 kill in block (p.ini:2)'
-	run -159 "${ALONE[@]}" -f p.ini -- "$PROGRAMS/trace_self"
+	run -159 "${ALONE[@]}" -f "$(policy "$(<p.ini)")" -- "$PROGRAMS/trace_self"
 	write $'[sandbox.seccomp.syscalls]\nblock = ptrace\non_block = errno'
 	is "$(one ptrace)" 'ptrace 101 EPERM in block (p.ini:2)'
-	run -1 "${ALONE[@]}" -f p.ini -- "$PROGRAMS/trace_self"
+	run -1 "${ALONE[@]}" -f "$(policy "$(<p.ini)")" -- "$PROGRAMS/trace_self"
 	write $'[sandbox.seccomp.syscalls]\nblock = mount'
 	is "$(one ptrace)" 'ptrace 101 allow nothing blocks it'
-	run -0 "${ALONE[@]}" -f p.ini -- "$PROGRAMS/trace_self"
+	run -0 "${ALONE[@]}" -f "$(policy "$(<p.ini)")" -- "$PROGRAMS/trace_self"
 }
 
 @test "explain: errors and wrong usage" {

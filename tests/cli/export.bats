@@ -18,7 +18,7 @@ setup() {
 
 # export_bpf TEXT: the policy's program, in filter.
 export_bpf() {
-	printf '%s\n' "$1" >p.ini
+	cp "$(policy "$1")" p.ini
 	"$CTL" export --format=bpf p.ini >filter
 	is "$(($(stat -c %s filter) % 8))" 0
 	[ -s filter ]
@@ -73,9 +73,9 @@ $NO_UNIX" >p.ini
 	[[ $output == '# agentsh-exec: stage 1, system calls'*ptrace*KILL_PROCESS*'# agentsh-exec: stage 2, sockets'*socketpair*ERRNO* ]]
 	# What libseccomp cannot say stands there as well.
 	[[ $output == *open_tree_attr* ]]
-	printf '[sandbox.seccomp.syscalls]\ndefault_action = block\nblock =\nallow = execve\n' >p.ini
+	printf '[sandbox.seccomp.syscalls]\ndefault_action = block\nblock =\nallow = execve\n%s\n' "$OPEN" >p.ini
 	[[ $("$CTL" export --format=pfc p.ini) == *'ERRNO(38)'* ]]
-	printf '\n' >p.ini
+	printf '%s\n' "$OPEN" >p.ini
 	[[ $("$CTL" export --format pfc p.ini) != *'stage 2'* ]]
 }
 
@@ -94,6 +94,7 @@ refused() {
 		refused 'the policy has none' "$format" $'[sandbox.seccomp]\nmode = disabled'
 		refused 'p.ini:2: mode = audit: it needs the sidecar' "$format" $'[sandbox.seccomp]\nmode = audit'
 		refused 'degraded = no_unix' "$format" $'[sandbox.seccomp.unix_socket]\nenabled = true'
+		refused 'degraded = no_unix' "$format" ''
 		refused "p.ini:2: unknown key 'enable'" "$format" $'[shim]\nenable = yes'
 		refused 'p.ini:2: execve is blocked' "$format" $'[sandbox.seccomp.syscalls]\nblock = execve'
 	done
@@ -113,7 +114,7 @@ refused() {
 }
 
 @test "export: no program is written to a terminal, none half written is a success" {
-	printf '\n' >p.ini
+	printf '%s\n' "$OPEN" >p.ini
 	run script -qec "$CTL export --format=bpf p.ini" /dev/null
 	is "$status" 2
 	[[ $output == *'not written to a terminal'* ]]

@@ -39,9 +39,10 @@ killed() {
 @test "each call that it names ends the process, made raw" {
 	local name number
 	killed "$HARDENED" >blocked
+	cp "$(policy "$(<"$HARDENED")")" alone.ini
 	# Arguments that every one of them refuses, should it ever run.
 	while read -r name number; do
-		run "${ALONE[@]}" -f "$HARDENED" -- python3 -SsE -c 'import ctypes, sys
+		run "${ALONE[@]}" -f alone.ini -- python3 -SsE -c 'import ctypes, sys
 ctypes.CDLL(None).syscall(int(sys.argv[1]), -1, -1, -1, -1, -1, -1)' "$number"
 		[ "$status" -eq 159 ] || {
 			echo "$name: $status"
@@ -53,7 +54,7 @@ ctypes.CDLL(None).syscall(int(sys.argv[1]), -1, -1, -1, -1, -1, -1)' "$number"
 
 @test "what it leaves open on purpose is open" {
 	local name
-	for name in clone clone3 fork chroot mknod io_uring_setup seccomp pidfd_open kill; do
+	for name in clone clone3 fork chroot mknod seccomp pidfd_open kill; do
 		run -0 "$CTL" explain --syscall "$name" "$HARDENED"
 		[[ $output == *' allow '* ]]
 	done

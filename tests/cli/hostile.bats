@@ -37,7 +37,9 @@ setup() {
 	chmod 755 "$program"
 	install -m 755 "$EXEC_STATIC" "$program/x"
 	unset AGENTSH_CONFIG
-	run -0 setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/ "$program/x" --sidecar=none -- id -u
+	printf '%s\n' "$OPEN" >"$program/p.ini"
+	chmod 644 "$program/p.ini"
+	run -0 setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/ "$program/x" --sidecar=none -f "$program/p.ini" -- id -u
 	rm -r "$program"
 	is "$output" 65534
 }

@@ -58,8 +58,8 @@ setup() {
 	local bin=$root/usr/bin
 	cd "$BATS_TEST_TMPDIR"
 	[ "$("$bin/agentsh-exec" --version)" = "$("$EXEC" --version)" ]
-	[ "$("$bin/agentsh-exec" --sidecar=none -- echo it ran)" = 'it ran' ]
-	run -159 "$bin/agentsh-exec" --sidecar=none -- setarch -R true
+	[ "$("$bin/agentsh-exec" --sidecar=none -f "$(policy '')" -- echo it ran)" = 'it ran' ]
+	run -159 "$bin/agentsh-exec" --sidecar=none -f "$(policy '')" -- setarch -R true
 	"$bin/agentshctl" check "$root/usr/share/doc/agentsh-exec/hardened.ini"
 }
 
@@ -77,7 +77,8 @@ setup() {
 	printf 'int main(int argc, char **argv) { (void)argv; return argc; }\n' |
 		gcc -static -x c -o "$BATS_TEST_TMPDIR/empty/count" -
 	cp "$root/usr/bin/agentsh-exec" "$BATS_TEST_TMPDIR/empty"
-	run -3 chroot "$BATS_TEST_TMPDIR/empty" /agentsh-exec --sidecar=none -- /count one two
+	cp "$(policy '')" "$BATS_TEST_TMPDIR/empty/p.ini"
+	run -3 chroot "$BATS_TEST_TMPDIR/empty" /agentsh-exec --sidecar=none -f /p.ini -- /count one two
 }
 
 @test "man finds every page, and each is the right one" {

@@ -328,9 +328,6 @@ program = bash'
 }
 
 @test "a configuration that this version cannot apply is refused, with a remedy" {
-	system_config '[sandbox.seccomp.unix_socket]
-enabled = true'
-	refused 'degraded = no_unix'
 	system_config '[shim]
 enabled = true'
 	refused 'enabled = false'

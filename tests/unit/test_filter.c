@@ -41,9 +41,17 @@ static const struct filter_row harmless_rows[] = {
 static void the_default_policy(void **state)
 {
 	static const struct filter_row rows[] = {DEFAULT_BLOCKED(KILL)};
+	static const struct filter_row mediated[] = {{"getppid", {0}, ALLOW},
+						     {"socket", {AF_UNIX, SOCK_DGRAM}, ALLOW},
+						     {"connect", {UINT64_MAX}, NOTIFY},
+						     {"bind", {UINT64_MAX}, NOTIFY},
+						     {"sendmsg", {UINT64_MAX}, NOTIFY},
+						     {"sendmmsg", {UINT64_MAX}, NOTIFY},
+						     {"io_uring_setup", {0}, DENY(ENOSYS)}};
 
 	FILTER_TABLE(state, "", rows);
-	FILTER_TABLE(state, "", harmless_rows);
+	FILTER_TABLE(state, "", mediated);
+	FILTER_TABLE(state, OPEN, harmless_rows);
 }
 
 static void what_on_block_does(void **state)
@@ -54,10 +62,10 @@ static void what_on_block_does(void **state)
 
 	FILTER_TABLE(state, SYSCALLS("on_block = kill"), kill);
 	FILTER_TABLE(state, SYSCALLS("on_block = errno"), denied);
-	FILTER_TABLE(state, SYSCALLS("on_block = errno"), harmless_rows);
+	FILTER_TABLE(state, OPEN SYSCALLS("on_block = errno"), harmless_rows);
 	FILTER_TABLE(state, SYSCALLS("on_block = log"), notified);
 	FILTER_TABLE(state, SYSCALLS("on_block = log_and_kill"), notified);
-	FILTER_TABLE(state, SYSCALLS("on_block = log"), harmless_rows);
+	FILTER_TABLE(state, OPEN SYSCALLS("on_block = log"), harmless_rows);
 }
 
 static void audit_notifies_whatever_on_block_says(void **state)
@@ -67,7 +75,7 @@ static void audit_notifies_whatever_on_block_says(void **state)
 	    {"execve", {0}, ALLOW}, {"getppid", {0}, NOTIFY}, {"mount", {0}, NOTIFY}, {"mseal", {UINT64_MAX}, NOTIFY}};
 
 	FILTER_TABLE(state, MODE("audit"), rows);
-	FILTER_TABLE(state, MODE("audit"), harmless_rows);
+	FILTER_TABLE(state, OPEN MODE("audit"), harmless_rows);
 	FILTER_TABLE(state, MODE("audit") SYSCALLS("on_block = errno"), rows);
 	FILTER_TABLE(state, MODE("audit") SYSCALLS("on_block = log_and_kill"), rows);
 	FILTER_TABLE(state, MODE("audit") ALLOW_LIST("read"), listed);
@@ -78,7 +86,7 @@ static void an_empty_block_list(void **state)
 	static const struct filter_row rows[] = {DEFAULT_BLOCKED(ALLOW)};
 
 	FILTER_TABLE(state, SYSCALLS("block ="), rows);
-	FILTER_TABLE(state, SYSCALLS("block ="), harmless_rows);
+	FILTER_TABLE(state, OPEN SYSCALLS("block ="), harmless_rows);
 }
 
 static void an_allow_list(void **state)
@@ -124,7 +132,7 @@ static void print_allow_list(char *text, size_t size, char names[][SYSCALL_NAME_
 	FILE *stream = fmemopen(text, size, "w");
 
 	assert_non_null(stream);
-	(void)fputs("[sandbox.seccomp.syscalls]\ndefault_action = block\nblock =\nallow = execve", stream);
+	(void)fputs(OPEN "[sandbox.seccomp.syscalls]\ndefault_action = block\nblock =\nallow = execve", stream);
 	for (size_t i = 0; i < count; i++)
 		if (i != left_out)
 			(void)fprintf(stream, "%s %s", i % 10 == 9 ? "\n  " : "", names[i]);

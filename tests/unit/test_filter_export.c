@@ -140,7 +140,7 @@ static void expect_joined(struct filter_run *run, const char *text, uint32_t hig
 static void longer_than_256_and_1024(void **state)
 {
 	static const uint32_t highest[] = {100, 130, 470, 513, 600, 1000, 1900};
-	const char *listed = SYSCALLS("on_block = errno\nblock = mount, mseal");
+	const char *listed = OPEN SYSCALLS("on_block = errno\nblock = mount, mseal");
 	const char *both = SYSCALLS("on_block = errno\nblock = mount, mseal") SOCKETS("degraded = no_unix");
 
 	for (size_t i = 0; i < sizeof(highest) / sizeof(highest[0]); i++) {
@@ -152,8 +152,8 @@ static void longer_than_256_and_1024(void **state)
 /* 4096 is the kernel's limit; what is prepended or follows counts. */
 static void too_long(void **state)
 {
-	const char *plain = SYSCALLS("block = mount");
-	const char *prologue = SYSCALLS("block = mount, mseal"); /* 4 instructions, and 2 of mseal */
+	const char *plain = OPEN SYSCALLS("block = mount");
+	const char *prologue = OPEN SYSCALLS("block = mount, mseal"); /* 4 instructions, and 2 of mseal */
 	const char *sockets = SYSCALLS("block = mount") SOCKETS("degraded = no_unix");
 	struct filter filter;
 	struct error err;
@@ -188,7 +188,7 @@ static void too_long(void **state)
 
 static void cut_short(void **state)
 {
-	const char *plain = SYSCALLS("block = mount");
+	const char *plain = OPEN SYSCALLS("block = mount");
 
 	(void)state;
 	export_length(0);

@@ -93,6 +93,8 @@ static void draw_policy(struct drawn *drawn, struct filter_run *run)
 	(void)fprintf(stream, MODE("%s"), drawn->observed ? "audit" : "enforce");
 	if (drawn->sockets)
 		(void)fprintf(stream, SOCKETS("%s"), sockets[filter_roll(run, 4)]);
+	else
+		(void)fputs(OPEN, stream);
 	print_list(drawn, run, stream);
 	(void)fprintf(stream, "on_block = %s\n", answers[answer]);
 	assert_int_equal(fclose(stream), 0);

@@ -377,20 +377,22 @@ static void ask(const char *(*question)(const struct policy *, unsigned *, const
 	}
 }
 
+#define OPEN "[sandbox.seccomp.unix_socket]\nenabled = false\n"
+
 static void what_needs_a_sidecar(void **state)
 {
 	static const struct need_case cases[] = {
-	    {"[shim]\n", NULL},
+	    {OPEN "[shim]\n", NULL},
 	    {"[sandbox.seccomp]\nmode = audit\n", "mode = audit"},
 	    {SYSCALLS "on_block = log\n", "on_block = log"},
 	    {SYSCALLS "on_block = log_and_kill\n", "on_block = log_and_kill"},
-	    {SYSCALLS "on_block = errno\n", NULL},
+	    {OPEN SYSCALLS "on_block = errno\n", NULL},
 	    {"[sandbox.seccomp.unix_socket]\nenabled = true\n", "unix_socket.enabled = true"},
 	    {"[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix\n", NULL},
-	    {"[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix\naction = audit\n", "action = audit"},
-	    {"[sandbox.seccomp.unix_socket]\nenabled = false\naction = audit\n", NULL},
-	    {"[sidecar]\nevents = /x\n", "[sidecar] events"},
-	    {"[sidecar]\non_event_loss = deny\n", "on_event_loss = deny"},
+	    {"[sandbox.seccomp.unix_socket]\ndegraded = no_unix\naction = audit\n", "action = audit"},
+	    {OPEN "action = audit\n", NULL},
+	    {OPEN "[sidecar]\nevents = /x\n", "[sidecar] events"},
+	    {OPEN "[sidecar]\non_event_loss = deny\n", "on_event_loss = deny"},
 	    {"[sandbox.seccomp]\nmode = disabled\n" SYSCALLS "on_block = log\n", NULL},
 	    {"[sandbox.seccomp]\nenabled = false\nmode = audit\n", NULL},
 	};
