@@ -34,20 +34,20 @@ trace() {
 			-e 's/^([a-z0-9_]+)\(.*/\1/' >calls
 }
 
-# listed BUILD [system]: what tests/data/startup.calls has for it.
+# listed BUILD system|alone: what tests/data/startup.calls has for it.
 listed() {
-	sed -n -E "s/^(both|$1${2:+|$2}) +//p" "$TOP/tests/data/startup.calls"
+	sed -n -E "s/^(both|$1|$2|$1-$2) +//p" "$TOP/tests/data/startup.calls"
 }
 
-# like_list BUILD OPTION [system]: started so, it makes the listed calls and no other.
+# like_list BUILD system|alone OPTION...: started so, it makes the listed calls and no other.
 like_list() {
 	local program=$EXEC
 	[ "$1" = dynamic ] || program=$EXEC_STATIC
 	(exec python3 -c 'import os, sys
 os.closerange(3, 65536)
 os.execvpe(sys.argv[1], sys.argv[1:], {"PATH": os.environ["PATH"]})' "$BASH" -c "$(declare -f trace); trace \"\$@\"" \
-		trace "$program" "$2" -- /bin/true)
-	listed "$1" "${@:3}" >wanted
+		trace "$program" "${@:3}" -- /bin/true)
+	listed "$1" "$2" >wanted
 	diff -u wanted calls
 }
 
@@ -84,8 +84,9 @@ os.execvpe(sys.argv[1], sys.argv[1:], {"PATH": os.environ["PATH"]})' "$BASH" -c 
 	need_trace
 	[ "$(uname -m)" = x86_64 ] || skip "the list is that of x86_64"
 	[ ! -e /etc/agentsh/agentsh.ini ] || skip "this machine has a configuration of its own"
-	like_list static --sidecar=none
-	like_list dynamic --sidecar=none
+	cp "$(policy '')" p.ini
+	like_list static alone --sidecar=none -f p.ini
+	like_list dynamic alone --sidecar=none -f p.ini
 }
 
 @test "system calls: with a sidecar that runs already: the listed ones and no other" {
@@ -93,8 +94,8 @@ os.execvpe(sys.argv[1], sys.argv[1:], {"PATH": os.environ["PATH"]})' "$BASH" -c 
 	[ "$(uname -m)" = x86_64 ] || skip "the list is that of x86_64"
 	[ ! -e /etc/agentsh/agentsh.ini ] || skip "this machine has a configuration of its own"
 	sidecar_start
-	like_list static "--sidecar=$SOCKET" system
-	like_list dynamic "--sidecar=$SOCKET" system
+	like_list static system "--sidecar=$SOCKET"
+	like_list dynamic system "--sidecar=$SOCKET"
 }
 
 # after_load COMMAND...: what is called between the load and the target.
