@@ -145,6 +145,7 @@ static void first_ended(struct worker *worker, struct pollfd *target)
 {
 	const struct keeper_notices_over over = {0};
 
+	pool_settle(&worker->pool); /* whoever has just killed it counts that first, and tells */
 	notice_end(&worker->notice, worker->area, worker->rules.arch);
 	(void)message_send(worker->keeper, &over, sizeof(over), NULL, 0);
 	worker_learn_exit(worker);
