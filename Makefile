@@ -16,7 +16,7 @@ HARDENING = -fPIE -fstack-protector-strong $(FORTIFY)
 FORTIFY ?= -D_FORTIFY_SOURCE=2
 # The loader is tiny: for size, without tables for exceptions that C does not have, and without stubs
 # for calls that are bound before it starts.
-OPTIMISE ?= -Os -g -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt
+OPTIMISE ?= -Oz -g -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt
 CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
@@ -25,7 +25,7 @@ LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITI
 LTO ?= $(if $(findstring clang,$(CC))$(SANITIZE),,-flto=auto -ffat-lto-objects)
 # Pages between code and constants are a quarter of a small dynamic file; the static one, which is
 # what gets installed, keeps them apart.
-LOADER_LDFLAGS = -Wl,-z,noseparate-code,-z,pack-relative-relocs,--build-id=none
+LOADER_LDFLAGS = -Wl,-z,noseparate-code,-z,pack-relative-relocs,-z,nodynamic-undefined-weak,--build-id=none
 
 # What is linked, and why: libseccomp compiles the filter, inih parses the INI; libyaml serves
 # agentshctl flatten and nothing else; cJSON reads and writes the events, so the loader is without it; libmd
@@ -41,7 +41,7 @@ SOURCES = $(wildcard loader/*.c)
 MODULES = $(filter-out $(MAINS:%=loader/%.c),$(SOURCES))
 LIBRARY = $(B)/libagentsh.a
 
-# The sidecar is to be fast, not small: -O2 after the loader's -Os.
+# The sidecar is to be fast, not small: -O2 after the loader's -Oz.
 SHIM_OPTIMISE ?= -O2
 # The same for the sidecar. Its library rests on the loader's, so it stands before that one in a link.
 SHIM_MAINS = sidecar preload

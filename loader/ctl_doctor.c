@@ -107,7 +107,7 @@ static const struct row rows[] = {
 	{"read-grandchild", probe_reads_grandchild, USE_SOCKETS, "the memory of a child's child is read",
 	 "mount /proc", ANCESTOR, NULL, NULL, NULL},
 	{"read-sibling", probe_reads_sibling, USE_NONE, "a process that is no ancestor reads too",
-	 "mount /proc", ANCESTOR, NULL, NULL, NULL},
+	 "mount /proc", "or CAP_SYS_PTRACE; else a private sidecar has the loader stay above the command", NULL, NULL, NULL},
 	{"audit-stream", probe_audit_stream, USE_NONE, "the kernel's audit records can be read",
 	 "a kernel with CONFIG_AUDIT; nothing here needs it", "CAP_AUDIT_READ: run as root; nothing here needs it", NULL, NULL, NULL},
 	{"landlock", probe_landlock, USE_NONE, NULL, "a kernel with landlock among its security modules (lsm=)", OUTSIDE, NULL, NULL,

@@ -19,7 +19,6 @@
 #include "descriptors.h"
 #include "error.h"
 #include "filter.h"
-#include "init.h"
 #include "invocation.h"
 #include "isolation.h"
 #include "program.h"
@@ -31,8 +30,6 @@
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
-
-#define INIT_PID 1
 
 struct load {
 	struct config config;
@@ -214,12 +211,6 @@ static int load_filter(struct load *load, struct error *err)
 	target_give_up(STATUS_FAILED);
 }
 
-/* From here on in a child, where the loader has to stay: as PID 1 nothing inside could kill the target. */
-static int stay_if_needed(const struct invocation *invocation, struct error *err)
-{
-	return invocation->init || getpid() == INIT_PID ? init_stay(err) : 0;
-}
-
 /* Returns only where nothing ran: the exit status, and *err. */
 static int run(const struct invocation *invocation, const char *called, struct error *err)
 {
@@ -235,7 +226,8 @@ static int run(const struct invocation *invocation, const char *called, struct e
 		status = target_set_session(&load.target, load.supervision.session, err);
 	if (status != 0)
 		return status;
-	if (prepare_descriptors(&load, err) != 0 || stay_if_needed(invocation, err) != 0 ||
+	if (prepare_descriptors(&load, err) != 0 ||
+	    supervision_stay(invocation, &load.config, &load.supervision, err) != 0 ||
 	    begin_session(invocation, &load, err) != 0 || prepare_filter(&load, err) != 0 ||
 	    confine(&load.config.policy, err) != 0 || load_filter(&load, err) != 0)
 		return STATUS_FAILED;

@@ -173,7 +173,7 @@ static int say_text(const struct handover *handover, const struct handover_part 
 static int say_hello(const struct handover *handover, const struct handover_request *request, struct error *err)
 {
 	struct handover_hello hello = {.head = handover_head(HANDOVER_HELLO), .probe = handover->socket};
-	int descriptors[2];
+	int descriptors[3];
 	size_t count = 0;
 
 	if (request->notices >= 0) {
@@ -183,6 +183,10 @@ static int say_hello(const struct handover *handover, const struct handover_requ
 	if (request->events >= 0) {
 		hello.flags |= HANDOVER_EVENTS;
 		descriptors[count++] = request->events;
+	}
+	if (request->reader >= 0) {
+		hello.flags |= HANDOVER_READER;
+		descriptors[count++] = request->reader;
 	}
 	if (request->notices_each)
 		hello.flags |= HANDOVER_NOTICES_EACH;

@@ -26,7 +26,7 @@
 #include "session.h"
 
 #define HANDOVER_MAGIC       0x48534741U /* "AGSH" */
-#define HANDOVER_VERSION     1U          /* raised by every change of what follows */
+#define HANDOVER_VERSION     2U          /* raised by every change of what follows */
 #define HANDOVER_DEADLINE_MS 5000        /* for everything until the target is executed */
 #define HANDOVER_CHUNK_MAX   ((size_t)32 * 1024)
 #define HANDOVER_REASON_MAX  512U
@@ -66,6 +66,7 @@ enum handover_flag {
 	HANDOVER_NOTICES = 2,         /* descriptor: where notices go */
 	HANDOVER_EVENTS = 4,          /* descriptor, behind that: a copy of the events goes there */
 	HANDOVER_POLICY_WRITABLE = 8, /* the session can write the policy's file */
+	HANDOVER_READER = 16,         /* descriptor, behind those: to the reader above the session; private only */
 };
 
 struct handover_hello {
@@ -117,6 +118,7 @@ struct handover_request {
 	int notices; /* a descriptor, or -1 */
 	bool notices_each;
 	int events; /* a descriptor, or -1 */
+	int reader; /* a descriptor, or -1 */
 	bool policy_writable;
 };
 

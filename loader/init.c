@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,17 +17,27 @@
 #include "program.h"
 #include "signals.h"
 
-#define INIT_PID      1
-#define SIGNALLED     128 /* plus the number: the exit status where a signal cannot be died of */
-#define RETRY_NS      1000000
-#define GO            'g'
-#define CANNOT_REMEDY "see RLIMIT_NPROC and RLIMIT_NOFILE"
+#define INIT_PID  1
+#define SIGNALLED 128 /* plus the number: the exit status where a signal cannot be died of */
+#define RETRY_NS  1000000
+#define GO        'g'
+
+/* The descriptors of one that stays; 0 is the canary's. */
+#define GO_DESCRIPTOR 1
+#define CHANNEL       3
+#define FIRST_FREE    4
 
 /* The parent: who stays. */
 struct init {
 	pid_t target;
 	struct canary canary;
 };
+
+static int cannot(const char *call, struct error *err)
+{
+	return error_set(err, "the loader that stays: %s: %s (see RLIMIT_NPROC and RLIMIT_NOFILE)", call,
+			 strerrordesc_np(errno));
+}
 
 /* What init_stay changes before it forks, as it was. */
 struct before {
@@ -180,7 +191,27 @@ static void wait_for_go(const int go[2])
 	(void)close(go[0]);
 }
 
-static _Noreturn void stay(struct init *init, const int go[2])
+/*
+ * The canary, the way to the target, the service's channel: at fixed numbers, and stderr until the
+ * target goes. Each may have any of these numbers: the caller may have closed 0, 1 and 2.
+ */
+static void arrange_descriptors(struct init *init, int go, int channel)
+{
+	bool serves = channel >= 0;
+
+	go = fcntl(go, F_DUPFD, FIRST_FREE);
+	if (serves)
+		channel = fcntl(channel, F_DUPFD, FIRST_FREE);
+	(void)dup2(init->canary.descriptor, STDIN_FILENO);
+	init->canary.descriptor = STDIN_FILENO;
+	(void)dup2(go, GO_DESCRIPTOR);
+	if (serves)
+		(void)dup2(channel, CHANNEL);
+	closefrom(serves ? FIRST_FREE : CHANNEL);
+}
+
+/* Returns only where it cannot be had: errno. */
+static void stay(struct init *init, int go, int channel, init_service *serve)
 {
 	siginfo_t info;
 
@@ -191,18 +222,53 @@ static _Noreturn void stay(struct init *init, const int go[2])
 	 */
 	while (signals_take(SIGNALS_ALL, false, &info) != 0)
 		receive(init, &info);
-	if (write(go[1], &(char){GO}, 1) != 1)
+	arrange_descriptors(init, go, channel);
+	if (serve && serve(CHANNEL) != 0)
+		return;
+	if (write(GO_DESCRIPTOR, &(char){GO}, 1) != 1)
 		_exit(STATUS_FAILED); /* the target ends with us */
-	(void)dup2(init->canary.descriptor, STDIN_FILENO);
-	init->canary.descriptor = STDIN_FILENO;
-	closefrom(STDOUT_FILENO);
+	(void)close(GO_DESCRIPTOR);
+	(void)close(STDERR_FILENO);
 	while (signals_take(SIGNALS_ALL, true, &info) != 0)
 		receive(init, &info);
 	_exit(STATUS_FAILED); /* fail safe */
 }
 
+/* Above the target, which has been forked and waits. Returns only where that cannot be had: errno. */
+static void attend(struct init *init, int go, int channel, init_service *serve)
+{
+	/* Before the canary, which has both from us. Staying where we are keeps a mount busy, and no more. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	if (chdir("/") != 0)
+		errno = 0;
+	if (canary_start(&init->canary) == 0)
+		stay(init, go, channel, serve);
+}
+
+_Noreturn void init_attend(pid_t target, int go, int channel, init_service *serve)
+{
+	struct init init = {.target = target};
+	struct error err;
+
+	attend(&init, go, channel, serve);
+	(void)cannot("fork", &err);
+	error_print(STDERR_FILENO, PROGRAM_NAME, &err);
+	_exit(STATUS_FAILED); /* the target ends with us */
+}
+
+/* Executes init_attend's program in our place. Returns only where that cannot be had: errno. */
+static void execute_successor(const struct init *init, int go, const struct init_successor *successor)
+{
+	char *const environment[] = {NULL};
+	char numbers[48];
+	char *const arguments[] = {(char *)successor->path, (char *)INIT_ROLE, numbers, NULL};
+
+	(void)snprintf(numbers, sizeof(numbers), "%d %d %d", init->target, dup(go), dup(successor->channel));
+	execve(successor->path, arguments, environment);
+}
+
 /* Forks target and canary. 0 in the target; -1 and errno, nothing forked, where it cannot be had. */
-static int divide(struct init *init, const int go[2])
+static int divide(struct init *init, const int go[2], const struct init_successor *successor)
 {
 	int error;
 
@@ -213,12 +279,10 @@ static int divide(struct init *init, const int go[2])
 		wait_for_go(go);
 		return 0;
 	}
-	/* Before the canary, which has both from us. Staying where we are keeps a mount busy, and no more. */
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	if (chdir("/") != 0)
-		errno = 0;
-	if (canary_start(&init->canary) == 0)
-		stay(init, go);
+	if (successor)
+		execute_successor(init, go[1], successor);
+	else
+		attend(init, go[1], -1, NULL);
 	error = errno;
 	(void)kill(init->target, SIGKILL);
 	(void)waitpid(init->target, NULL, 0);
@@ -226,7 +290,7 @@ static int divide(struct init *init, const int go[2])
 	return -1;
 }
 
-int init_stay(struct error *err)
+int init_stay(const struct init_successor *successor, struct error *err)
 {
 	struct init init = {0};
 	struct before before;
@@ -234,11 +298,11 @@ int init_stay(struct error *err)
 	int result;
 
 	if (pipe2(go, O_CLOEXEC) != 0)
-		return error_set(err, "the loader that stays: pipe: %s (" CANNOT_REMEDY ")", strerrordesc_np(errno));
+		return cannot("pipe", err);
 	before = take_over();
-	result = divide(&init, go);
+	result = divide(&init, go, successor);
 	if (result != 0)
-		(void)error_set(err, "the loader that stays: fork: %s (" CANNOT_REMEDY ")", strerrordesc_np(errno));
+		(void)cannot("fork", err);
 	give_back(&before);
 	if (result != 0) {
 		(void)close(go[0]);

@@ -7,7 +7,17 @@
 #ifndef AGENTSH_INIT_H
 #define AGENTSH_INIT_H
 
+#include <sys/types.h>
+
 #include "error.h"
+
+#define INIT_ROLE "--role=init" /* the first argument of what a successor executes */
+
+/* What the parent executes in its own place: a program that calls init_attend. */
+struct init_successor {
+	const char *path;
+	int channel; /* of a service that it is to do beside; borrowed */
+};
 
 /*
  * Forks. Returns 0 in the child, which is to become the target: same process group and terminal,
@@ -21,6 +31,17 @@
  * where it is told to, and ends as the child ended: with its exit status, or by its signal (as
  * PID 1, which no signal ends: 128 + its number).
  */
-int init_stay(struct error *err);
+int init_stay(const struct init_successor *successor, struct error *err);
+
+/* Serves that channel (taken over) in threads of its own. 0, or -1 and errno. */
+typedef int init_service(int channel);
+
+/*
+ * The same for a successor (NULL above: there is none): it gets INIT_ROLE and "TARGET GO CHANNEL",
+ * decimal, as its arguments, an empty environment, all signals blocked, and whatever descriptors the
+ * caller had, of which nothing is left then. Where the service cannot be had it says so on stderr,
+ * and the target ends, without having run.
+ */
+_Noreturn void init_attend(pid_t target, int go, int channel, init_service *serve);
 
 #endif

@@ -42,13 +42,6 @@ static bool reports_as_much(const struct policy *outer, const struct policy *inn
 	return outer->mode == MODE_ENFORCE && outer->syscalls.on_block == inner->syscalls.on_block;
 }
 
-/* Are sockets carried out, or reported, under that policy? */
-static bool mediates(const struct policy *policy)
-{
-	return policy->unix_socket.enabled &&
-	       (policy->unix_socket.degraded == DEGRADED_REFUSE || policy->unix_socket.action == SOCKET_AUDIT);
-}
-
 static bool same_list(const struct list *a, const struct list *b)
 {
 	if (a->count != b->count)
@@ -93,7 +86,7 @@ static unsigned openness(enum socket_default otherwise)
  */
 static bool is_as_strict(const struct policy *outer, const struct policy *inner)
 {
-	if (!mediates(outer) || outer->mode == MODE_AUDIT || outer->unix_socket.action == SOCKET_AUDIT ||
+	if (!policy_mediates(outer) || outer->mode == MODE_AUDIT || outer->unix_socket.action == SOCKET_AUDIT ||
 	    openness(outer->unix_socket.otherwise) > openness(inner->unix_socket.otherwise) ||
 	    (inner->unix_socket.datagram == DATAGRAM_DENY && outer->unix_socket.datagram != DATAGRAM_DENY))
 		return false;
@@ -120,10 +113,10 @@ enum nesting nesting_decide(const struct policy *outer, const char *outer_text, 
 		return NESTING_SAME;
 	if (inner->mode == MODE_AUDIT)
 		return never("mode = audit", "what it would report goes to the session's own sidecar", err);
-	if (mediates(inner) && inner->unix_socket.action == SOCKET_AUDIT)
+	if (policy_mediates(inner) && inner->unix_socket.action == SOCKET_AUDIT)
 		return never("unix_socket.action = audit", "what it would report goes to the session's own sidecar",
 			     err);
-	if (mediates(inner) && !is_as_strict(outer, inner))
+	if (policy_mediates(inner) && !is_as_strict(outer, inner))
 		return never("unix_socket", "the session's own rules for Unix sockets allow more, or others", err);
 	if (!reports)
 		return NESTING_ADD;

@@ -383,6 +383,12 @@ static const char *first_need(const struct policy *policy, const struct need *ne
 	return NULL;
 }
 
+bool policy_mediates(const struct policy *policy)
+{
+	return policy->unix_socket.enabled &&
+	       (policy->unix_socket.degraded == DEGRADED_REFUSE || policy->unix_socket.action == SOCKET_AUDIT);
+}
+
 const char *policy_needs_sidecar(const struct policy *policy, unsigned *line, const char **remedy)
 {
 	const struct need needs[] = {

@@ -124,6 +124,9 @@ void policy_free(struct policy *policy);
 /* Is any filter installed at all? Not where enabled = false or mode = disabled. */
 bool policy_filters(const struct policy *policy);
 
+/* Are calls on Unix sockets carried out, or reported, by a sidecar? */
+bool policy_mediates(const struct policy *policy);
+
 /*
  * Why this policy cannot be applied without a sidecar: a short text that names the key and its
  * value, with the line in *line (0: a default) and what runs without one in *remedy.

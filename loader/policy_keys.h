@@ -23,10 +23,10 @@ enum value_kind {
 struct policy_key {
 	const char *section; /* RULE_SECTION for a key of [unix_socket_rules.NAME] */
 	const char *name;
-	enum value_kind kind;
-	const char *const *words;  /* NULL-terminated, in the order of the enum; or NULL */
-	size_t offset;             /* of the field in struct policy, or in struct socket_rule */
-	enum policy_scalar scalar; /* KEY_COUNT for a key of a rule */
+	const char *const *words;      /* NULL-terminated, in the order of the enum; or NULL */
+	unsigned offset : 16;          /* of the field in struct policy, or in struct socket_rule */
+	enum value_kind kind : 8;      /* (small: the table is a good part of the loader's size) */
+	enum policy_scalar scalar : 8; /* KEY_COUNT for a key of a rule */
 };
 
 #define RULE_SECTION  "unix_socket_rules"

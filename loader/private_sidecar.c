@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 
 #include "adoption.h"
 #include "descriptors.h"
+#include "signals.h"
 
 #define PROGRAM        "agentsh-sidecar"
 #define INSTALL_REMEDY "install " PROGRAM " beside agentsh-exec, or --sidecar=none where the policy allows it"
@@ -23,8 +23,7 @@ static bool is_program(const char *path)
 	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
 }
 
-/* Writes the path of the sidecar's program. False where there is none. */
-static bool find_program(char path[PATH_MAX])
+int private_sidecar_find(char path[PATH_MAX], struct error *err)
 {
 	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof(PROGRAM));
 	char *slash;
@@ -34,10 +33,12 @@ static bool find_program(char path[PATH_MAX])
 		slash = strrchr(path, '/');
 		memcpy(slash ? slash + 1 : path, PROGRAM, sizeof(PROGRAM));
 		if (is_program(path))
-			return true;
+			return 0;
 	}
 	(void)snprintf(path, PATH_MAX, "%s", AGENTSH_SIDECAR);
-	return is_program(path);
+	if (is_program(path))
+		return 0;
+	return error_set(err, "sidecar: neither beside this program nor at %s (" INSTALL_REMEDY ")", path);
 }
 
 /* 0, 1 and 2 are /dev/null, 3 the socket, and nothing else is open. */
@@ -60,12 +61,9 @@ static int arrange_descriptors(int socket, bool keep_stderr)
 /* The signals as a process begins with them: a caller's ignored ones are none of the sidecar's. */
 static void reset_signals(void)
 {
-	sigset_t none;
-
-	for (int number = 1; number < NSIG; number++)
-		(void)signal(number, SIG_DFL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int signo = 1; signo <= SIGNALS_LAST; signo++)
+		signals_default(signo);
+	(void)signals_block(0);
 }
 
 static _Noreturn void become_sidecar(const char *path, int socket, const char *events)
@@ -113,9 +111,8 @@ int private_sidecar_start(const char *events, struct error *err)
 	bool adopts;
 	int error;
 
-	if (!find_program(path))
-		return error_set(err, "sidecar: neither beside this program nor at %s (" INSTALL_REMEDY ")",
-				 AGENTSH_SIDECAR);
+	if (private_sidecar_find(path, err) != 0)
+		return -1;
 	if (strcmp(events, "-") == 0 && fcntl(STDERR_FILENO, F_GETFD) < 0)
 		return error_set(err, "sidecar: standard error: %s (name a file by --events)", strerrordesc_np(errno));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)

@@ -4,7 +4,12 @@
 #ifndef AGENTSH_PRIVATE_SIDECAR_H
 #define AGENTSH_PRIVATE_SIDECAR_H
 
+#include <limits.h>
+
 #include "error.h"
+
+/* Writes the path of its program. 0, or -1 and *err where there is none. */
+int private_sidecar_find(char path[PATH_MAX], struct error *err);
 
 /*
  * Starts it: the agentsh-sidecar beside this program's own file, else the installed one, never

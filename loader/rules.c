@@ -8,13 +8,21 @@
 
 #define LOW_32_BITS 0xffffffffU /* an int argument: the kernel looks at no more */
 
+/* A struct scmp_arg_cmp as far as these tables need one: they are a good part of the loader's size. */
+struct named_comparison {
+	uint8_t arg;
+	uint8_t op; /* enum scmp_compare */
+	uint32_t datum_a;
+	uint32_t datum_b;
+};
+
 /* A rule of the sockets stage by name. */
 struct named_rule {
 	const char *name;
 	uint32_t action;
-	enum rule_reason reason;
-	unsigned comparisons;
-	struct scmp_arg_cmp compare[RULE_COMPARISONS_MAX];
+	enum rule_reason reason : 8;
+	unsigned comparisons : 8;
+	struct named_comparison compare[RULE_COMPARISONS_MAX];
 };
 
 #define DOMAIN_IS_UNIX                                                                                                 \
@@ -152,8 +160,14 @@ static int add_named(struct rules *rules, const struct named_rule *named, size_t
 
 		if (rule.number < 0)
 			continue;
-		for (unsigned c = 0; c < named[i].comparisons; c++)
-			rule.compare[c] = named[i].compare[c];
+		for (unsigned c = 0; c < named[i].comparisons; c++) {
+			const struct named_comparison *compare = &named[i].compare[c];
+
+			rule.compare[c] = (struct scmp_arg_cmp){.arg = compare->arg,
+								.op = (enum scmp_compare)compare->op,
+								.datum_a = compare->datum_a,
+								.datum_b = compare->datum_b};
+		}
 		if (add_rule(&rules->sockets, &rule, err) != 0)
 			return -1;
 	}

@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "absolute.h"
+#include "ancestry.h"
+#include "init.h"
 #include "isolation.h"
 #include "nesting.h"
 #include "outlet.h"
@@ -14,6 +17,8 @@
 #include "syscall_table.h"
 #include "trail.h"
 #include "writable.h"
+
+#define INIT_PID 1
 
 /* The ID that the caller wants for a session of its own; how it was said, for an error. */
 static const char *wanted_id(const struct invocation *invocation, const char **how)
@@ -67,7 +72,7 @@ int supervision_find(const struct invocation *invocation, const struct config *c
 	int inside = attestation_ask(&attestation, err);
 	int result;
 
-	*supervision = (struct supervision){.kind = SUPERVISED_BY_NOBODY, .handover = {.socket = -1}};
+	*supervision = (struct supervision){.kind = SUPERVISED_BY_NOBODY, .handover = {.socket = -1}, .reader = -1};
 	if (inside < 0)
 		return -1;
 	if (inside == 0)
@@ -153,6 +158,70 @@ static int reach(const struct invocation *invocation, const struct config *confi
 	return error_set(err, "sidecar: nobody listens at %s (start it, or --sidecar=private)", path);
 }
 
+static bool answers(const char *path)
+{
+	struct handover handover;
+	struct error err;
+
+	if (handover_connect(path, &handover, &err) != 0)
+		return false;
+	handover_close(&handover);
+	return true;
+}
+
+/*
+ * Would a private sidecar have to read the session's processes, and may it only from above? Where a
+ * system one may answer in its place, that is tried first. -1: *err.
+ */
+static int needs_reader(const struct invocation *invocation, const struct config *config,
+			const struct supervision *supervision, struct error *err)
+{
+	bool is_auto = strcmp(invocation->sidecar, "auto") == 0;
+	enum ancestry ancestry;
+
+	if (supervision->kind == SUPERVISED_ALREADY || !policy_filters(&config->policy) ||
+	    !policy_mediates(&config->policy) || !(is_auto || strcmp(invocation->sidecar, "private") == 0))
+		return 0;
+	ancestry = ancestry_probe();
+	if (ancestry == ANCESTRY_ANYBODY || (is_auto && answers(config->policy.sidecar_socket)))
+		return 0;
+	if (ancestry == ANCESTRY_ANCESTOR)
+		return 1;
+	return error_set(err, "sidecar: Yama lets no process of yours read another (use a system sidecar, or "
+			      "degraded = no_unix)");
+}
+
+/* Above us the reader, and the other end of its channel here. */
+static int stay_with_reader(struct supervision *supervision, struct error *err)
+{
+	char path[PATH_MAX];
+	struct init_successor successor = {.path = path};
+	int ends[2];
+	int result;
+
+	if (private_sidecar_find(path, err) != 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerrordesc_np(errno));
+	successor.channel = ends[0];
+	supervision->reader = ends[1];
+	result = init_stay(&successor, err);
+	close(ends[0]);
+	return result;
+}
+
+int supervision_stay(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
+		     struct error *err)
+{
+	int reader = needs_reader(invocation, config, supervision, err);
+
+	if (reader < 0)
+		return -1;
+	if (reader > 0)
+		return stay_with_reader(supervision, err);
+	return invocation->init || getpid() == INIT_PID ? init_stay(NULL, err) : 0;
+}
+
 /* The arguments, each with its NUL, as far as they fit. */
 static size_t pack_command(char *const *command, char *out, size_t size)
 {
@@ -199,6 +268,7 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 		      [TEXT_DEGRADED] = {lacking, lacking ? strlen(lacking) + 1 : 0}},
 	    .notices = -1,
 	    .events = -1,
+	    .reader = supervision->reader,
 	    .policy_writable = !config->builtin && writable_file(config->path),
 	};
 	bool system;
@@ -218,6 +288,7 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 	result = handover_ask(&supervision->handover, &request, err);
 	outlet_close(request.notices);
 	outlet_close(request.events);
+	outlet_close(request.reader);
 	return result;
 }
 

@@ -28,6 +28,7 @@ struct supervision {
 	struct handover handover;   /* SUPERVISED_BY_SIDECAR */
 	struct announcer announcer; /* where the policy leaves no call for an announcement */
 	bool helped;                /* it is used */
+	int reader;                 /* owned until the hand-over has begun; to the loader that stays above us; -1 */
 };
 
 /*
@@ -40,6 +41,14 @@ int supervision_find(const struct invocation *invocation, const struct config *c
 
 /* Is there to be a sidecar for a session of its own? */
 bool supervision_wanted(const struct invocation *invocation);
+
+/*
+ * From here on in a child, where the loader has to stay (init.h): where that is asked for, as PID 1,
+ * which nothing inside can kill, and with a private sidecar that is to mediate sockets where only
+ * an ancestor may read a process. 0, or -1 and *err, also where not even that may.
+ */
+int supervision_stay(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
+		     struct error *err);
 
 /*
  * Outside of any session: connects to the sidecar that --sidecar asks for and tells it of this

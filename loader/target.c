@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "environment.h"
+#include "signals.h"
 
 /* Is the [shell] program this very loader? It would execute itself for ever. */
 static bool is_ourselves(const char *path)
@@ -144,7 +145,7 @@ void target_give_up(int status)
 {
 	/* The policy may kill exit_group, which is a SIGSYS, or refuse it: then SIGSYS by our own hand. */
 	(void)syscall(SYS_exit_group, status);
-	(void)signal(SIGSYS, SIG_DFL);
+	signals_default(SIGSYS);
 	(void)raise(SIGSYS);
 	_exit(status);
 }

@@ -139,6 +139,9 @@ static void decide(struct broker *broker, struct conversation *conversation)
 		refused = "its session ID is none (1 to 64 of A-Z a-z 0-9 _ . -)";
 	else
 		refused = registry_refuses(&broker->registry, conversation->peer.uid, id);
+	/* What a system sidecar acts on it reads itself. */
+	if (!refused && conversation->reader >= 0 && !broker->is_private)
+		refused = "a reader is for a private sidecar (leave it out)";
 	if (!refused && !judge_policy(conversation, reason, sizeof(reason)))
 		refused = reason;
 	if (refused)
@@ -233,6 +236,7 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 	    .has_notices = conversation->notices >= 0,
 	    .has_copy = conversation->copy >= 0,
 	    .has_commons = commons >= 0,
+	    .has_reader = conversation->reader >= 0,
 	};
 	struct area_session session;
 	int descriptors[KEPT_COUNT];
@@ -255,6 +259,8 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 		descriptors[count++] = conversation->copy;
 	if (commons >= 0)
 		descriptors[count++] = commons;
+	if (conversation->reader >= 0)
+		descriptors[count++] = conversation->reader;
 	result = message_send(broker->keeper, &message, sizeof(message), descriptors, count);
 	close(descriptors[KEPT_AREA]);
 	close(descriptors[KEPT_ROOT]);

@@ -46,6 +46,12 @@ static int limit_capabilities(uint64_t kept, uint64_t effective, struct error *e
 			break;
 	if (syscall(SYS_capget, &header, data) != 0)
 		return error_set(err, "capget: %s", strerrordesc_np(errno));
+	/*
+	 * Without it, as in Docker's default, /proc shows a target only to one whose effective capabilities
+	 * are no fewer than those permitted to the target: ptrace(2), PTRACE_MODE_FSCREDS.
+	 */
+	if (!(data[0].permitted & BIT(CAP_SYS_PTRACE)))
+		effective = ~0ULL;
 	for (int half = 0; half < 2; half++) {
 		uint32_t mask = (uint32_t)(kept >> (32 * half));
 

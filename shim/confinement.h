@@ -23,7 +23,8 @@ int confinement_enter(enum confined_role role, struct error *err);
 
 /*
  * A worker that has read what its session's loader was permitted: that, and what a worker works
- * with, which alone is effective until a call is carried out. 0, or -1 and *err.
+ * with, which alone is effective until a call is carried out (all of it where CAP_SYS_PTRACE is not
+ * among it). 0, or -1 and *err.
  */
 int confinement_limit(uint64_t session, struct error *err);
 

@@ -16,8 +16,9 @@
 #define SO_PEERPIDFD 77
 #endif
 
-#define BROKEN      "what was said breaks the protocol (install the same version of loader and sidecar)"
-#define KNOWN_FLAGS (HANDOVER_NOTICES_EACH | HANDOVER_NOTICES | HANDOVER_EVENTS | HANDOVER_POLICY_WRITABLE)
+#define BROKEN "what was said breaks the protocol (install the same version of loader and sidecar)"
+#define KNOWN_FLAGS                                                                                                    \
+	(HANDOVER_NOTICES_EACH | HANDOVER_NOTICES | HANDOVER_EVENTS | HANDOVER_POLICY_WRITABLE | HANDOVER_READER)
 
 static const uint32_t length_limits[TEXT_COUNT] = {
     [TEXT_POLICY] = POLICY_TEXT_MAX,         [TEXT_POLICY_FILE] = PATH_MAX,
@@ -51,6 +52,7 @@ int conversation_begin(struct conversation *conversation, int socket)
 					      .deadline = handover_now() + HANDOVER_DEADLINE_MS,
 					      .notices = -1,
 					      .copy = -1,
+					      .reader = -1,
 					      .listener = -1};
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return -1;
@@ -72,6 +74,7 @@ void conversation_end(struct conversation *conversation)
 	close_one(&conversation->peer.process);
 	close_one(&conversation->notices);
 	close_one(&conversation->copy);
+	close_one(&conversation->reader);
 	close_one(&conversation->listener);
 	free(conversation->texts);
 	conversation->texts = NULL;
@@ -79,7 +82,8 @@ void conversation_end(struct conversation *conversation)
 
 static size_t wanted_descriptors(uint32_t flags)
 {
-	return (flags & HANDOVER_NOTICES ? 1U : 0U) + (flags & HANDOVER_EVENTS ? 1U : 0U);
+	return (flags & HANDOVER_NOTICES ? 1U : 0U) + (flags & HANDOVER_EVENTS ? 1U : 0U) +
+	       (flags & HANDOVER_READER ? 1U : 0U);
 }
 
 const char *conversation_check_hello(const void *message, size_t length, size_t descriptors)
@@ -118,6 +122,8 @@ static const char *hear_hello(struct conversation *conversation, const char *mes
 		conversation->notices = message_take(came);
 	if (hello->flags & HANDOVER_EVENTS)
 		conversation->copy = message_take(came);
+	if (hello->flags & HANDOVER_READER)
+		conversation->reader = message_take(came);
 	for (size_t i = 0; i < TEXT_COUNT; i++)
 		conversation->texts_due += hello->lengths[i];
 	conversation->texts = malloc(conversation->texts_due + 1);

@@ -41,6 +41,7 @@ struct conversation {
 	size_t texts_due;
 	int notices;  /* owned; -1: none */
 	int copy;     /* owned; -1: none */
+	int reader;   /* owned; -1: none */
 	int listener; /* owned; -1: none yet */
 	bool wait_killable;
 	bool by_rights;

@@ -141,6 +141,7 @@ static int start_worker(struct keeper *keeper, struct kept *kept)
 	descriptors[WORKER_NOTICES - WORKER_KEEPER] = kept->descriptors[KEPT_NOTICES];
 	descriptors[WORKER_COPY - WORKER_KEEPER] = kept->descriptors[KEPT_COPY];
 	descriptors[WORKER_COMMONS - WORKER_KEEPER] = kept->descriptors[KEPT_COMMONS];
+	descriptors[WORKER_READER - WORKER_KEEPER] = kept->descriptors[KEPT_READER];
 	kept->worker = role_start(arguments, descriptors, sizeof(descriptors) / sizeof(descriptors[0]));
 	close(ends[1]);
 	close(events);
@@ -185,6 +186,8 @@ static bool comes_along(const struct keeper_message *message, size_t which)
 		return message->has_copy;
 	case KEPT_COMMONS:
 		return message->has_commons;
+	case KEPT_READER:
+		return message->has_reader;
 	default:
 		return true;
 	}

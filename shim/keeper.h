@@ -18,7 +18,7 @@ enum keeper_operation {
 			    commons) */
 };
 
-/* What comes with KEEPER_KEEP, in this order; the last three where the flags say so. */
+/* What comes with KEEPER_KEEP, in this order; the last four where the flags say so. */
 enum keeper_descriptor {
 	KEPT_LISTENER,
 	KEPT_AREA,
@@ -27,6 +27,7 @@ enum keeper_descriptor {
 	KEPT_NOTICES,
 	KEPT_COPY,
 	KEPT_COMMONS,
+	KEPT_READER,
 	KEPT_COUNT
 };
 
@@ -36,6 +37,7 @@ struct keeper_message {
 	uint32_t has_notices;
 	uint32_t has_copy;
 	uint32_t has_commons;
+	uint32_t has_reader;
 	int32_t error;   /* errno */
 	uint64_t ticket; /* the broker's number of the session */
 };

@@ -113,7 +113,7 @@ static struct outcome take_socket(struct mediation *mediation)
 	int number = (int)(uint32_t)mediation->notif->data.args[0];
 	int domain;
 
-	mediation->socket = number < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, mediation->thread, number, 0);
+	mediation->socket = number < 0 ? -1 : reach_take(&mediation->server->reach, mediation->thread, number);
 	if (mediation->socket < 0)
 		return number < 0 || errno == EBADF ? mediation_fail(EBADF)
 						    : mediation_deny(mediation, "unreadable_target");
@@ -142,7 +142,7 @@ static struct outcome open_target(struct mediation *mediation)
 		return mediation_deny(mediation, "unreadable_target");
 	mediation->directory = thread->directory;
 	mediation->thread = thread->pidfd;
-	mediation->memory = (struct memory){.tid = tid, .directory = mediation->directory};
+	mediation->memory = (struct memory){.tid = tid, .reach = &mediation->server->reach};
 	/* What its capabilities mean there, they do not mean here. */
 	mediation->foreign =
 	    mediation->credentials.effective != 0 && !in_our_user_namespace(mediation->worker, mediation->directory);

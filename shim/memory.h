@@ -1,6 +1,5 @@
 /*
- * The memory of a target: process_vm_readv(2), and /proc/TID/mem where a kernel refuses that.
- * Whatever is read is a copy, and the target's own has changed already.
+ * The memory of a target, as the pointers of its calls name it.
  */
 #ifndef AGENTSH_MEMORY_H
 #define AGENTSH_MEMORY_H
@@ -10,9 +9,11 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "reach.h"
+
 struct memory {
 	pid_t tid;
-	int directory; /* of the thread in /proc; borrowed */
+	struct reach *reach; /* borrowed */
 };
 
 /* Reads length bytes. 0; EFAULT: not all of them are there; EACCES: we may not. */

@@ -138,6 +138,7 @@ static bool add_server(struct pool *pool)
 	server->pool = pool;
 	server->index = pool->count;
 	server->slot = &pool->worker->area->slots[pool->count];
+	server->reach = (struct reach){.channel = pool->worker->reader, .connection = -1};
 	if (pthread_attr_init(&attributes) != 0)
 		return false;
 	started = pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0 &&

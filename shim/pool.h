@@ -14,6 +14,7 @@
 #include "area.h"
 #include "credentials.h"
 #include "known_thread.h"
+#include "reach.h"
 #include "turn.h"
 
 #define POOL_TICK_MS 5 /* how long a reader may be kept before another takes over */
@@ -30,6 +31,7 @@ struct server {
 	pthread_t thread;
 	struct area_slot *slot;
 	struct credentials own; /* the thread's rights when it carries nothing out */
+	struct reach reach;     /* how it gets at targets */
 	struct known_threads known;
 	struct turn turn;
 	_Atomic int64_t busy_since; /* us; 0: it waits */

@@ -8,8 +8,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "init.h"
+
 #define ROLE_BROKER "--role=broker"
 #define ROLE_WORKER "--role=worker"
+#define ROLE_INIT   INIT_ROLE /* the loader that stays, with a reader */
 
 #define ROLE_DESCRIPTORS_MAX 10U
 
@@ -31,6 +34,7 @@ enum worker_descriptor {
 	WORKER_NOTICES, /* where area says so */
 	WORKER_COPY,    /* where area says so */
 	WORKER_COMMONS, /* where area says so */
+	WORKER_READER,  /* where only an ancestor may read the session's processes: reader.h */
 	WORKER_END
 };
 
@@ -42,5 +46,6 @@ pid_t role_start(char *const *arguments, const int *descriptors, size_t count);
 
 int broker_main(int argc, char **argv);
 int worker_main(int argc, char **argv);
+int ancestor_main(int argc, char **argv);
 
 #endif

@@ -61,7 +61,7 @@ static int take_descriptor(const struct sender *sender, int number, struct sendi
 
 	if (sending->descriptor_count == SENDING_DESCRIPTORS_MAX)
 		return -EINVAL;
-	taken = (int)syscall(SYS_pidfd_getfd, sender->thread, number, 0);
+	taken = reach_take(sender->memory.reach, sender->thread, number);
 	if (taken < 0)
 		return errno == EBADF ? -EBADF : -EACCES;
 	sending->descriptors[sending->descriptor_count++] = taken;

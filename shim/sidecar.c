@@ -235,6 +235,8 @@ int main(int argc, char **argv)
 		return worker_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], ROLE_BROKER) == 0)
 		return broker_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], ROLE_INIT) == 0)
+		return ancestor_main(argc, argv);
 	status = parse(argc, argv, &options);
 	if (status >= 0)
 		return status;

@@ -99,6 +99,7 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 	*worker = (struct worker){.listener = WORKER_LISTENER,
 				  .keeper = WORKER_KEEPER,
 				  .target = WORKER_TARGET,
+				  .reader = fcntl(WORKER_READER, F_GETFD) < 0 ? -1 : WORKER_READER,
 				  .exit_code = EXIT_CODE_UNKNOWN};
 	for (int descriptor = WORKER_KEEPER; descriptor < WORKER_END; descriptor++)
 		(void)fcntl(descriptor, F_SETFD, FD_CLOEXEC);

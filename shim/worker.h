@@ -24,6 +24,7 @@ struct worker {
 	int listener; /* owned, as every descriptor here */
 	int keeper;
 	int target;      /* a pidfd; -1 where there is none */
+	int reader;      /* to the session's reader (reader.h); -1 where there is none */
 	int attestation; /* what the reserved call gives */
 	struct area *area;
 	struct policy policy;
