@@ -109,8 +109,8 @@ blocks() {
 	agentsh-exec --init true
 	agentsh-exec --sidecar private --events=one true
 	agentsh-exec --events - true 2>two
-	grep -q session_start one
-	grep -q session_start two
+	wait_for grep -q session_start one
+	wait_for grep -q session_start two
 	agentsh-exec -f "$(policy '')" --sidecar none -s an.ID-1_ -- true
 	[ "$(id -u)" -ne 0 ] || own_logs agentsh-exec -c true
 	[ -n "$(agentsh-exec -h)" ]

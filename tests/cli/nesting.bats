@@ -32,7 +32,7 @@ print(subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.
 }
 
 @test "three deep, each with a list of its own: every level's calls are stopped, the outermost's with an event" {
-	local outer middle inner call
+	local outer middle inner
 	outer=$(blocks 'ptrace, mount' kill)
 	middle=$(blocks 'ptrace, personality' kill)
 	inner=$(blocks 'ptrace, umount2' errno)
@@ -123,13 +123,13 @@ worker_descriptors() {
 	need_root
 	local before
 	sidecar_start
-	mkfifo go done
+	mkfifo go turned
 	"$EXEC" --sidecar="$SOCKET" -f "$(blocks 'ptrace' kill)" -- sh -c "
-		for turn in 1 2; do '$PROGRAMS/reserved_call' thousand; echo >done; read line <go; done" >said &
-	read -r <done
+		for turn in 1 2; do '$PROGRAMS/reserved_call' thousand; echo >turned; read line <go; done" >said &
+	read -r <turned
 	before=$(worker_descriptors)
 	echo >go
-	read -r <done
+	read -r <turned
 	is "$(worker_descriptors)" "$before"
 	echo >go
 	wait $!

@@ -87,7 +87,7 @@ agentsh-exec: the policy blocked ptrace: 0 killed, 2 denied ('agentshctl last' t
 	local file
 	file=$(told log auto)
 	mkfifo go
-	timeout 20 "$EXEC" -f "$file" -- sh -c "'$PROGRAMS/denied_call' main one ptrace >/dev/null; cat go >/dev/null 2>&1 3>&- &" 2>&1 >/dev/null | cat >said
+	timeout 20 "$EXEC" -f "$file" -- sh -c "'$PROGRAMS/denied_call' main one ptrace >/dev/null; cat go >/dev/null 2>&1 3>&- &" 2>&1 >/dev/null | timeout 20 cat >said
 	is "$(cat said)" "agentsh-exec: the policy blocked ptrace: 0 killed, 1 denied ('agentshctl last' tells more)"
 	is "$(jq -c 'select(.type == "session_end")' "$EVENTS")" ''
 	echo >go

@@ -65,7 +65,7 @@ stormed() {
 
 @test "a Go program, with the runtime's signals and its own" {
 	need_command go
-	export GOCACHE=$BUILD/go-cache GO111MODULE=off GOFLAGS= CGO_ENABLED=0
+	export GOCACHE=$BUILD/go-cache GO111MODULE=off GOFLAGS='' CGO_ENABLED=0
 	go build -o storm "$TOP/tests/programs/storm.go"
 	gives 0 '12000 0 0' ./storm
 	gives 0 '0 12000 0' timeout 120 "$EXEC" -f "$(watches enforce personality)" -- ./storm
