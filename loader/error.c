@@ -19,6 +19,21 @@ int error_set(struct error *err, const char *format, ...)
 }
 
 /*
+ * Is it one of the characters that put what follows them in another order on a screen: U+061C,
+ * U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069? (Unicode Standard Annex 9)
+ */
+static bool reorders(const unsigned char *text)
+{
+	if (text[0] == 0xd8)
+		return text[1] == 0x9c;
+	if (text[0] != 0xe2)
+		return false;
+	if (text[1] == 0x80)
+		return text[2] == 0x8e || text[2] == 0x8f || (text[2] >= 0xaa && text[2] <= 0xae);
+	return text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9;
+}
+
+/*
  * The length of what stands at text and may be shown: a printable character of ASCII, or of UTF-8
  * beyond the control characters (C1 ends at U+009F). 0: its first byte is to be escaped.
  */
@@ -33,7 +48,7 @@ static size_t printable(const unsigned char *text)
 	for (size_t i = 1; i < length; i++)
 		if ((text[i] & 0xc0) != 0x80)
 			return 0;
-	return length;
+	return reorders(text) ? 0 : length;
 }
 
 size_t error_escape(char *out, size_t size, const char *text)

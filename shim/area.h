@@ -20,7 +20,7 @@
 
 #define AREA_MAGIC     0x41475352U /* "AGSR" */
 #define AREA_VERSION   1U          /* of this layout */
-#define AREA_SLOTS     16U
+#define AREA_SLOTS     64U         /* calls of a session under way at once */
 #define AREA_FIRST_SEQ 1U
 #define AREA_CALLS     640U /* plain system call numbers are below */
 
@@ -83,6 +83,7 @@ struct area {
 	_Atomic uint32_t started;  /* session_start has been written */
 	_Atomic uint64_t end_seq;  /* of session_end; 0: it has not been begun */
 	struct area_counts counts;
+	_Atomic uint32_t used; /* of the slots: those from here on have never been; memory is had as they are */
 	struct area_slot slots[AREA_SLOTS];
 	char texts[]; /* enum handover_text, one after the other, each with a NUL behind it */
 };

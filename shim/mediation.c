@@ -189,6 +189,14 @@ bool mediation_would_allow(struct worker *worker, struct server *server, struct 
 	return !mediation.is_denied;
 }
 
+struct outcome mediation_deny_busy(struct worker *worker, struct server *server, struct area_slot *slot)
+{
+	struct mediation mediation = begin(worker, server, slot);
+
+	socket_event_unread(&mediation, "too_many_calls");
+	return mediation_fail(EAGAIN);
+}
+
 bool mediation_observe(struct worker *worker, struct server *server, struct area_slot *slot)
 {
 	struct mediation mediation = begin(worker, server, slot);

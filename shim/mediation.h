@@ -54,6 +54,9 @@ struct mediation {
  */
 struct outcome mediation_carry_out(struct worker *worker, struct server *server, struct area_slot *slot);
 
+/* EAGAIN, with an event: the session has as many calls under way as it may have. */
+struct outcome mediation_deny_busy(struct worker *worker, struct server *server, struct area_slot *slot);
+
 /* Audit mode: tells of the call what can be told; the kernel carries it out. False: it could not be told. */
 bool mediation_observe(struct worker *worker, struct server *server, struct area_slot *slot);
 

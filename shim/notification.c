@@ -207,7 +207,9 @@ static void do_mediate(struct handling *handling)
 /* The target gets what the kernel would have given it. */
 static void do_mediate(struct handling *handling)
 {
-	const struct outcome outcome = mediation_carry_out(handling->worker, handling->server, handling->slot);
+	const struct outcome outcome = pool_is_spent(handling->server)
+					   ? mediation_deny_busy(handling->worker, handling->server, handling->slot)
+					   : mediation_carry_out(handling->worker, handling->server, handling->slot);
 
 	(void)listener_answer(handling->worker->listener, id_of(handling), outcome.value, outcome.error);
 }
@@ -216,7 +218,9 @@ static void do_mediate(struct handling *handling)
 
 static void do_observe(struct handling *handling)
 {
-	bool told = mediation_observe(handling->worker, handling->server, handling->slot);
+	bool told = pool_is_spent(handling->server)
+			? mediation_deny_busy(handling->worker, handling->server, handling->slot).value == 0
+			: mediation_observe(handling->worker, handling->server, handling->slot);
 
 	if (!told && handling->worker->policy.on_event_loss == EVENT_LOSS_DENY)
 		refuse(handling, EACCES);

@@ -138,23 +138,30 @@ static bool add_server(struct pool *pool)
 	server->pool = pool;
 	server->index = pool->count;
 	server->slot = &pool->worker->area->slots[pool->count];
+	/* First: a notification in a slot that is not counted would be lost with this worker. */
+	if (atomic_load(&pool->worker->area->used) <= pool->count)
+		atomic_store(&pool->worker->area->used, pool->count + 1);
 	server->reach = (struct reach){.channel = pool->worker->reader, .connection = -1};
 	if (pthread_attr_init(&attributes) != 0)
 		return false;
 	started = pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0 &&
 		  pthread_create(&server->thread, &attributes, run, server) == 0;
 	(void)pthread_attr_destroy(&attributes);
-	if (started)
-		pool->count++;
-	return started;
+	if (!started)
+		return false;
+	pool->count++;
+	if (pool->count == AREA_SLOTS)
+		atomic_store(&pool->full, 1);
+	return true;
 }
 
 /* A server for each slot that was in use when the worker before this one died. */
 static void take_up(struct pool *pool)
 {
+	const unsigned used = atomic_load(&pool->worker->area->used);
 	unsigned last = 0;
 
-	for (unsigned i = 0; i < AREA_SLOTS; i++)
+	for (unsigned i = 0; i < used && i < AREA_SLOTS; i++)
 		if (pool->worker->area->slots[i].notif.id != 0)
 			last = i;
 	while (pool->count <= last && add_server(pool))
@@ -285,6 +292,18 @@ int pool_watch(struct pool *pool)
 		if (atomic_load(&pool->servers[i].busy_since) != 0)
 			return POOL_TICK_MS;
 	return -1;
+}
+
+bool pool_is_spent(const struct server *server)
+{
+	const struct pool *pool = server->pool;
+
+	if (atomic_load(&pool->full) == 0)
+		return false;
+	for (unsigned i = 0; i < AREA_SLOTS; i++)
+		if (i != server->index && atomic_load(&pool->servers[i].busy_since) == 0)
+			return false;
+	return true;
 }
 
 static bool is_idle(const struct pool *pool)

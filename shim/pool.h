@@ -48,6 +48,7 @@ struct pool {
 	_Atomic int end;         /* 0; 1: the last target has gone; -1: the listener is broken */
 	int wake;                /* owned; an eventfd, for the watch */
 	bool shares_files;       /* threads could not get a root of their own: no view is entered */
+	_Atomic int full;        /* as many servers run as there may be */
 	unsigned count;          /* of servers that run */
 	struct server servers[AREA_SLOTS];
 };
@@ -64,6 +65,12 @@ int pool_watch(struct pool *pool);
 
 /* The last target has gone: for whoever sees it where no server does, kept as each may be by memory of its own. */
 void pool_end(struct pool *pool);
+
+/*
+ * Is every other server kept, and can none be added? Then the calling one must not be kept as well:
+ * the session's blocked calls have nobody else to answer them.
+ */
+bool pool_is_spent(const struct server *server);
 
 /* The session is over: waits for the servers to finish what they have begun, a bounded time. */
 void pool_settle(struct pool *pool);

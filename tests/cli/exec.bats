@@ -96,6 +96,8 @@ setup() {
 @test "an error is one line, whatever a name holds" {
 	says 127 'no\x0asuch\x1b[31m' "$EXEC" -- $'no\nsuch\e[31m'
 	says 125 'no\x0asuch' "$EXEC" -f $'no\nsuch' true
+	# What would show the rest of the line in another order is escaped, other letters are not.
+	says 127 'no\xe2\x80\xaesuch\xe2\x81\xa6\xd8\x9cä' "$EXEC" -- $'no\u202esuch\u2066\u061cä'
 	says 125 '--no\x09such' "$EXEC" $'--no\tsuch'
 	run -127 --separate-stderr "$EXEC" -- "$(printf '%03000d' 0)"
 	is "${#stderr_lines[@]}" 1

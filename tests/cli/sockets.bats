@@ -338,3 +338,17 @@ of_user() {
 	wait_for grep -qx bound "$log"
 	is "$(of_user "$work/p.ini" stream connect "${name}theirs")" "connect ${name}theirs: EACCES"
 }
+
+@test "as many calls under way as a session may have: a blocked call is answered all the same" {
+	local count policy
+	policy=$(supervised $'[sandbox.seccomp.syscalls]\non_block = log_and_kill')
+	for count in 20 80; do
+		: >"$EVENTS"
+		run -0 --separate-stderr "$EXEC" -f "$policy" -- "$PROGRAMS/many_waiting" "$count"
+		is "$output" 'signal 9'
+		wait_for grep -q '"type":"session_end"' "$EVENTS"
+		is "$(jq -r 'select(.type == "seccomp_blocked") | .syscall' "$EVENTS")" umount2
+	done
+	# Beyond them, what would have to wait is refused, and told.
+	grep -q '"reason":"too_many_calls"' "$EVENTS"
+}
