@@ -341,10 +341,11 @@ of_user() {
 
 @test "as many calls under way as a session may have: a blocked call is answered all the same" {
 	local count policy
-	policy=$(supervised $'[sandbox.seccomp.syscalls]\non_block = log_and_kill')
-	for count in 20 80; do
+	policy=$(supervised $'[sandbox.seccomp.unix_socket]\nenabled = true\n[sandbox.seccomp.syscalls]\non_block = log_and_kill')
+	for count in '20 0' '80 10'; do
 		: >"$EVENTS"
-		run -0 --separate-stderr "$EXEC" -f "$policy" -- "$PROGRAMS/many_waiting" "$count"
+		# shellcheck disable=SC2086 # two words
+		run -0 --separate-stderr "$EXEC" -f "$policy" -- "$PROGRAMS/many_waiting" $count
 		is "$output" 'signal 9'
 		wait_for grep -q '"type":"session_end"' "$EVENTS"
 		is "$(jq -r 'select(.type == "seccomp_blocked") | .syscall' "$EVENTS")" umount2

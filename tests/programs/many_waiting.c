@@ -1,8 +1,10 @@
 /*
- * COUNT threads wait in connect(2) to a socket of our own whose backlog is full; then a child makes a
+ * COUNT threads wait in connect(2) to a socket of our own whose backlog is full, and REFUSED of them
+ * are told that they may not; then a child makes a
  * call that the policy blocks. Says how the child ended: "signal N", "status N", or "waits" where
- * nobody has answered it within PATIENCE seconds. many_waiting COUNT
+ * nobody has answered it within PATIENCE seconds. many_waiting COUNT REFUSED
  */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -21,13 +23,15 @@
 
 static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "\0many_waiting"};
 static _Atomic int begun;
+static _Atomic int refused;
 
 static void *wait_in_connect(void *unused)
 {
 	int client = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	atomic_fetch_add(&begun, 1);
-	(void)connect(client, (const struct sockaddr *)&address, sizeof(address));
+	if (connect(client, (const struct sockaddr *)&address, sizeof(address)) != 0 && errno == EAGAIN)
+		atomic_fetch_add(&refused, 1);
 	pause();
 	return unused;
 }
@@ -41,7 +45,8 @@ static void pause_ms(long milliseconds)
 
 int main(int argc, char **argv)
 {
-	int count = argc == 2 ? atoi(argv[1]) : 0;
+	int count = argc == 3 ? atoi(argv[1]) : 0;
+	int expected = argc == 3 ? atoi(argv[2]) : 0;
 	int server = socket(AF_UNIX, SOCK_STREAM, 0);
 	pthread_t thread;
 	int status = 0;
@@ -52,7 +57,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < count; i++)
 		if (pthread_create(&thread, NULL, wait_in_connect, NULL) != 0)
 			return 1;
-	while (atomic_load(&begun) < count)
+	for (int i = 0;
+	     i < PATIENCE * 1000 / LOOK_MS && (atomic_load(&begun) < count || atomic_load(&refused) < expected); i++)
 		pause_ms(LOOK_MS);
 	child = fork();
 	if (child == 0) {
