@@ -112,6 +112,12 @@ static void parse(const char *body, struct parsed *parsed)
 		fail_msg("%s: %s", body, err.text);
 }
 
+static void discard(struct parsed *parsed)
+{
+	rules_free(&parsed->rules);
+	policy_free(&parsed->policy);
+}
+
 static void expect_row(const struct row *row)
 {
 	const struct seccomp_data data = call_of(row->call);
@@ -127,7 +133,7 @@ static void expect_row(const struct row *row)
 	assert_string_equal(got.action, row->action);
 	if (got.kind == VERDICT_REFUSE)
 		assert_int_equal(got.error, EPERM);
-	rules_free(&parsed.rules);
+	discard(&parsed);
 }
 
 static void policies_and_calls(void **state)
@@ -149,7 +155,7 @@ static void the_reserved_call(void **state)
 
 			assert_int_equal(verdict_of(&parsed.policy, &parsed.rules, &data).kind, VERDICT_RESERVED);
 		}
-		rules_free(&parsed.rules);
+		discard(&parsed);
 	}
 }
 
@@ -162,7 +168,7 @@ static void reserved_of_another_architecture(void **state)
 	(void)state;
 	parse(LIST, &parsed);
 	assert_int_equal(verdict_of(&parsed.policy, &parsed.rules, &data).kind, VERDICT_KILL);
-	rules_free(&parsed.rules);
+	discard(&parsed);
 }
 
 int main(void)
