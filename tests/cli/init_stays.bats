@@ -7,13 +7,12 @@ load ../lib/common
 load ../lib/world
 load ../lib/contract
 
-# Of the loader alone, without a sidecar; and with a policy that any user can read.
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
-	config=$(mktemp -d)
-	chmod 755 "$config"
-	(umask 022 && printf '%s\n' "$OPEN" >"$config/policy.ini")
-	export AGENTSH_CONFIG=$config/policy.ini
+	# The policy of what runs without a sidecar, for every user to read.
+	unguarded=$(mktemp)
+	printf '%s\n' "$OPEN" >"$unguarded"
+	chmod 644 "$unguarded"
 }
 
 # No canary whose loader has ended, in this session of processes.
@@ -22,7 +21,7 @@ no_canary_left() {
 }
 
 teardown() {
-	rm -rf "$config"
+	rm -f "$unguarded"
 	jobs -p | xargs -r kill -KILL 2>/dev/null || true
 	wait_for no_canary_left
 }
@@ -44,37 +43,37 @@ signals() {
 # --- Signals ---
 
 @test "signals: each one, to the process or to its group, arrives once" {
-	signals each "${ALONE[@]}" --init -- "$PROGRAMS/signal_log"
+	signals each "$EXEC" --init -- "$PROGRAMS/signal_log"
 	signals each "$EXEC_STATIC" --init -- "$PROGRAMS/signal_log"
 	# The same without us: it is the test that is right.
-	signals each "${ALONE[@]}" -- "$PROGRAMS/signal_log"
+	signals each "$EXEC" -- "$PROGRAMS/signal_log"
 }
 
 @test "signals: neither lost nor doubled, at any speed" {
-	signals mixed "${ALONE[@]}" --init -- "$PROGRAMS/signal_log"
-	signals pairs "${ALONE[@]}" --init -- "$PROGRAMS/signal_log"
-	signals opposites "${ALONE[@]}" --init -- "$PROGRAMS/signal_log"
-	signals alone "${ALONE[@]}" --init -- "$PROGRAMS/signal_log"
+	signals mixed "$EXEC" --init -- "$PROGRAMS/signal_log"
+	signals pairs "$EXEC" --init -- "$PROGRAMS/signal_log"
+	signals opposites "$EXEC" --init -- "$PROGRAMS/signal_log"
+	signals alone "$EXEC" --init -- "$PROGRAMS/signal_log"
 }
 
 @test "signals: a command with a group of its own gets what ours gets" {
-	signals each "${ALONE[@]}" --init -- "$PROGRAMS/signal_log" -g
+	signals each "$EXEC" --init -- "$PROGRAMS/signal_log" -g
 }
 
 @test "signals: queued ones arrive all, in order, with their values" {
-	signals values "${ALONE[@]}" --init -- "$PROGRAMS/signal_log"
+	signals values "$EXEC" --init -- "$PROGRAMS/signal_log"
 }
 
 @test "signals: none is lost while the command starts" {
-	signals start "${ALONE[@]}" --init -- sleep 1000
+	signals start "$EXEC" --init -- sleep 1000
 }
 
 @test "signals: a timer that was set before" {
-	signals alarm "${ALONE[@]}" --init -- sleep 1000
+	signals alarm "$EXEC" --init -- sleep 1000
 }
 
 @test "signals: also where the canary was killed or stopped" {
-	signals replaced "${ALONE[@]}" --init -- "$PROGRAMS/signal_log"
+	signals replaced "$EXEC" --init -- "$PROGRAMS/signal_log"
 }
 
 @test "signals: pkill finds the loader and not the canary" {
@@ -91,37 +90,37 @@ signals() {
 	local state=(grep -E '^(Sig[PBIC]|Shd)' /proc/self/status)
 	local options plain
 	for options in --block-signal= --block-signal=USR1,CHLD,RTMIN+3 --ignore-signal=CHLD,PIPE,HUP --default-signal; do
-		plain=$(env "$options" "${ALONE[@]}" -- "${state[@]}")
-		is "$(env "$options" "${ALONE[@]}" --init -- "${state[@]}")" "$plain"
-		run -7 env "$options" "${ALONE[@]}" --init -- sh -c 'exit 7'
+		plain=$(env "$options" "$EXEC" -- "${state[@]}")
+		is "$(env "$options" "$EXEC" --init -- "${state[@]}")" "$plain"
+		run -7 env "$options" "$EXEC" --init -- sh -c 'exit 7'
 	done
 }
 
 # --- The end ---
 
 @test "end: every exit status, and a death by every signal" {
-	signals deaths "${ALONE[@]}" -- sh
+	signals deaths "$EXEC" -- sh
 	local plain=$output
 	is "$(wc -l <<<"$plain")" 316 # 256 statuses, 64 signals without the four that stop
-	signals deaths "${ALONE[@]}" --init -- sh
+	signals deaths "$EXEC" --init -- sh
 	is "$output" "$plain"
 	# Also of a signal that the loader was started to ignore.
-	signals deaths env --ignore-signal "${ALONE[@]}" --init -- env --default-signal sh
+	signals deaths env --ignore-signal "$EXEC" --init -- env --default-signal sh
 	is "$output" "$plain"
 }
 
 @test "end: no core of the loader's, and one of the command's" {
 	[[ $(cat /proc/sys/kernel/core_pattern) == core* ]] || skip "cores go elsewhere here"
 	ulimit -c unlimited || skip "no cores here"
-	run -139 "${ALONE[@]}" --init -- sh -c 'kill -SEGV $$'
+	run -139 "$EXEC" --init -- sh -c 'kill -SEGV $$'
 	is "$(find . -name 'core*' | wc -l)" 1
 }
 
 @test "end: timeout, by SIGTERM and by SIGKILL" {
 	# The substitution ends when nobody holds its pipe any more.
-	is "$(timeout 0.2 "${ALONE[@]}" --init -- sleep 1000; echo $?)" 124
-	is "$(timeout -s KILL 0.2 "${ALONE[@]}" --init -- sleep 1000; echo $?)" 137
-	is "$(timeout -s KILL --foreground 0.2 "${ALONE[@]}" --init -- sleep 1000; echo $?)" 137
+	is "$(timeout 0.2 "$EXEC" --init -- sleep 1000; echo $?)" 124
+	is "$(timeout -s KILL 0.2 "$EXEC" --init -- sleep 1000; echo $?)" 137
+	is "$(timeout -s KILL --foreground 0.2 "$EXEC" --init -- sleep 1000; echo $?)" 137
 }
 
 @test "end: SIGKILL of the loader is the command's" {
@@ -146,14 +145,14 @@ signals() {
 
 @test "end: with the command, whoever it has left behind" {
 	mkfifo held
-	run -3 "${ALONE[@]}" --init -- sh -c 'sleep 1000 >/dev/null 2>&1 3>&- & echo $! >pid; exit 3'
+	run -3 "$EXEC" --init -- sh -c 'sleep 1000 >/dev/null 2>&1 3>&- & echo $! >pid; exit 3'
 	kill "$(cat pid)"
 }
 
 @test "end: nothing of ours is there when it is over" {
 	local canary
 	for _ in {1..20}; do
-		canary=$("${ALONE[@]}" --init -- sh -c 'ps -o pid=,comm= --ppid $PPID' | awk '$2 == "canary" { print $1 }')
+		canary=$("$EXEC" --init -- sh -c 'ps -o pid=,comm= --ppid $PPID' | awk '$2 == "canary" { print $1 }')
 		[ ! -e "/proc/$canary" ]
 	done
 	is "$(wc -w <<<"$canary")" 1
@@ -162,17 +161,17 @@ signals() {
 @test "end: a stream ends where the command closes it" {
 	mkfifo go out
 	(cat && : >ended) <out 3>&- &
-	"${ALONE[@]}" --init -- sh -c 'exec >&-; read -r x <go' >out 3>&- &
+	"$EXEC" --init -- sh -c 'exec >&-; read -r x <go' >out 3>&- &
 	wait_for test -e ended
 	echo >go
 	ends_so 0 "$!"
-	is "$(printf 'a\nb\n' | "${ALONE[@]}" --init -- cat)" $'a\nb'
+	is "$(printf 'a\nb\n' | "$EXEC" --init -- cat)" $'a\nb'
 }
 
 # --- Processes ---
 
 @test "processes: 100 orphans are reaped" {
-	run -0 "${ALONE[@]}" --init -- "$BASH" -c '
+	run -0 "$EXEC" --init -- "$BASH" -c '
 		for i in {1..100}; do (true &); done
 		# They come to the loader, not to the init of the system.
 		(sleep 1000 & echo $! >orphan)
@@ -248,19 +247,19 @@ need_namespace() {
 
 @test "PID 1: what is sent to it reaches the command, from inside and outside" {
 	need_namespace
-	run -5 "${bounded[@]}" "${ALONE[@]}" -- "$BASH" -c 'trap "exit 5" TERM; kill -TERM 1; while :; do sleep 0.05; done'
-	"${first[@]}" "${ALONE[@]}" -- "$BASH" -c 'trap "exit 5" TERM; : >up; while :; do sleep 0.05; done' 3>&- &
+	run -5 "${bounded[@]}" "$EXEC" -- "$BASH" -c 'trap "exit 5" TERM; kill -TERM 1; while :; do sleep 0.05; done'
+	"${first[@]}" "$EXEC" -- "$BASH" -c 'trap "exit 5" TERM; : >up; while :; do sleep 0.05; done' 3>&- &
 	wait_for test -e up
 	kill -TERM "$(ps -o pid= --ppid "$!")"
 	ends_so 5 "$!"
 	# kill -1 leaves PID 1 out: what has reached only the canary is forgotten.
-	run -5 "${bounded[@]}" "${ALONE[@]}" -- "$BASH" -c 'trap : TERM; setsid kill -TERM -1; trap "exit 5" TERM; kill -TERM 1
+	run -5 "${bounded[@]}" "$EXEC" -- "$BASH" -c 'trap : TERM; setsid kill -TERM -1; trap "exit 5" TERM; kill -TERM 1
 		while :; do sleep 0.05; done'
 }
 
 @test "PID 1: orphans are reaped, and end with it" {
 	need_namespace
-	run -0 "${bounded[@]}" "${ALONE[@]}" -- "$BASH" -c '
+	run -0 "${bounded[@]}" "$EXEC" -- "$BASH" -c '
 		for i in {1..100}; do (true &); done
 		tries=200
 		while ps -o stat= --ppid 1 | grep -q Z && [ $((tries -= 1)) -gt 0 ]; do sleep 0.05; done

@@ -40,7 +40,7 @@ nothing_runs() {
 # session_policy ISOLATE: one that leaves it to the keeper's rules what is traced.
 session_policy() {
 	printf '%s\n' '[sandbox.seccomp.syscalls]' 'block = mount' '[loader]' "isolate = $1" \
-		'[notices]' 'stderr = never' >"$work/p.ini"
+		'[notices]' 'stderr = never' "$OPEN" >"$work/p.ini"
 }
 
 # behind USER: what to put before a command, in the array of that name; USER is root or plain.
