@@ -93,17 +93,17 @@ static bool read_groups(const char *status, struct credentials *credentials)
 static pid_t last_number(const char *value)
 {
 	long number = 0;
+	char *end;
 
-	while (value && *value != '\n') {
-		char *end;
+	if (!value)
+		return 0;
+	while (*value != '\n') {
 		long next = strtol(value, &end, 10);
 
 		if (end == value)
 			break;
 		number = next;
 		value = end;
-		if (*value == '\n')
-			break;
 	}
 	return (pid_t)number;
 }
