@@ -9,6 +9,10 @@ load ../lib/contract
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
+	# The policy of what runs without a sidecar, for every user to read.
+	unguarded=$(mktemp)
+	printf '%s\n' "$OPEN" >"$unguarded"
+	chmod 644 "$unguarded"
 }
 
 # No canary whose loader has ended, in this session of processes.
@@ -17,6 +21,7 @@ no_canary_left() {
 }
 
 teardown() {
+	rm -f "$unguarded"
 	jobs -p | xargs -r kill -KILL 2>/dev/null || true
 	wait_for no_canary_left
 }
@@ -121,13 +126,13 @@ signals() {
 @test "end: SIGKILL of the loader is the command's" {
 	mkfifo held
 	(cat && : >released) <held >/dev/null 3>&- &
-	"${ALONE[@]}" --init -- sh -c ': >up; exec sleep 1000' >held 3>&- &
+	"${ALONE[@]}" -f "$unguarded" --init -- sh -c ': >up; exec sleep 1000' >held 3>&- &
 	wait_for test -e up
 	kill -KILL "$!"
 	ends_so 137 "$!"
 	wait_for test -e released
 	# And while all of them are stopped.
-	setsid "${ALONE[@]}" --init -- sh -c 'echo $PPID >loader; exec sleep 1000' 3>&- &
+	setsid "${ALONE[@]}" -f "$unguarded" --init -- sh -c 'echo $PPID >loader; exec sleep 1000' 3>&- &
 	local loader=$! processes
 	wait_for test -s loader
 	processes=$(ps -o pid= --ppid "$loader")
@@ -181,7 +186,7 @@ signals() {
 	need_root
 	chmod 755 .
 	mkfifo go
-	setpriv --reuid=65534 --regid=65534 --clear-groups env -u HOME "${ALONE[@]}" --init -- sh -c 'echo $PPID; read -r x' <>go >pid 3>&- &
+	setpriv --reuid=65534 --regid=65534 --clear-groups env -u HOME "${ALONE[@]}" -f "$unguarded" --init -- sh -c 'echo $PPID; read -r x' <>go >pid 3>&- &
 	wait_for test -s pid
 	local loader canary process
 	loader=$(cat pid)
@@ -198,22 +203,22 @@ signals() {
 }
 
 @test "processes: the filter is the command's" {
-	run -159 "${ALONE[@]}" --init -- "$PROGRAMS/trace_self"
-	run -0 --separate-stderr "${ALONE[@]}" --init -s an.id -- sh -c 'echo $AGENTSH_SESSION_ID; grep NoNewPrivs: /proc/self/status'
+	run -159 "${ALONE[@]}" -f "$unguarded" --init -- "$PROGRAMS/trace_self"
+	run -0 --separate-stderr "${ALONE[@]}" -f "$unguarded" --init -s an.id -- sh -c 'echo $AGENTSH_SESSION_ID; grep NoNewPrivs: /proc/self/status'
 	is "$output" $'an.id\nNoNewPrivs:\t1'
-	says 127 'No such file' "${ALONE[@]}" --init -- ./missing
+	says 127 'No such file' "${ALONE[@]}" -f "$unguarded" --init -- ./missing
 }
 
 @test "processes: without room for them nothing runs" {
 	need_command prlimit
 	# Room for the one descriptor at a time that a start takes otherwise.
-	says 125 'RLIMIT_NOFILE' sh -c 'exec prlimit --nofile=4 "$@" 3>&- 4>&-' - "${ALONE[@]}" --init -- touch ran
-	sh -c 'exec prlimit --nofile=4 "$@" 3>&- 4>&-' - "${ALONE[@]}" -- true
+	says 125 'RLIMIT_NOFILE' sh -c 'exec prlimit --nofile=4 "$@" 3>&- 4>&-' - "${ALONE[@]}" -f "$unguarded" --init -- touch ran
+	sh -c 'exec prlimit --nofile=4 "$@" 3>&- 4>&-' - "${ALONE[@]}" -f "$unguarded" -- true
 	[ ! -e ran ]
 	need_root
 	# The limit counts for a plain user: one process more, and not the second.
 	says 125 'RLIMIT_NPROC' setpriv --reuid=64999 --regid=64999 --clear-groups env -u HOME \
-		prlimit --nproc=2 "${ALONE[@]}" --init -- echo ran
+		prlimit --nproc=2 "${ALONE[@]}" -f "$unguarded" --init -- echo ran
 }
 
 # --- As PID 1 ---
@@ -231,12 +236,12 @@ need_namespace() {
 	need_namespace
 	local program
 	for program in "$EXEC" "$EXEC_STATIC"; do
-		run -6 "${bounded[@]}" "$program" --sidecar=none -- sh -c 'exit 6'
-		run -143 "${bounded[@]}" "$program" --sidecar=none -- sh -c 'kill -TERM $$'
-		run -137 "${bounded[@]}" "$program" --sidecar=none -- sh -c 'kill -KILL $$'
-		run -159 "${bounded[@]}" "$program" --sidecar=none -- "$PROGRAMS/trace_self"
+		run -6 "${bounded[@]}" "$program" --sidecar=none -f "$unguarded" -- sh -c 'exit 6'
+		run -143 "${bounded[@]}" "$program" --sidecar=none -f "$unguarded" -- sh -c 'kill -TERM $$'
+		run -137 "${bounded[@]}" "$program" --sidecar=none -f "$unguarded" -- sh -c 'kill -KILL $$'
+		run -159 "${bounded[@]}" "$program" --sidecar=none -f "$unguarded" -- "$PROGRAMS/trace_self"
 		# The command is another.
-		run -0 "${bounded[@]}" "$program" --sidecar=none -- sh -c '[ $$ -ne 1 ] && [ $PPID -eq 1 ]'
+		run -0 "${bounded[@]}" "$program" --sidecar=none -f "$unguarded" -- sh -c '[ $$ -ne 1 ] && [ $PPID -eq 1 ]'
 	done
 }
 
