@@ -248,10 +248,11 @@ program = /usr/local/bin/nolibc_state'
 
 @test "SIGSYS and everything else ignored, or blocked: a blocked call still ends the process" {
 	local option
+	world_file agent /home/agent/alone.ini 644 "$OPEN"
 	for option in --ignore-signal=SYS --block-signal=SYS --ignore-signal --block-signal; do
 		run -0 agent env "$option" agentsh-shell -c '{ trace_self; } 2>/dev/null; echo "$?"'
 		is "$output" 137
-		run -0 agent env "$option" agentsh-exec --sidecar=none -- bash -c '{ trace_self; } 2>/dev/null; echo "$?"'
+		run -0 agent env "$option" agentsh-exec --sidecar=none -f alone.ini -- bash -c '{ trace_self; } 2>/dev/null; echo "$?"'
 		is "$output" 159
 	done
 	run -0 called agentsh-shell -c 'trap "echo caught" SYS; { trace_self; } 2>/dev/null; echo "$?"'
