@@ -188,9 +188,10 @@ has_descriptors() {
 	[ "$(jq -r .type "$work/theirs/events" | tr '\n' ' ')" = 'session_start seccomp_blocked session_end ' ]
 }
 
-@test "system sidecar: where it could not open the events' file again, it does not begin" {
+@test "system sidecar: where it cannot open the events' file, it does not begin" {
 	install -d -o "$PLAIN" -m 700 "$work/theirs"
-	run -1 "$work/agentsh-sidecar" --socket="$work/socket" --events="$work/theirs/events"
+	run -1 setpriv --bounding-set=-dac_override,-dac_read_search "$work/agentsh-sidecar" --socket="$work/socket" \
+		--events="$work/theirs/events"
 	[ "$output" = "agentsh-sidecar: $work/theirs/events: Permission denied (name another place with --events)" ]
 	[ ! -e "$work/socket" ]
 }

@@ -284,13 +284,14 @@ rm moved
 	proved ev
 	[[ $(agent cat in_tmux) == *bash\ /bin/bash ]]
 	# Windows with shells that start by themselves, the login shell among them.
+	# Each by a socket of its own: a socket that another session has left is not this session's.
 	local shell
 	for shell in /bin/bash "$AGENT_SHELL"; do
 		agent rm -f ev
-		world ssh agent "tmux -f /dev/null -L t new-session -d 'sleep 1000' \\; set -g default-shell $shell \\; \
-			new-window \\; send-keys 'prove >ev; tmux -L t kill-server' Enter"
+		world ssh agent "tmux -f /dev/null -L ${shell##*/} new-session -d 'sleep 1000' \\; set -g default-shell $shell \\; \
+			new-window \\; send-keys 'prove >ev; tmux -L ${shell##*/} kill-server' Enter"
 		wait_for agent test -s ev
-		wait_for agent bash -c '! tmux -L t list-sessions 2>/dev/null'
+		wait_for agent bash -c '! pgrep -u "$(id -u)" -x "tmux: server"'
 		proved ev
 	done
 }

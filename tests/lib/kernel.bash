@@ -28,7 +28,7 @@ kernel_run() {
 	cp "$1" "$root/test"
 	cp "$KERNEL_FOLDER/unix_diag.ko" "$root/"
 	(cd "$root" && find . | busybox cpio -o -H newc 2>/dev/null) >"$BATS_FILE_TMPDIR/initramfs"
-	timeout -k 1 ${KERNEL_SECONDS:-300} qemu-system-x86_64 -accel tcg -m 512 -nographic -no-reboot -nodefaults -serial stdio \
+	timeout -k 1 "${KERNEL_SECONDS:-300}" qemu-system-x86_64 -accel tcg -m 512 -nographic -no-reboot -nodefaults -serial stdio \
 		-kernel "$KERNEL_FOLDER/vmlinuz" -initrd "$BATS_FILE_TMPDIR/initramfs" -append 'console=ttyS0 panic=-1 quiet' \
 		</dev/null 2>"$BATS_FILE_TMPDIR/qemu.log" 3>&- | tr -d '\r' >"$BATS_FILE_TMPDIR/said"
 	grep -q '^machine: ended 0$' "$BATS_FILE_TMPDIR/said" || {
