@@ -226,7 +226,7 @@ made_by() {
 		[ "$(made_by "$role" openat -100 '"/missing"' 0)" = 2 ]
 		[ "$(made_by "$role" close 99)" = 9 ]
 	done
-	[ "$(made_by "$worker" pidfd_getfd -1 0)" = 38 ]
+	[ "$(made_by "$worker" accept4 -1 0)" = 38 ]
 	[ "$(made_by "$broker" pidfd_send_signal -1 9)" = 38 ]
 	for call in bpf mount ptrace setuid chmod pidfd_nothing io_uring_setup; do
 		[ "$call" = pidfd_nothing ] || [ "$(made_by "$keeper" "$call")" = 38 ]
