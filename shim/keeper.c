@@ -424,6 +424,15 @@ static int watch_signals(void)
 
 /* --- The end --- */
 
+/* Whoever waits for our end finds nothing of us. A child that was our starter's is not ours to wait for. */
+static void kill_child(pid_t child)
+{
+	if (child == 0)
+		return;
+	(void)kill(child, SIGKILL);
+	(void)waitpid(child, NULL, 0);
+}
+
 /* Workers hear of it by the end of their channel, and write session_end. */
 static void end_all(struct keeper *keeper)
 {
@@ -447,13 +456,10 @@ static void end_all(struct keeper *keeper)
 	}
 	for (struct kept *kept = keeper->sessions, *next; kept; kept = next) {
 		next = kept->next;
-		if (kept->worker)
-			(void)kill(kept->worker, SIGKILL);
+		kill_child(kept->worker);
 		drop(keeper, kept);
 	}
-	/* Whoever waits for our end finds nothing of us. */
-	while (waitpid(-1, NULL, 0) > 0)
-		continue;
+	kill_child(keeper->broker);
 }
 
 static bool is_done(const struct keeper *keeper)

@@ -13,8 +13,8 @@
 #define STACK_SIZE ((size_t)512 * 1024) /* a request and an answer are on it */
 
 struct reader {
-	int channel; /* owned */
-	_Atomic unsigned connections;
+	int channel;              /* owned */
+	_Atomic unsigned threads; /* one that hears, and one for each connection */
 };
 
 struct connection {
@@ -97,11 +97,20 @@ static bool serve_one(int socket)
 	return sent;
 }
 
+/* The last of the threads has the reader's memory to free. */
+static void leave(struct reader *reader)
+{
+	if (atomic_fetch_sub(&reader->threads, 1) == 1)
+		free(reader);
+}
+
 static void end(struct connection *connection)
 {
+	struct reader *reader = connection->reader;
+
 	close(connection->socket);
-	atomic_fetch_sub(&connection->reader->connections, 1);
 	free(connection);
+	leave(reader);
 }
 
 static void *attend(void *argument)
@@ -134,13 +143,13 @@ static void add(struct reader *reader, int socket)
 {
 	struct connection *connection = malloc(sizeof(*connection));
 
-	if (!connection || atomic_load(&reader->connections) == READER_CONNECTIONS_MAX) {
+	if (!connection || atomic_load(&reader->threads) > READER_CONNECTIONS_MAX) {
 		close(socket);
 		free(connection);
 		return;
 	}
 	*connection = (struct connection){.reader = reader, .socket = socket};
-	atomic_fetch_add(&reader->connections, 1);
+	atomic_fetch_add(&reader->threads, 1);
 	if (start_thread(attend, connection) != 0)
 		end(connection);
 }
@@ -160,17 +169,18 @@ static void *hear(void *argument)
 			add(reader, socket);
 	}
 	close(reader->channel);
+	leave(reader);
 	return NULL;
 }
 
 int reader_start(int channel)
 {
-	struct reader *reader = malloc(sizeof(*reader)); /* the threads' until the end */
+	struct reader *reader = malloc(sizeof(*reader)); /* the threads' */
 	int error;
 
 	if (!reader)
 		return -1;
-	*reader = (struct reader){.channel = channel};
+	*reader = (struct reader){.channel = channel, .threads = 1};
 	error = start_thread(hear, reader);
 	if (error == 0)
 		return 0;

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS     24 /* more than a worker serves at once: AREA_SLOTS */
+#define THREADS     80 /* more than a worker serves at once: AREA_SLOTS */
 #define DESCRIPTORS 253
 #define PIECES      1024
 #define MESSAGES    1024

@@ -182,9 +182,9 @@ stalls() {
 	wait_for grep -q stalled "$work/open/said" || is "$(<"$work/open/said")" stalled
 	wait_for found_worker private
 	attacker=$(attacker_of)
-	[[ $1 != stall-* ]] || wait_for has_threads "$worker" 17
+	[[ $1 != stall-* ]] || wait_for has_threads "$worker" 65
 	meanwhile=$(median root private)
-	[ "$(status_of "$worker" Threads)" -le 18 ]
+	[ "$(status_of "$worker" Threads)" -le 66 ]
 	[ "$(status_of "$worker" VmRSS | tr -dc 0-9)" -le 307200 ]
 	[ "$meanwhile" -le $((10 * quiet)) ] || is "$1: $meanwhile ns" "at most 10 times $quiet ns"
 	kill -KILL "$attacker"
