@@ -47,6 +47,15 @@ static void last(struct stalled *stalled, void *(*call)(void *))
 		pause();
 }
 
+/* Once all but one of the worker's threads are kept, the last keeps none: EAGAIN. */
+static _Noreturn void refused(void)
+{
+	if (errno != EAGAIN)
+		err(1, "refused");
+	for (;;)
+		pause();
+}
+
 static void *connect_blocking(void *argument)
 {
 	const struct stalled *stalled = argument;
@@ -54,9 +63,10 @@ static void *connect_blocking(void *argument)
 	for (;;) {
 		int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-		if (made < 0 ||
-		    connect(made, (const struct sockaddr *)(const void *)&stalled->address, stalled->length) != 0)
-			err(1, "connect");
+		if (made >= 0 &&
+		    connect(made, (const struct sockaddr *)(const void *)&stalled->address, stalled->length) == 0)
+			continue;
+		refused();
 	}
 }
 
@@ -107,8 +117,9 @@ static void *send_unreadable(void *argument)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		err(1, "socketpair");
 	memcpy(CMSG_DATA(&control.item), &stalled->faults, sizeof(int));
-	(void)sendmsg(pair[0], &message, 0);
-	errx(1, "a page that is not there was sent");
+	if (sendmsg(pair[0], &message, 0) >= 0)
+		errx(1, "a page that is not there was sent");
+	refused();
 }
 
 void stall_userfault(struct stage *stage)
