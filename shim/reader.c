@@ -104,22 +104,16 @@ static void leave(struct reader *reader)
 		free(reader);
 }
 
-static void end(struct connection *connection)
-{
-	struct reader *reader = connection->reader;
-
-	close(connection->socket);
-	free(connection);
-	leave(reader);
-}
-
 static void *attend(void *argument)
 {
 	struct connection *connection = argument;
+	struct reader *reader = connection->reader;
 
 	while (serve_one(connection->socket))
 		;
-	end(connection);
+	close(connection->socket);
+	free(connection);
+	leave(reader);
 	return NULL;
 }
 
@@ -150,8 +144,11 @@ static void add(struct reader *reader, int socket)
 	}
 	*connection = (struct connection){.reader = reader, .socket = socket};
 	atomic_fetch_add(&reader->threads, 1);
-	if (start_thread(attend, connection) != 0)
-		end(connection);
+	if (start_thread(attend, connection) == 0)
+		return;
+	atomic_fetch_sub(&reader->threads, 1); /* not the last: the one that hears is ours */
+	close(socket);
+	free(connection);
 }
 
 static void *hear(void *argument)
