@@ -124,7 +124,7 @@ int descriptors_refuse_addressable(struct error *err)
 	return result;
 }
 
-static const char *type_name(int type)
+const char *descriptors_type_name(int type)
 {
 	switch (type) {
 	case SOCK_STREAM:
@@ -134,7 +134,7 @@ static const char *type_name(int type)
 	case SOCK_SEQPACKET:
 		return "seqpacket";
 	default:
-		return "-";
+		return NULL;
 	}
 }
 
@@ -167,13 +167,14 @@ size_t descriptors_list_unix(char *text, size_t size)
 	while (directory && (entry = readdir(directory)) != NULL) {
 		int descriptor = (int)strtol(entry->d_name, NULL, 10);
 		char name[sizeof(struct sockaddr_un) + 2];
+		const char *type;
 		int length;
 
 		if (entry->d_name[0] == '.' || integer_option(descriptor, SO_DOMAIN) != AF_UNIX)
 			continue;
 		name_peer(descriptor, name, sizeof(name));
-		length = snprintf(text + used, size - used, "%d %s %s", descriptor,
-				  type_name(integer_option(descriptor, SO_TYPE)), name);
+		type = descriptors_type_name(integer_option(descriptor, SO_TYPE));
+		length = snprintf(text + used, size - used, "%d %s %s", descriptor, type ? type : "-", name);
 		if (length < 0 || (size_t)length >= size - used)
 			break;
 		used += (size_t)length + 1;

@@ -22,6 +22,9 @@ int descriptors_close(struct error *err);
  */
 int descriptors_refuse_addressable(struct error *err);
 
+/* A socket's type (SO_TYPE): stream, dgram or seqpacket; NULL: any other. */
+const char *descriptors_type_name(int type);
+
 /*
  * Writes the Unix sockets among the descriptors to text (size bytes), each as "FD TYPE NAME" with
  * a NUL behind it: TYPE is stream, dgram or seqpacket, NAME the peer's path, "@" and an abstract

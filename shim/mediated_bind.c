@@ -163,16 +163,11 @@ static struct outcome bind_plain(struct mediation *mediation, const struct addre
 
 struct outcome mediated_bind(struct mediation *mediation)
 {
-	const uint64_t *arguments = (const uint64_t *)mediation->notif->data.args;
 	struct address address;
-	int error = sending_read_address(&mediation->memory, arguments[1], arguments[2], mediation->is_unix, &address);
+	struct outcome outcome;
 
-	if (!mediation_is_valid(mediation))
-		return mediation_fail(EINTR);
-	if (error == EACCES)
-		return mediation_deny(mediation, "unreadable_target");
-	if (error)
-		return mediation_fail(error);
+	if (!mediation_read_address(mediation, &address, &outcome))
+		return outcome;
 	if (address.kind == ADDRESS_PATH)
 		return bind_path(mediation, &address);
 	if (address.kind == ADDRESS_ABSTRACT)

@@ -58,6 +58,22 @@ struct outcome mediation_deny(struct mediation *mediation, const char *reason)
 	return mediation_fail(EACCES);
 }
 
+bool mediation_read_address(struct mediation *mediation, struct address *address, struct outcome *outcome)
+{
+	const uint64_t *arguments = (const uint64_t *)mediation->notif->data.args;
+	int error = sending_read_address(&mediation->memory, arguments[1], arguments[2], mediation->is_unix, address);
+
+	if (!mediation_is_valid(mediation))
+		*outcome = mediation_fail(EINTR);
+	else if (error == EACCES)
+		*outcome = mediation_deny(mediation, "unreadable_target");
+	else if (error)
+		*outcome = mediation_fail(error);
+	else
+		return true;
+	return false;
+}
+
 struct outcome mediation_deny_unknown(struct mediation *mediation)
 {
 	socket_event_unread(mediation, "outcome_unknown");

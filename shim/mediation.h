@@ -77,6 +77,12 @@ struct outcome mediated_sendmmsg(struct mediation *mediation);
 /* What a call would be judged by, as far as it can be known; the file of mediation_observe. */
 void observed_call(struct mediation *mediation);
 
+/*
+ * The address that connect(2) or bind(2) names. False: there is none to go on with, and *outcome is
+ * the answer.
+ */
+bool mediation_read_address(struct mediation *mediation, struct address *address, struct outcome *outcome);
+
 /* EACCES, for a reason that the event tells. */
 struct outcome mediation_deny(struct mediation *mediation, const char *reason);
 struct outcome mediation_deny_unknown(struct mediation *mediation); /* EIO: outcome unknown */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "descriptors.h"
 #include "event.h"
 #include "fold.h"
 #include "mediation.h"
@@ -25,20 +26,6 @@ struct telling {
 	const char *service;
 	struct event_bytes path;
 };
-
-static const char *type_name(int type)
-{
-	switch (type) {
-	case SOCK_STREAM:
-		return "stream";
-	case SOCK_DGRAM:
-		return "dgram";
-	case SOCK_SEQPACKET:
-		return "seqpacket";
-	default:
-		return NULL;
-	}
-}
 
 static struct event_process process_of(const struct tracee *tracee)
 {
@@ -109,7 +96,7 @@ static bool write_event(const struct telling *telling, const struct tracee *trac
 				  .rule = telling->rule,
 				  .hint = telling->hint};
 	const struct event_socket socket = {.operation = telling->operation ? telling->operation : name,
-					    .type = type_name(mediation->type),
+					    .type = descriptors_type_name(mediation->type),
 					    .path = telling->path,
 					    .service = telling->service};
 	struct event event = worker_event(mediation->worker, telling->type, area_next_seq(mediation->worker->area));
