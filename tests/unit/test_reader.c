@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -112,32 +111,6 @@ static void reads_up_to_a_hole(void **state)
 	close(channel);
 }
 
-static void takes(void **state)
-{
-	int channel = start();
-	struct reach reach = reach_of(channel);
-	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	int file = memfd_create("taken", MFD_CLOEXEC);
-	struct stat ours;
-	struct stat theirs;
-	int taken;
-
-	(void)state;
-	assert_true(pidfd >= 0 && file >= 0);
-	taken = reach_take(&reach, pidfd, file);
-	assert_true(taken >= 0 && taken != file);
-	assert_int_equal(fstat(file, &theirs), 0);
-	assert_int_equal(fstat(taken, &ours), 0);
-	assert_int_equal(ours.st_ino, theirs.st_ino);
-	close(taken);
-	close(file);
-	assert_int_equal(reach_take(&reach, pidfd, 999999), -1);
-	assert_int_equal(errno, EBADF);
-	close(pidfd);
-	reach_end(&reach);
-	close(channel);
-}
-
 /* Sends that over a connection of its own: the answer's length; 0: closed. */
 static ssize_t answer_to(int channel, const void *message, size_t length, int along)
 {
@@ -228,17 +201,28 @@ static void denies_without_reader(void **state)
 	close(ends[0]);
 }
 
+/* The reader's threads end by themselves: what they hold, valgrind counts until then. */
+static int threads_end(void **state)
+{
+	struct stat tasks;
+
+	(void)state;
+	do
+		assert_int_equal(stat("/proc/self/task", &tasks), 0);
+	while (tasks.st_nlink > 3);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(reads),
 	    cmocka_unit_test(writes),
 	    cmocka_unit_test(reads_up_to_a_hole),
-	    cmocka_unit_test(takes),
 	    cmocka_unit_test(closes_rubbish),
 	    cmocka_unit_test(bounds_connections),
 	    cmocka_unit_test(denies_without_reader),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, threads_end);
 }
