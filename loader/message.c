@@ -56,7 +56,7 @@ static void collect(struct msghdr *message, struct message_descriptors *descript
 	}
 }
 
-ssize_t message_receive(int socket, void *data, size_t size, struct message_descriptors *descriptors)
+static ssize_t receive(int socket, void *data, size_t size, struct message_descriptors *descriptors, int flags)
 {
 	union control control;
 	struct iovec part = {.iov_base = data, .iov_len = size};
@@ -68,7 +68,7 @@ ssize_t message_receive(int socket, void *data, size_t size, struct message_desc
 	if (descriptors)
 		descriptors->count = 0;
 	do {
-		length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+		length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
 	} while (length < 0 && errno == EINTR);
 	if (length < 0)
 		return -1;
@@ -83,6 +83,16 @@ ssize_t message_receive(int socket, void *data, size_t size, struct message_desc
 	else
 		message_close(&came);
 	return length;
+}
+
+ssize_t message_receive(int socket, void *data, size_t size, struct message_descriptors *descriptors)
+{
+	return receive(socket, data, size, descriptors, 0);
+}
+
+ssize_t message_peek(int socket, void *data, size_t size, struct message_descriptors *descriptors)
+{
+	return receive(socket, data, size, descriptors, MSG_PEEK | MSG_DONTWAIT);
 }
 
 void message_close(struct message_descriptors *descriptors)

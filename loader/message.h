@@ -29,6 +29,9 @@ int message_send(int socket, const void *data, size_t length, const int *descrip
  */
 ssize_t message_receive(int socket, void *data, size_t size, struct message_descriptors *descriptors);
 
+/* The same without waiting (EAGAIN: there is none), and leaves the message where it is, with its descriptors. */
+ssize_t message_peek(int socket, void *data, size_t size, struct message_descriptors *descriptors);
+
 /* Closes those that have not been taken (set to -1). */
 void message_close(struct message_descriptors *descriptors);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -11,6 +12,35 @@
 #include "policy.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
+
+/* What begins a part of the memory; each goes to where the next one begins, the last one to the texts. */
+static const size_t parts[] = {
+    0,
+    offsetof(struct area, session),
+    offsetof(struct area, next_seq),
+    offsetof(struct area, counts),
+    offsetof(struct area, used),
+    offsetof(struct area, slots),
+};
+
+#define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
+
+_Static_assert(PART_COUNT <= AREA_PARTS_MAX, "the layout has no room for them");
+_Static_assert(offsetof(struct area, texts) == sizeof(struct area), "the texts are behind all else");
+
+struct area_layout area_layout(void)
+{
+	struct area_layout layout = {
+	    .parts = PART_COUNT, .slot_size = sizeof(struct area_slot), .slot_count = AREA_SLOTS};
+
+	for (uint32_t i = 0; i < PART_COUNT; i++) {
+		layout.at[i] = (uint32_t)parts[i];
+		if (parts[i] == offsetof(struct area, slots))
+			layout.slots = i;
+	}
+	layout.at[PART_COUNT] = sizeof(struct area);
+	return layout;
+}
 
 static size_t texts_size(const struct area_session *session)
 {
@@ -37,6 +67,7 @@ static void fill(struct area *area, size_t size, const struct area_session *sess
 	area->magic = AREA_MAGIC;
 	area->version = AREA_VERSION;
 	area->size = size;
+	area->layout = area_layout();
 	area->session = *session;
 	atomic_store(&area->next_seq, AREA_FIRST_SEQ + 1);
 	for (size_t i = 0; i < TEXT_COUNT; i++) {
@@ -46,31 +77,52 @@ static void fill(struct area *area, size_t size, const struct area_session *sess
 	}
 }
 
-int area_create(const struct area_session *session, const char *texts, struct error *err)
+/* A new memfd, all zero, and its mapping. -1 with errno. */
+static int allocate(size_t size, struct area **area)
 {
-	size_t size = sizeof(struct area) + texts_size(session);
 	int memfd = memfd_create("agentsh-session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	struct area *area;
 
 	if (memfd < 0)
-		return error_set(err, "session: memfd_create: %s", strerrordesc_np(errno));
-	area = ftruncate(memfd, (off_t)size) == 0 ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0)
-						  : MAP_FAILED;
-	if (is_sane(session) && area != MAP_FAILED) {
-		fill(area, size, session, texts);
-		(void)munmap(area, size);
-		if (fcntl(memfd, F_ADD_SEALS, SEALS) == 0)
-			return memfd;
-	}
-	(void)error_set(err, "session: its memory cannot be had: %s (raise its limits, as ulimit -f and -v)",
-			strerrordesc_np(errno));
+		return -1;
+	*area = ftruncate(memfd, (off_t)size) == 0 ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0)
+						   : MAP_FAILED;
+	if (*area != MAP_FAILED)
+		return memfd;
 	close(memfd);
 	return -1;
 }
 
+static int give_up(int memfd, struct error *err)
+{
+	(void)error_set(err, "session: its memory cannot be had: %s (raise its limits, as ulimit -f and -v)",
+			strerrordesc_np(errno));
+	if (memfd >= 0)
+		close(memfd);
+	return -1;
+}
+
+int area_create(const struct area_session *session, const char *texts, struct error *err)
+{
+	size_t size;
+	struct area *area;
+	int memfd;
+
+	if (!is_sane(session))
+		return error_set(err, "session: what is to be kept of it is none");
+	size = sizeof(struct area) + texts_size(session);
+	memfd = allocate(size, &area);
+	if (memfd < 0)
+		return give_up(memfd, err);
+	fill(area, size, session, texts);
+	(void)munmap(area, size);
+	return fcntl(memfd, F_ADD_SEALS, SEALS) == 0 ? memfd : give_up(memfd, err);
+}
+
 static bool is_whole(const struct area *area, size_t size)
 {
-	return area->magic == AREA_MAGIC && area->version == AREA_VERSION && area->size == size &&
+	const struct area_layout layout = area_layout();
+
+	return memcmp(&area->layout, &layout, sizeof(layout)) == 0 && area->magic == AREA_MAGIC && area->version == AREA_VERSION && area->size == size &&
 	       is_sane(&area->session) && size == sizeof(*area) + texts_size(&area->session);
 }
 
@@ -97,6 +149,16 @@ struct area *area_map(int memfd, struct error *err)
 	return NULL;
 }
 
+/* By process (fcntl(2), "Traditional record locks"): all that hold the memory share one open file. */
+int area_lock(int memfd, struct error *err)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(memfd, F_SETLK, &whole) == 0)
+		return 0;
+	return error_set(err, "session: another process serves it: %s", strerrordesc_np(errno));
+}
+
 void area_unmap(struct area *area)
 {
 	(void)munmap(area, area->size);
@@ -114,4 +176,112 @@ const char *area_text(const struct area *area, enum handover_text which)
 uint64_t area_next_seq(struct area *area)
 {
 	return atomic_fetch_add(&area->next_seq, 1);
+}
+
+/* --- An older layout: what is in the memory is judged before it is used --- */
+
+/* As much as every layout has in the same place. */
+#define HEAD_SIZE (offsetof(struct area, layout) + sizeof(struct area_layout))
+
+struct old {
+	const char *bytes; /* mapped, size of them */
+	size_t size;
+	struct area_layout layout;
+};
+
+static size_t part_size(const struct area_layout *layout, size_t part)
+{
+	return layout->at[part + 1] - layout->at[part];
+}
+
+/* Is every part within the memory and no larger than ours? */
+static bool fits(const struct area_layout *old, const struct area_layout *ours, size_t size)
+{
+	if (old->parts < 2 || old->parts > ours->parts || old->slots != ours->slots || old->slots >= old->parts ||
+	    old->slot_size > ours->slot_size || old->slot_count > ours->slot_count || old->at[old->parts] > size)
+		return false;
+	for (size_t i = 0; i < old->parts; i++)
+		if (old->at[i] > old->at[i + 1] || (i != old->slots && part_size(old, i) > part_size(ours, i)))
+			return false;
+	return part_size(old, old->slots) >= (size_t)old->slot_size * old->slot_count;
+}
+
+/* 1: it is of our layout; 0: of an older one, in *old; -1 and *err. */
+static int judge(int memfd, struct old *old, struct error *err)
+{
+	const struct area_layout ours = area_layout();
+	const struct area *head = (const struct area *)(const void *)old->bytes;
+
+	if (fcntl(memfd, F_GET_SEALS) != SEALS || head->magic != AREA_MAGIC || head->size != old->size ||
+	    head->version < AREA_OLDEST)
+		return error_set(err, "session: its memory is none");
+	if (head->version > AREA_VERSION)
+		return error_set(err,
+				 "session: its memory is of layout %u, of a newer version of this program, which "
+				 "knows %u at the most",
+				 head->version, AREA_VERSION);
+	if (head->version == AREA_VERSION && old->size >= sizeof(*head) && is_whole(head, old->size))
+		return 1;
+	old->layout = head->layout;
+	if (head->version < AREA_VERSION && fits(&old->layout, &ours, old->size))
+		return 0;
+	return error_set(err, "session: its memory is broken");
+}
+
+static void copy_parts(const struct old *old, struct area *area)
+{
+	const size_t slots = old->layout.slots;
+
+	for (size_t i = 0; i < old->layout.parts; i++)
+		if (i != slots)
+			memcpy((char *)area + parts[i], old->bytes + old->layout.at[i], part_size(&old->layout, i));
+	for (size_t i = 0; i < old->layout.slot_count; i++)
+		memcpy(&area->slots[i], old->bytes + old->layout.at[slots] + i * old->layout.slot_size,
+		       old->layout.slot_size);
+}
+
+static int renew(const struct old *old, struct error *err)
+{
+	const size_t texts = old->layout.at[old->layout.parts];
+	const size_t size = sizeof(struct area) + old->size - texts;
+	struct area *area;
+	int memfd = allocate(size, &area);
+	bool whole;
+
+	if (memfd < 0)
+		return give_up(memfd, err);
+	copy_parts(old, area);
+	memcpy(area->texts, old->bytes + texts, old->size - texts);
+	area->version = AREA_VERSION;
+	area->size = size;
+	area->layout = area_layout();
+	whole = is_whole(area, size);
+	(void)munmap(area, size);
+	if (whole && fcntl(memfd, F_ADD_SEALS, SEALS) == 0)
+		return memfd;
+	close(memfd);
+	return error_set(err, "session: its memory is broken");
+}
+
+int area_convert(int memfd, struct error *err)
+{
+	struct old old = {.size = 0};
+	struct stat status;
+	int result;
+
+	if (fstat(memfd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < (off_t)HEAD_SIZE)
+		return error_set(err, "session: its memory is none");
+	if (area_lock(memfd, err) != 0)
+		return -1;
+	old.size = (size_t)status.st_size;
+	old.bytes = mmap(NULL, old.size, PROT_READ, MAP_SHARED, memfd, 0);
+	if (old.bytes == MAP_FAILED)
+		return error_set(err, "session: mmap: %s", strerrordesc_np(errno));
+	result = judge(memfd, &old, err);
+	if (result == 0)
+		result = renew(&old, err);
+	else if (result > 0)
+		result = memfd;
+	(void)munmap((void *)(uintptr_t)old.bytes, old.size);
+	return result;
 }

@@ -2,6 +2,10 @@
  * A session's memory: one memfd, made by the broker, held by the keeper, mapped by the session's
  * worker, so that nothing of a session is lost with a worker. It says what the session is, counts,
  * and has the slots into which notifications are received.
+ *
+ * It may also outlive the program that made it. So a later layout adds: to a part (area.c lists them) at
+ * its end, beyond what may be padding; to the parts, behind slots; zero means what it was without it. What
+ * is there keeps its place and its sense in all layouts that can be read, from AREA_OLDEST on.
  */
 #ifndef AGENTSH_AREA_H
 #define AGENTSH_AREA_H
@@ -19,10 +23,22 @@
 #include "tracee.h"
 
 #define AREA_MAGIC     0x41475352U /* "AGSR" */
-#define AREA_VERSION   1U          /* of this layout */
+#ifndef AGENTSH_AREA_LATER
+#define AREA_VERSION 2U /* of this layout */
+#else
+#define AREA_VERSION 3U /* for the tests alone: one that somebody may come to make */
+#endif
+#define AREA_OLDEST    2U /* that can be read: no older one was ever stored */
 #define AREA_SLOTS     64U         /* calls of a session under way at once */
 #define AREA_FIRST_SEQ 1U
 #define AREA_CALLS     640U /* plain system call numbers are below */
+#define AREA_PARTS_MAX 24U
+
+#ifndef AGENTSH_AREA_LATER
+#define AREA_LATER_FIELD
+#else
+#define AREA_LATER_FIELD uint64_t later[AGENTSH_AREA_LATER];
+#endif
 
 enum area_flag {
 	AREA_WAIT_KILLABLE = 1,    /* the listener was made with it */
@@ -46,6 +62,7 @@ struct area_session {
 	char exe[PATH_MAX];
 	uint64_t capabilities; /* permitted to the loader: with more than these nothing is carried out for it */
 	uint32_t lengths[TEXT_COUNT];
+	AREA_LATER_FIELD
 };
 
 /*
@@ -63,6 +80,7 @@ struct area_slot {
 	bool begun;    /* what is carried out for the target may have been done, or not */
 	bool is_known; /* tracee was read while the notification was valid */
 	struct tracee tracee;
+	AREA_LATER_FIELD
 };
 
 struct area_counts {
@@ -72,12 +90,23 @@ struct area_counts {
 	_Atomic uint64_t foreign;
 	_Atomic uint64_t lost;
 	_Atomic uint32_t calls[AREA_CALLS]; /* blocked, by number; for the summary */
+	AREA_LATER_FIELD
+};
+
+/* Where a layout has its parts: what a later one needs to find them. */
+struct area_layout {
+	uint32_t parts; /* how many */
+	uint32_t slots; /* which of them, how large each slot is, and how many there are */
+	uint32_t slot_size;
+	uint32_t slot_count;
+	uint32_t at[AREA_PARTS_MAX + 1]; /* where each begins, in bytes; behind the last one, the texts */
 };
 
 struct area {
 	uint32_t magic;
 	uint32_t version;
 	uint64_t size; /* of all of it, texts included */
+	struct area_layout layout;
 	struct area_session session;
 	_Atomic uint64_t next_seq; /* session_start has the first, AREA_FIRST_SEQ */
 	_Atomic uint32_t started;  /* session_start has been written */
@@ -97,6 +126,22 @@ int area_create(const struct area_session *session, const char *texts, struct er
 /* Maps one and checks it: its layout, its size, its seals. NULL and *err where it is none. */
 struct area *area_map(int memfd, struct error *err);
 void area_unmap(struct area *area);
+
+/*
+ * Says that the calling process serves the session: nobody else does, until it has closed memfd or has
+ * ended. It holds no other descriptor of it, as closing that would end it too. 0, or -1 and *err.
+ */
+int area_lock(int memfd, struct error *err);
+
+/* The layout of this program, with which every area here begins. */
+struct area_layout area_layout(void);
+
+/*
+ * The same memory in this program's layout, where a sidecar of an older version left it behind: a new
+ * memfd (O_CLOEXEC), or memfd itself where there is nothing to do. -1 and *err where it is none, is of a
+ * newer layout, or where somebody serves it still. memfd stays the caller's.
+ */
+int area_convert(int memfd, struct error *err);
 
 /* A text, with a NUL behind it; its length is session.lengths[which]. */
 const char *area_text(const struct area *area, enum handover_text which);

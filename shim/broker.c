@@ -35,7 +35,7 @@ struct broker {
 	int keeper;
 	int socket;
 	bool is_private;
-	bool listens;        /* there may be more loaders */
+	bool listens;        /* there may be more loaders, and the sessions that there are are known */
 	int64_t accept_at;   /* ms: not before that */
 	unsigned unanswered; /* sessions that the keeper has been given and has not answered */
 	uint64_t next_ticket;
@@ -328,6 +328,9 @@ static void hear_operation(struct broker *broker, const struct keeper_message *m
 	case KEEPER_KNOWN:
 		learn_known(broker, message->ticket, came);
 		break;
+	case KEEPER_ALL_KNOWN:
+		broker->listens = !broker->is_private;
+		break;
 	default:
 		break;
 	}
@@ -466,7 +469,7 @@ static int serve(struct broker *broker)
 {
 	static struct pollfd ready[CONNECTIONS_MAX + 2];
 
-	while (broker->listens || broker->count > 0) {
+	while (!broker->is_private || broker->count > 0) {
 		size_t begun = broker->count;
 		bool room = broker->listens && broker->count < CONNECTIONS_MAX && broker->accept_at <= handover_now();
 
@@ -499,7 +502,6 @@ int broker_main(int argc, char **argv)
 		return EXIT_FAILURE;
 	broker = (struct broker){.keeper = BROKER_KEEPER, .socket = BROKER_SOCKET, .next_ticket = 1};
 	broker.is_private = strcmp(argv[2], "private") == 0;
-	broker.listens = !broker.is_private;
 	if (confinement_enter(CONFINED_BROKER, &err) != 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 		return EXIT_FAILURE;

@@ -14,27 +14,20 @@
 #include <unistd.h>
 
 #include "handover.h"
+#include "kept.h"
 #include "message.h"
 #include "notify.h"
+#include "restore.h"
 #include "role.h"
 #include "sink.h"
+#include "store.h"
 
-#define PAUSE_FIRST_MS  50 /* before a worker or the broker is started again; doubled each time */
-#define PAUSE_MOST_MS   5000
-#define TRIES_MOST      12U  /* starts without an end of the trouble: then the session is given up */
-#define TRIES_AFTER_END 3U   /* where all that is left to do is to write session_end */
-#define LIVED_MS        1000 /* a worker that has lived so long was well */
-#define END_PATIENCE_MS 3000 /* for workers to write session_end */
+#define END_PATIENCE_MS 3000 /* for workers to write session_end, or what they have left */
 
-struct kept {
-	struct kept *next;
-	uint64_t ticket;
-	int descriptors[KEPT_COUNT]; /* owned; -1: none */
-	int control;                 /* owned; to the worker */
-	pid_t worker;                /* 0: none runs */
-	unsigned tries;
-	int64_t start_at;   /* ms: when the next worker is due */
-	int64_t started_at; /* ms: when the last was started */
+enum ending {
+	ENDING_NOT,
+	ENDING_ALL, /* the sessions end with us */
+	ENDING_US   /* alone: they are in the store, for the next keeper */
 };
 
 struct keeper {
@@ -46,8 +39,9 @@ struct keeper {
 	int64_t broker_at;
 	int signals;
 	int workers; /* epoll(7): the workers' channels, by ticket */
-	bool ending;
-	bool had_session;
+	enum ending ending;
+	bool has_store;  /* systemd's */
+	uint32_t stored; /* the number of the last that went there */
 };
 
 static void warn(const char *what)
@@ -58,22 +52,11 @@ static void warn(const char *what)
 	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 }
 
-static void close_all(int *descriptors, size_t count)
+static void close_it(int *descriptor)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (descriptors[i] >= 0)
-			close(descriptors[i]);
-		descriptors[i] = -1;
-	}
-}
-
-static int64_t pause_of(unsigned tries)
-{
-	int64_t pause = PAUSE_FIRST_MS;
-
-	for (unsigned i = 1; i < tries && pause < PAUSE_MOST_MS; i++)
-		pause *= 2;
-	return pause < PAUSE_MOST_MS ? pause : PAUSE_MOST_MS;
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
 }
 
 static void tell_broker(struct keeper *keeper, enum keeper_operation operation, uint64_t ticket, int error)
@@ -84,6 +67,36 @@ static void tell_broker(struct keeper *keeper, enum keeper_operation operation, 
 		(void)message_send(keeper->broker_channel, &message, sizeof(message), NULL, 0);
 }
 
+/* --- Sessions --- */
+
+/* As it is now, where there is a store. 0, or -1: what is there of it, if anything, is there still. */
+static int store(struct keeper *keeper, struct kept *kept)
+{
+	struct error err;
+
+	if (!keeper->has_store)
+		return 0;
+	if (kept_store(kept, ++keeper->stored, &err) == 0)
+		return 0;
+	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+	return -1;
+}
+
+static void forget(struct keeper *keeper, struct kept *kept)
+{
+	kept_remove(&keeper->sessions, kept);
+	tell_broker(keeper, KEEPER_ENDED, kept->ticket, 0);
+	kept_free(kept);
+}
+
+/* It is over. */
+static void drop(struct keeper *keeper, struct kept *kept)
+{
+	if (kept->stored)
+		store_remove(kept->stored);
+	forget(keeper, kept);
+}
+
 /* --- Workers --- */
 
 /* Without it its notices would only be over later. */
@@ -92,6 +105,15 @@ static void listen_to(const struct keeper *keeper, const struct kept *kept)
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = kept->ticket};
 
 	(void)epoll_ctl(keeper->workers, EPOLL_CTL_ADD, kept->control, &event);
+}
+
+/* In the store as well. */
+static void end_notices(struct keeper *keeper, struct kept *kept)
+{
+	if (kept->descriptors[KEPT_NOTICES] < 0)
+		return;
+	close_it(&kept->descriptors[KEPT_NOTICES]);
+	(void)store(keeper, kept);
 }
 
 /* By its ticket: a channel that has just been closed may still have an event. */
@@ -108,71 +130,17 @@ static void hear_worker(struct keeper *keeper)
 	if (!kept || kept->control < 0)
 		return;
 	if (message_receive(kept->control, &over, sizeof(over), NULL) > 0)
-		close_all(&kept->descriptors[KEPT_NOTICES], 1);
+		end_notices(keeper, kept);
 	else /* it has died: SIGCHLD says so as well */
 		(void)epoll_ctl(keeper->workers, EPOLL_CTL_DEL, kept->control, NULL);
 }
 
-static int start_worker(struct keeper *keeper, struct kept *kept)
+static bool start_worker(const struct keeper *keeper, struct kept *kept)
 {
-	char kind_text[16];
-	char *const arguments[] = {(char *)"agentsh-sidecar", (char *)ROLE_WORKER, kind_text, NULL};
-	enum sink_kind kind;
-	struct error err;
-	int ends[2];
-	int events = sink_open(keeper->options->events, &kind, &err);
-	int descriptors[WORKER_END - WORKER_KEEPER];
-
-	if (events < 0) {
-		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
-		return -1;
-	}
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-		close(events);
-		return -1;
-	}
-	(void)snprintf(kind_text, sizeof(kind_text), "%d", (int)kind);
-	descriptors[WORKER_KEEPER - WORKER_KEEPER] = ends[1];
-	descriptors[WORKER_LISTENER - WORKER_KEEPER] = kept->descriptors[KEPT_LISTENER];
-	descriptors[WORKER_AREA - WORKER_KEEPER] = kept->descriptors[KEPT_AREA];
-	descriptors[WORKER_EVENTS - WORKER_KEEPER] = events;
-	descriptors[WORKER_ROOT - WORKER_KEEPER] = kept->descriptors[KEPT_ROOT];
-	descriptors[WORKER_TARGET - WORKER_KEEPER] = kept->descriptors[KEPT_TARGET];
-	descriptors[WORKER_NOTICES - WORKER_KEEPER] = kept->descriptors[KEPT_NOTICES];
-	descriptors[WORKER_COPY - WORKER_KEEPER] = kept->descriptors[KEPT_COPY];
-	descriptors[WORKER_COMMONS - WORKER_KEEPER] = kept->descriptors[KEPT_COMMONS];
-	descriptors[WORKER_READER - WORKER_KEEPER] = kept->descriptors[KEPT_READER];
-	kept->worker = role_start(arguments, descriptors, sizeof(descriptors) / sizeof(descriptors[0]));
-	close(ends[1]);
-	close(events);
-	if (kept->worker > 0) {
-		kept->control = ends[0];
-		kept->started_at = handover_now();
-		listen_to(keeper, kept);
-		return 0;
-	}
-	kept->worker = 0;
-	close(ends[0]);
-	return -1;
-}
-
-static void drop(struct keeper *keeper, struct kept *kept)
-{
-	struct kept **place = &keeper->sessions;
-
-	while (*place != kept)
-		place = &(*place)->next;
-	*place = kept->next;
-	tell_broker(keeper, KEEPER_ENDED, kept->ticket, 0);
-	close_all(kept->descriptors, KEPT_COUNT);
-	close_all(&kept->control, 1);
-	free(kept);
-}
-
-static void try_again_later(struct kept *kept)
-{
-	kept->tries++;
-	kept->start_at = handover_now() + pause_of(kept->tries);
+	if (!kept_start(kept, keeper->options->events))
+		return false;
+	listen_to(keeper, kept);
+	return true;
 }
 
 static bool comes_along(const struct keeper_message *message, size_t which)
@@ -193,26 +161,28 @@ static bool comes_along(const struct keeper_message *message, size_t which)
 	}
 }
 
-/* A new session. 0, or an errno; the descriptors are the session's, or still the caller's. */
+static void take(struct kept *kept, const struct keeper_message *message, struct message_descriptors *came)
+{
+	for (size_t i = 0; i < KEPT_COUNT; i++)
+		kept->descriptors[i] = comes_along(message, i) ? message_take(came) : -1;
+}
+
+/* A new session. 0, or an errno. Stored first: from its first call on, it is not lost with us. */
 static int keep(struct keeper *keeper, const struct keeper_message *message, struct message_descriptors *came)
 {
-	struct kept *kept = calloc(1, sizeof(*kept));
+	struct kept *kept = kept_make(message->ticket);
 
 	if (!kept)
 		return ENOMEM;
-	kept->ticket = message->ticket;
-	kept->control = -1;
-	for (size_t i = 0; i < KEPT_COUNT; i++)
-		kept->descriptors[i] = comes_along(message, i) ? message_take(came) : -1;
+	take(kept, message, came);
 	if (kept->descriptors[KEPT_LISTENER] < 0 || kept->descriptors[KEPT_AREA] < 0 ||
-	    kept->descriptors[KEPT_ROOT] < 0 || start_worker(keeper, kept) != 0) {
-		close_all(kept->descriptors, KEPT_COUNT);
-		free(kept);
+	    kept->descriptors[KEPT_ROOT] < 0 || store(keeper, kept) != 0 || !start_worker(keeper, kept)) {
+		if (kept->stored)
+			store_remove(kept->stored);
+		kept_free(kept);
 		return EIO;
 	}
-	kept->next = keeper->sessions;
-	keeper->sessions = kept;
-	keeper->had_session = true;
+	kept_insert(&keeper->sessions, kept);
 	return 0;
 }
 
@@ -227,6 +197,7 @@ static void tell_known(struct keeper *keeper)
 
 		(void)message_send(keeper->broker_channel, &message, sizeof(message), along, along[1] < 0 ? 1 : 2);
 	}
+	tell_broker(keeper, KEEPER_ALL_KNOWN, 0, 0);
 }
 
 static int start_broker(struct keeper *keeper)
@@ -261,7 +232,7 @@ static void hear_broker(struct keeper *keeper)
 
 	if (length <= 0) {
 		if (length == 0 || errno == ECONNRESET)
-			close_all(&keeper->broker_channel, 1);
+			close_it(&keeper->broker_channel);
 		else if (errno == EMSGSIZE && message.operation == KEEPER_KEEP) /* no descriptors for what came along */
 			tell_broker(keeper, KEEPER_REFUSED, message.ticket, EMFILE);
 		return;
@@ -281,27 +252,25 @@ static void worker_ended(struct keeper *keeper, struct kept *kept, int status)
 	bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 
 	kept->worker = 0;
-	close_all(&kept->control, 1);
+	close_it(&kept->control);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
 		drop(keeper, kept);
 		return;
 	}
-	if (handover_now() - kept->started_at >= LIVED_MS)
-		kept->tries = 0;
 	if (was_killed)
-		kept->start_at = handover_now();
+		kept_try_now(kept);
 	else
-		try_again_later(kept);
+		kept_try_later(kept);
 }
 
 static void broker_ended(struct keeper *keeper)
 {
 	keeper->broker = 0;
-	close_all(&keeper->broker_channel, 1);
+	close_it(&keeper->broker_channel);
 	if (keeper->options->is_private)
 		return; /* it has had its one loader */
 	keeper->broker_tries++;
-	keeper->broker_at = handover_now() + pause_of(keeper->broker_tries);
+	keeper->broker_at = handover_now() + kept_pause(keeper->broker_tries);
 }
 
 static void reap(struct keeper *keeper)
@@ -320,19 +289,6 @@ static void reap(struct keeper *keeper)
 	}
 }
 
-/* Has the last process under the filter ended? */
-static bool is_over(const struct kept *kept)
-{
-	struct pollfd ready = {.fd = kept->descriptors[KEPT_LISTENER]};
-
-	return poll(&ready, 1, 0) > 0 && (ready.revents & POLLHUP);
-}
-
-static bool is_hopeless(const struct kept *kept)
-{
-	return kept->tries >= TRIES_MOST || (kept->tries >= TRIES_AFTER_END && is_over(kept));
-}
-
 /* Starts what is due. A session whose worker will not live is given up: its calls answer ENOSYS. */
 static void start_due(struct keeper *keeper)
 {
@@ -342,10 +298,10 @@ static void start_due(struct keeper *keeper)
 		next = kept->next;
 		if (kept->worker || keeper->ending || kept->start_at > now)
 			continue;
-		if (is_hopeless(kept))
+		if (kept_is_hopeless(kept))
 			drop(keeper, kept);
-		else if (start_worker(keeper, kept) != 0)
-			try_again_later(kept);
+		else if (!start_worker(keeper, kept))
+			kept_try_later(kept);
 	}
 	if (keeper->broker || keeper->ending || keeper->options->is_private || keeper->broker_at > now)
 		return;
@@ -373,7 +329,7 @@ static int until_due(const struct keeper *keeper)
 
 static void reopen_events(struct keeper *keeper)
 {
-	struct keeper_reopened reopened;
+	struct keeper_ordered reopen = {.order = KEEPER_REOPEN};
 	enum sink_kind kind;
 	struct error err;
 
@@ -386,10 +342,17 @@ static void reopen_events(struct keeper *keeper)
 			error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 			continue;
 		}
-		reopened.kind = kind;
-		(void)message_send(kept->control, &reopened, sizeof(reopened), &events, 1);
+		reopen.kind = kind;
+		(void)message_send(kept->control, &reopen, sizeof(reopen), &events, 1);
 		close(events);
 	}
+}
+
+/* systemd's SIGTERM says no more than that we are to go; that sessions are to end the unit has us know by SIGINT. */
+static void begin_end(struct keeper *keeper, uint32_t signal)
+{
+	if (keeper->ending == ENDING_NOT)
+		keeper->ending = signal == SIGTERM && keeper->has_store ? ENDING_US : ENDING_ALL;
 }
 
 static void hear_signal(struct keeper *keeper)
@@ -402,7 +365,7 @@ static void hear_signal(struct keeper *keeper)
 		else if (info.ssi_signo == SIGHUP)
 			reopen_events(keeper);
 		else
-			keeper->ending = true;
+			begin_end(keeper, info.ssi_signo);
 	}
 }
 
@@ -433,7 +396,26 @@ static void kill_child(pid_t child)
 	(void)waitpid(child, NULL, 0);
 }
 
-/* Workers hear of it by the end of their channel, and write session_end. */
+/* The end of its channel is said after that: it may have been full. */
+static void tell_end(const struct keeper *keeper, struct kept *kept)
+{
+	const struct keeper_ordered end = {.order = KEEPER_END};
+
+	if (keeper->ending == ENDING_ALL && kept->control >= 0)
+		(void)message_send(kept->control, &end, sizeof(end), NULL, 0);
+	close_it(&kept->control);
+}
+
+/* No worker of it runs any more. */
+static void part_from(struct keeper *keeper, struct kept *kept)
+{
+	if (keeper->ending == ENDING_US)
+		forget(keeper, kept);
+	else
+		drop(keeper, kept);
+}
+
+/* Workers write session_end, or leave, as the channel says. */
 static void end_all(struct keeper *keeper)
 {
 	int64_t until = handover_now() + END_PATIENCE_MS;
@@ -442,7 +424,7 @@ static void end_all(struct keeper *keeper)
 	if (keeper->broker)
 		(void)kill(keeper->broker, SIGKILL);
 	for (struct kept *kept = keeper->sessions; kept; kept = kept->next)
-		close_all(&kept->control, 1);
+		tell_end(keeper, kept);
 	while (keeper->sessions && handover_now() < until) {
 		int left = (int)(until - handover_now());
 
@@ -451,13 +433,13 @@ static void end_all(struct keeper *keeper)
 		for (struct kept *kept = keeper->sessions, *next; kept; kept = next) {
 			next = kept->next;
 			if (!kept->worker)
-				drop(keeper, kept);
+				part_from(keeper, kept);
 		}
 	}
 	for (struct kept *kept = keeper->sessions, *next; kept; kept = next) {
 		next = kept->next;
 		kill_child(kept->worker);
-		drop(keeper, kept);
+		part_from(keeper, kept);
 	}
 	kill_child(keeper->broker);
 }
@@ -489,10 +471,18 @@ static void serve(struct keeper *keeper)
 	}
 }
 
+static void take_up(struct keeper *keeper)
+{
+	keeper->sessions = restore_sessions(keeper->options->given, keeper->options->socket, &keeper->stored);
+	keeper->has_store = store_is_there();
+}
+
 int keeper_run(const struct keeper_options *options)
 {
 	struct keeper keeper = {.options = options, .broker_channel = -1};
 
+	if (!options->is_private)
+		take_up(&keeper);
 	keeper.signals = watch_signals();
 	keeper.workers = epoll_create1(EPOLL_CLOEXEC);
 	if (keeper.signals < 0 || keeper.workers < 0 || start_broker(&keeper) != 0) {
@@ -501,13 +491,13 @@ int keeper_run(const struct keeper_options *options)
 	}
 	if (options->is_private)
 		close(options->socket);
-	notify_ready();
+	(void)notify_send("READY=1", -1);
 	serve(&keeper);
 	end_all(&keeper);
 	if (options->unlink_path)
 		(void)unlink(options->unlink_path);
-	close_all(&keeper.broker_channel, 1);
-	close_all(&keeper.workers, 1);
-	close_all(&keeper.signals, 1);
+	close_it(&keeper.broker_channel);
+	close_it(&keeper.workers);
+	close_it(&keeper.signals);
 	return EXIT_SUCCESS;
 }

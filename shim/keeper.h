@@ -1,7 +1,10 @@
 /*
  * The keeper holds what must not be lost, each session's listener, memory and descriptors, and
  * starts the other two roles, again where they die. It parses nothing: what comes from the broker
- * is of fixed size, and what is in a session's memory is not for it.
+ * is of fixed size, and what is in a session's memory is not for it, its layout apart (area_convert).
+ *
+ * Under systemd everything that it holds also lies in the FD store (store.h), before a session is served. Then
+ * its own end, or everybody's, is not that of the sessions: the next keeper takes them up.
  */
 #ifndef AGENTSH_KEEPER_H
 #define AGENTSH_KEEPER_H
@@ -14,8 +17,9 @@ enum keeper_operation {
 	KEEPER_KEPT,     /* keeper: it is kept, its worker starts */
 	KEEPER_REFUSED,  /* keeper: it is not; error says why */
 	KEEPER_ENDED,    /* keeper: it has ended */
-	KEEPER_KNOWN     /* keeper, to a broker that begins anew: there is this session (its area comes along, and its
+	KEEPER_KNOWN,    /* keeper, to a broker that begins: there is this session (its area comes along, and its
 			    commons) */
+	KEEPER_ALL_KNOWN /* keeper, to a broker that begins: there are no others */
 };
 
 /* What comes with KEEPER_KEEP, in this order; the last four where the flags say so. */
@@ -28,7 +32,7 @@ enum keeper_descriptor {
 	KEPT_COPY,
 	KEPT_COMMONS,
 	KEPT_READER,
-	KEPT_COUNT
+	KEPT_COUNT /* programs of other versions have the same (store.h): what is new goes to the end */
 };
 
 struct keeper_message {
@@ -42,9 +46,15 @@ struct keeper_message {
 	uint64_t ticket; /* the broker's number of the session */
 };
 
-/* To a worker: another descriptor for its events comes along. */
-struct keeper_reopened {
-	uint32_t kind; /* enum sink_kind */
+enum keeper_order {
+	KEEPER_REOPEN = 1, /* another descriptor for events comes along */
+	KEEPER_END         /* the session's supervision ends: session_end is due */
+};
+
+/* To a worker. */
+struct keeper_ordered {
+	uint32_t order; /* enum keeper_order */
+	uint32_t kind;  /* enum sink_kind; of KEEPER_REOPEN */
 };
 
 /*
@@ -58,6 +68,7 @@ struct keeper_notices_over {
 struct keeper_options {
 	bool is_private;         /* one session, over a socket that is there already */
 	int socket;              /* that, or the one to listen at; owned */
+	int given;               /* descriptors that systemd has handed over (notify_given), socket perhaps among them */
 	const char *events;      /* as sink_open takes it */
 	const char *unlink_path; /* of a socket that is ours to remove at the end; or NULL */
 };

@@ -90,6 +90,8 @@ static bool serve_one(struct server *server)
 
 	if (poll(&ready, 1, -1) < 0)
 		return true;
+	if (atomic_load(&pool->stopped))
+		return false;
 	if (ready.revents & POLLIN) {
 		received = listener_receive(pool->worker->listener, &server->slot->notif);
 		if (received > 0)
@@ -320,6 +322,29 @@ void pool_settle(struct pool *pool)
 
 	for (unsigned i = 0; i < SETTLE_MS / SETTLE_LOOK_MS && !is_idle(pool); i++) {
 		(void)pool_watch(pool);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static bool slots_are_free(const struct pool *pool)
+{
+	for (unsigned i = 0; i < pool->count; i++)
+		if (pool->servers[i].slot->notif.id != 0)
+			return false;
+	return true;
+}
+
+void pool_stop(struct pool *pool)
+{
+	const struct timespec pause = {.tv_nsec = SETTLE_LOOK_MS * 1000000L};
+	unsigned quiet = 0;
+
+	atomic_store(&pool->stopped, true);
+	/* Twice: a server that did not know yet may just have been receiving. */
+	for (unsigned i = 0; i < SETTLE_MS / SETTLE_LOOK_MS && quiet < 2; i++) {
+		quiet = is_idle(pool) && slots_are_free(pool) ? quiet + 1 : 0;
+		if (quiet == 0)
+			(void)pool_watch(pool);
 		(void)nanosleep(&pause, NULL);
 	}
 }

@@ -46,6 +46,7 @@ struct pool {
 	unsigned quiet;          /* looks since then that found no other */
 	_Atomic bool asleep;     /* the watch waits to be woken by the next call */
 	_Atomic int end;         /* 0; 1: the last target has gone; -1: the listener is broken */
+	_Atomic bool stopped;    /* no notification is to be received */
 	int wake;                /* owned; an eventfd, for the watch */
 	bool shares_files;       /* threads could not get a root of their own: no view is entered */
 	_Atomic int full;        /* as many servers run as there may be */
@@ -71,6 +72,12 @@ void pool_end(struct pool *pool);
  * the session's blocked calls have nobody else to answer them.
  */
 bool pool_is_spent(const struct server *server);
+
+/*
+ * Another worker is to go on: no notification is received any more. Waits for the servers to finish what they have
+ * begun, a bounded time; what is under way then is in its slot.
+ */
+void pool_stop(struct pool *pool);
 
 /* The session is over: waits for the servers to finish what they have begun, a bounded time. */
 void pool_settle(struct pool *pool);

@@ -38,6 +38,13 @@ enum worker_descriptor {
 	WORKER_END
 };
 
+/* A worker's second argument: does its session outlive its keeper? */
+#define WORKER_STORED "stored"
+#define WORKER_HELD   "held"
+
+/* A worker's exit status, beside EXIT_SUCCESS (the session is over): it goes on, and another worker may follow. */
+#define WORKER_LEFT 3
+
 /*
  * Starts a role: forks and executes this program again with arguments (argv[0] included), count
  * descriptors (borrowed; -1: none) at 3, 4, ... Returns its pid, or -1 and errno.

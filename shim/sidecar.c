@@ -27,7 +27,6 @@
 #define PROGRAM_NAME   "agentsh-sidecar"
 #define DEFAULT_SOCKET "/run/agentsh/sidecar.sock"
 #define PRIVATE_SOCKET 3 /* the descriptor that --private speaks of */
-#define FIRST_OWN      3
 #define EXIT_USAGE     2
 #define BACKLOG        1024
 #define DESCRIPTORS    65536U /* as many as there may be, for many sessions */
@@ -171,9 +170,10 @@ static int run_system(const struct options *options)
 	struct error err;
 
 	raise_descriptors();
-	keeper.socket = notify_listening_socket();
+	keeper.given = notify_given();
+	keeper.socket = notify_listening(keeper.given);
 	/* What a caller has left open is nothing for the roles. */
-	if (descriptors_close_from(keeper.socket < 0 ? FIRST_OWN : keeper.socket + 1) != 0)
+	if (descriptors_close_from(NOTIFY_FIRST + keeper.given) != 0)
 		return usage("it cannot close what it has inherited");
 	if (!options->events && trail_make_directory(keeper.events, &err) != 0)
 		return give_up(&err, EXIT_FAILURE);

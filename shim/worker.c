@@ -21,6 +21,8 @@
 
 #define PENDING_MS 200 /* between tries to write what could not be */
 
+enum then { THEN_GO_ON, THEN_END, THEN_LEAVE };
+
 static int give_up(const struct error *err)
 {
 	error_print(STDERR_FILENO, "agentsh-sidecar", err);
@@ -108,7 +110,9 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 	worker->area = area_map(WORKER_AREA, err);
 	if (!worker->area)
 		return -1;
-	close(WORKER_AREA);
+	/* It stays open: that is what the lock is held by. */
+	if (area_lock(WORKER_AREA, err) != 0)
+		return -1;
 	if (confinement_limit(worker->area->session.capabilities, err) != 0 || open_origin(worker, err) != 0)
 		return -1;
 	if (parse_policy(worker, err) != 0 || open_sinks(worker, kind, err) != 0 ||
@@ -120,25 +124,30 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 	return 0;
 }
 
-/* A new event descriptor, or the end of the keeper. False: it has ended. */
-static bool hear_keeper(struct worker *worker)
+static void reopen_events(struct worker *worker, int descriptor, enum sink_kind kind)
 {
-	struct keeper_reopened reopened;
+	if (descriptor < 0)
+		return;
+	worker_lock(worker);
+	sink_replace(&worker->sink, descriptor, kind);
+	worker_unlock(worker);
+}
+
+/* What to do now that the keeper has been heard, or has ended. */
+static enum then hear_keeper(struct worker *worker)
+{
+	struct keeper_ordered ordered;
 	struct message_descriptors descriptors;
-	ssize_t length = message_receive(worker->keeper, &reopened, sizeof(reopened), &descriptors);
-	int descriptor;
+	ssize_t length = message_receive(worker->keeper, &ordered, sizeof(ordered), &descriptors);
 
 	if (length == 0 || (length < 0 && errno == ECONNRESET))
-		return false;
-	if (length != (ssize_t)sizeof(reopened))
-		return true;
-	descriptor = message_take(&descriptors);
+		return worker->is_stored ? THEN_LEAVE : THEN_END;
+	if (length != (ssize_t)sizeof(ordered))
+		return THEN_GO_ON;
+	if (ordered.order == KEEPER_REOPEN)
+		reopen_events(worker, message_take(&descriptors), (enum sink_kind)ordered.kind);
 	message_close(&descriptors);
-	worker_lock(worker);
-	if (descriptor >= 0)
-		sink_replace(&worker->sink, descriptor, (enum sink_kind)reopened.kind);
-	worker_unlock(worker);
-	return true;
+	return ordered.order == KEEPER_END ? THEN_END : THEN_GO_ON;
 }
 
 /* The first process has ended: nobody waits for a notice of later ones. */
@@ -176,6 +185,23 @@ static int see_to_events(struct worker *worker)
 	return pending ? PENDING_MS : -1;
 }
 
+/* Another worker may be waiting for us to be gone: it finds everything as it would after our death. */
+static int leave(struct worker *worker)
+{
+	pool_stop(&worker->pool);
+	socket_event_flush(worker, true);
+	worker_lock(worker); /* for good */
+	(void)sink_flush(&worker->sink);
+	(void)sink_flush(&worker->copy);
+	return WORKER_LEFT;
+}
+
+static int end(struct worker *worker, const char *how)
+{
+	worker_end(worker, how);
+	return EXIT_SUCCESS;
+}
+
 /* The servers do the work; this thread looks after them, and hears everybody else. */
 static int serve(struct worker *worker)
 {
@@ -186,24 +212,25 @@ static int serve(struct worker *worker)
 
 	for (;;) {
 		int wait = shorter(pool_watch(&worker->pool), see_to_events(worker));
-		int end = atomic_load(&worker->pool.end);
+		int over = atomic_load(&worker->pool.end);
+		enum then then = THEN_GO_ON;
 
-		if (end < 0)
+		if (over < 0)
 			return EXIT_FAILURE;
-		if (end > 0) {
-			worker_end(worker, "all_exited");
-			return EXIT_SUCCESS;
-		}
+		if (over > 0)
+			return end(worker, "all_exited");
 		if (poll(ready, 4, wait) <= 0)
 			continue;
 		if (ready[3].revents)
 			pool_end(&worker->pool);
 		if (ready[2].revents)
 			first_ended(worker, &ready[2]);
-		if (ready[1].revents && !hear_keeper(worker)) {
-			worker_end(worker, "sidecar_terminated");
-			return EXIT_SUCCESS;
-		}
+		if (ready[1].revents)
+			then = hear_keeper(worker);
+		if (then == THEN_END)
+			return end(worker, "sidecar_terminated");
+		if (then == THEN_LEAVE)
+			return leave(worker);
 	}
 }
 
@@ -214,11 +241,12 @@ int worker_main(int argc, char **argv)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
-	if (argc != 3)
+	if (argc != 4)
 		return EXIT_FAILURE;
 	if (confinement_enter(CONFINED_WORKER, &err) != 0 ||
 	    set_up(&worker, (enum sink_kind)strtol(argv[2], NULL, 10), &err) != 0)
 		return give_up(&err);
+	worker.is_stored = strcmp(argv[3], WORKER_STORED) == 0;
 	worker_begin(&worker);
 	if (pool_start(&worker.pool, &worker, &err) != 0)
 		return give_up(&err);

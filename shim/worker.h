@@ -26,6 +26,7 @@ struct worker {
 	int target;      /* a pidfd; -1 where there is none */
 	int reader;      /* to the session's reader (reader.h); -1 where there is none */
 	int attestation; /* what the reserved call gives */
+	bool is_stored;  /* the session outlives the keeper */
 	struct area *area;
 	struct policy policy;
 	struct rules rules;
