@@ -107,6 +107,12 @@ $(B)/static/agentsh-sidecar: $(B)/agentsh-sidecar
 weakened:
 	$(MAKE) B='$(B)/weakened' DEFINES=-DAGENTSH_WEAKENED $(B)/weakened/agentsh-exec $(B)/weakened/agentsh-sidecar
 
+# For the tests of upgrades alone: a sidecar of another version, and one that has another layout of a session's memory.
+.PHONY: upgrades
+upgrades:
+	$(MAKE) B='$(B)/later' VERSION='$(VERSION)-later' $(B)/later/agentsh-sidecar
+	$(MAKE) B='$(B)/layout' VERSION='$(VERSION)-layout' DEFINES=-DAGENTSH_AREA_LATER=5 $(B)/layout/agentsh-sidecar
+
 -include $(wildcard $(B)/*.d $(B)/shim/*.d)
 
 # --- Tests: programs that bats files run, and units ---

@@ -122,8 +122,9 @@ static bool is_whole(const struct area *area, size_t size)
 {
 	const struct area_layout layout = area_layout();
 
-	return memcmp(&area->layout, &layout, sizeof(layout)) == 0 && area->magic == AREA_MAGIC && area->version == AREA_VERSION && area->size == size &&
-	       is_sane(&area->session) && size == sizeof(*area) + texts_size(&area->session);
+	return memcmp(&area->layout, &layout, sizeof(layout)) == 0 && area->magic == AREA_MAGIC &&
+	       area->version == AREA_VERSION && area->size == size && is_sane(&area->session) &&
+	       size == sizeof(*area) + texts_size(&area->session);
 }
 
 struct area *area_map(int memfd, struct error *err)
@@ -150,11 +151,16 @@ struct area *area_map(int memfd, struct error *err)
 }
 
 /* By process (fcntl(2), "Traditional record locks"): all that hold the memory share one open file. */
+static int set_lock(int memfd, short type)
+{
+	struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
+
+	return fcntl(memfd, F_SETLK, &whole);
+}
+
 int area_lock(int memfd, struct error *err)
 {
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	if (fcntl(memfd, F_SETLK, &whole) == 0)
+	if (set_lock(memfd, F_WRLCK) == 0)
 		return 0;
 	return error_set(err, "session: another process serves it: %s", strerrordesc_np(errno));
 }
@@ -263,18 +269,12 @@ static int renew(const struct old *old, struct error *err)
 	return error_set(err, "session: its memory is broken");
 }
 
-int area_convert(int memfd, struct error *err)
+static int convert(int memfd, size_t size, struct error *err)
 {
-	struct old old = {.size = 0};
-	struct stat status;
+	struct old old = {.size = size};
 	int result;
 
-	if (fstat(memfd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < (off_t)HEAD_SIZE)
-		return error_set(err, "session: its memory is none");
-	if (area_lock(memfd, err) != 0)
-		return -1;
-	old.size = (size_t)status.st_size;
-	old.bytes = mmap(NULL, old.size, PROT_READ, MAP_SHARED, memfd, 0);
+	old.bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, memfd, 0);
 	if (old.bytes == MAP_FAILED)
 		return error_set(err, "session: mmap: %s", strerrordesc_np(errno));
 	result = judge(memfd, &old, err);
@@ -282,6 +282,20 @@ int area_convert(int memfd, struct error *err)
 		result = renew(&old, err);
 	else if (result > 0)
 		result = memfd;
-	(void)munmap((void *)(uintptr_t)old.bytes, old.size);
+	(void)munmap((void *)(uintptr_t)old.bytes, size);
+	return result;
+}
+
+int area_convert(int memfd, struct error *err)
+{
+	struct stat status;
+	int result;
+
+	if (fstat(memfd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < (off_t)HEAD_SIZE)
+		return error_set(err, "session: its memory is none");
+	if (area_lock(memfd, err) != 0)
+		return -1;
+	result = convert(memfd, (size_t)status.st_size, err);
+	(void)set_lock(memfd, F_UNLCK);
 	return result;
 }

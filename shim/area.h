@@ -22,14 +22,14 @@
 #include "session.h"
 #include "tracee.h"
 
-#define AREA_MAGIC     0x41475352U /* "AGSR" */
+#define AREA_MAGIC 0x41475352U /* "AGSR" */
 #ifndef AGENTSH_AREA_LATER
 #define AREA_VERSION 2U /* of this layout */
 #else
 #define AREA_VERSION 3U /* for the tests alone: one that somebody may come to make */
 #endif
-#define AREA_OLDEST    2U /* that can be read: no older one was ever stored */
-#define AREA_SLOTS     64U         /* calls of a session under way at once */
+#define AREA_OLDEST    2U  /* that can be read: no older one was ever stored */
+#define AREA_SLOTS     64U /* calls of a session under way at once */
 #define AREA_FIRST_SEQ 1U
 #define AREA_CALLS     640U /* plain system call numbers are below */
 #define AREA_PARTS_MAX 24U

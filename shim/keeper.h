@@ -66,10 +66,10 @@ struct keeper_notices_over {
 };
 
 struct keeper_options {
-	bool is_private;         /* one session, over a socket that is there already */
-	int socket;              /* that, or the one to listen at; owned */
-	int given;               /* descriptors that systemd has handed over (notify_given), socket perhaps among them */
-	const char *events;      /* as sink_open takes it */
+	bool is_private;    /* one session, over a socket that is there already */
+	int socket;         /* that, or the one to listen at; owned */
+	int given;          /* descriptors that systemd has handed over (notify_given), socket perhaps among them */
+	const char *events; /* as sink_open takes it */
 	const char *unlink_path; /* of a socket that is ours to remove at the end; or NULL */
 };
 

@@ -39,7 +39,7 @@ void kept_remove(struct kept **list, struct kept *kept);
  */
 int kept_store(struct kept *kept, uint32_t number, struct error *err);
 
-/* Starts its worker, with a new descriptor for events, as sink_open takes them. False: it could not be, and why is told. */
+/* Starts its worker, with a new descriptor for events (sink_open). False: it could not be, and why is told. */
 bool kept_start(struct kept *kept, const char *events);
 
 /* Its worker has ended, or none could be started. */

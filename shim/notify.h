@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#define NOTIFY_FIRST 3 /* of the descriptors that systemd hands over */
+#define NOTIFY_FIRST     3   /* of the descriptors that systemd hands over */
 #define NOTIFY_NAME_SIZE 256 /* with a NUL behind it */
 
 /* How many descriptors it has handed over, from NOTIFY_FIRST on; each is O_CLOEXEC now. 0: none. */

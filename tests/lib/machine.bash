@@ -24,11 +24,11 @@ machine_start() {
 	export MACHINE_ROOT
 	machine_fill "$MACHINE_ROOT/root"
 	machine_cgroups_make
-	# What nspawn leaves below /run/systemd is gone with its mounts.
+	# What nspawn leaves below /run/systemd is gone with its mounts. Its filter does not know of pidfd_getfd(2).
 	# shellcheck disable=SC2016 # expanded there
 	setpriv --pdeathsig KILL unshare --mount --propagation private sh -c 'mount -t tmpfs none /run/systemd
 		for tasks in $2; do echo $$ >"$tasks" || exit; done
-		exec systemd-nspawn -q --register=no --keep-unit --kill-signal=SIGKILL -b -D "$0" --console=pipe \
+		exec systemd-nspawn -q --register=no --keep-unit --kill-signal=SIGKILL --system-call-filter=pidfd_getfd -b -D "$0" --console=pipe \
 			--bind-ro=/usr --bind-ro="$1:/usr/local"' \
 		"$MACHINE_ROOT/root" "$MACHINE_ROOT/stage/usr/local" "${MACHINE_CGROUPS// //cgroup.procs }/cgroup.procs" \
 		</dev/null >"$MACHINE_ROOT/log" 2>&1 3>&- &
