@@ -49,7 +49,7 @@ setup() {
 
 teardown() {
 	[ -z "$MACHINE_OBSTACLE" ] || return 0
-	machine touch /srv/go
+	machine touch /srv/go /srv/stay
 	wait "${sessions[@]}" || true
 	machine systemctl stop "$SERVICE" agentsh-sidecar.socket 2>/dev/null
 	machine rm -rf "/run/systemd/system/$SERVICE.d"
@@ -88,15 +88,15 @@ begin() {
 # all_went_well N [EXCEPT]: the sessions end, and none saw a call fail that should not, or work that should not,
 # in N calls and more; but for lines as EXCEPT has them.
 all_went_well() {
-	local i except=${2:-none}
+	local file except=${2:-none}
 	machine touch /srv/go
 	wait "${sessions[@]}" || true
-	for ((i = 0; i < ${#sessions[@]}; i++)); do
-		[ "$(grep -vE '^(begun|[0-9]+ calls)$' "$said.$i" | grep -vcx "$except")" -eq 0 ] || {
-			head -n 20 "$said.$i" >&2
+	for file in "$said".*; do
+		[ "$(grep -vE '^(begun|[0-9]+ calls)$' "$file" | grep -vcx "$except")" -eq 0 ] || {
+			head -n 20 "$file" >&2
 			return 1
 		}
-		[ "$(sed -n 's/ calls$//p' "$said.$i")" -ge "$1" ]
+		[ "$(sed -n 's/ calls$//p' "$file")" -ge "$1" ]
 	done
 }
 
@@ -267,14 +267,14 @@ override() {
 @test "the registry of who is served is that of before" {
 	begin 1
 	machine rm -f /srv/stay
-	agent sh -c 'agentsh-exec --session-id=same -- sh -c "until [ -e /srv/stay ]; do sleep 0.05; done"' >/dev/null 2>&1 &
+	agent sh -c 'agentsh-exec -s same -- sh -c "until [ -e /srv/stay ]; do sleep 0.05; done"' >/dev/null 2>&1 &
 	sessions+=($!)
 	wait_for stored 2
 	machine systemctl restart "$SERVICE"
-	run ! agent agentsh-exec --session-id=same -- true
-	[[ $output == *same* ]]
+	run -125 machine agentsh-exec -s same -- true
+	[[ $output == *'another user has a live session of that ID'* ]]
 	machine touch /srv/stay
 	wait_for stored 1
-	agent agentsh-exec --session-id=same -- true
+	machine agentsh-exec -s same -- true
 	all_went_well 20
 }

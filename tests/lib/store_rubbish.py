@@ -37,7 +37,8 @@ def listener():
     """Of a filter that allows everything: SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER."""
     allow = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))
     program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 1, ctypes.addressof(allow)))
-    return ctypes.CDLL(None).syscall(ctypes.c_long(317), ctypes.c_uint(1), ctypes.c_uint(8), program)
+    number = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
+    return ctypes.CDLL(None).syscall(ctypes.c_long(number), ctypes.c_uint(1), ctypes.c_uint(8), program)
 
 
 def main():
