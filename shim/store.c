@@ -14,7 +14,7 @@
 
 #define RECORD_MAGIC   0x41475353U /* "AGSS" */
 #define RECORD_VERSION 1U
-#define PATIENCE_MS    5000 /* with a manager that is busy */
+#define PATIENCE_MS    10000 /* with a manager that is busy */
 #define PROBE          "probe"
 #define KINDS_NEEDED   (1U << KEPT_LISTENER | 1U << KEPT_AREA | 1U << KEPT_ROOT)
 #define KINDS_KNOWN    ((1U << KEPT_COUNT) - 1)
@@ -58,6 +58,7 @@ static void name_of(uint32_t number, char *name)
 bool store_is_there(void)
 {
 	struct pollfd ours = {.fd = -1};
+	struct error err;
 	int ends[2];
 	bool kept;
 
@@ -66,7 +67,14 @@ bool store_is_there(void)
 	ours.fd = ends[0];
 	kept = put(PROBE, ends[1]) == 0;
 	close(ends[1]);
-	kept = kept && notify_settled(PATIENCE_MS) && poll(&ours, 1, 0) == 0;
+	if (kept && !notify_settled(PATIENCE_MS)) {
+		(void)error_set(&err,
+				"the service manager does not answer: a restart will end the sessions (restart it "
+				"again, once it does)");
+		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+		kept = false;
+	}
+	kept = kept && poll(&ours, 1, 0) == 0;
 	store_remove_named(PROBE);
 	close(ends[0]);
 	return kept;
