@@ -2,7 +2,7 @@
 # The system's sidecar under a real systemd: what its FD store keeps. Restart, upgrade and a crash of
 # everything are no session's end.
 #
-# shellcheck disable=SC2030,SC2031,SC2154 # a test is a subshell; run sets output
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # the machine's shell expands it; a test is a subshell; run sets output
 bats_require_minimum_version 1.5.0
 load ../lib/common
 load ../lib/machine
@@ -255,7 +255,6 @@ override() {
 @test "a stderr that was for notices is over when the first process is, restarted or not" {
 	local i
 	for i in 1 2; do
-		# shellcheck disable=SC2016 # expanded there
 		machine timeout 20 sh -c 'agentsh-exec -f "$1" -- sh -c "sleep 3 </dev/null >/dev/null 2>&1 &" 2>&1 | cat; date +%s' sh \
 			/usr/local/share/doc/agentsh-exec/agentsh.ini >"$BATS_TEST_TMPDIR/at"
 		machine systemctl restart "$SERVICE"
