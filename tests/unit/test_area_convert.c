@@ -244,13 +244,14 @@ static void test_texts_that_do_not_fit(void **state)
 static void test_served(void **state)
 {
 	const struct old_memory old = make_old();
-	int memfd = memory_of(&old);
+	const int memfd = memory_of(&old);
 	struct error err;
 	int ready[2];
 	pid_t child;
 	char byte;
 
 	(void)state;
+	test_free(old.bytes);
 	assert_int_equal(pipe(ready), 0);
 	child = fork();
 	if (child == 0)
@@ -269,7 +270,6 @@ static void test_served(void **state)
 	assert_int_equal(waitpid(child, &ready[0], 0), child);
 	assert_int_equal(ready[0], 0);
 	close(memfd);
-	test_free(old.bytes);
 }
 
 int main(void)
