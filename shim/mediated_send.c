@@ -23,7 +23,7 @@ static struct sender sender_of(const struct mediation *mediation)
 	    .thread = mediation->thread,
 	    .socket = mediation->socket,
 	    .is_unix = mediation->is_unix,
-	    .is_stream = mediation->type == SOCK_STREAM,
+	    .is_stream = mediation_type(mediation) == SOCK_STREAM,
 	    .may_claim = (mediation->server->own.permitted & CLAIM) == CLAIM,
 	    .credentials = &mediation->credentials,
 	};
@@ -46,7 +46,7 @@ static bool take(struct mediation *mediation)
 /* A stream that nobody reads: the target gets its SIGPIPE as from its own call. */
 static void raise_pipe(const struct mediation *mediation, const struct sending *sending, int error)
 {
-	if (error != EPIPE || (sending->flags & MSG_NOSIGNAL) || mediation->type != SOCK_STREAM)
+	if (error != EPIPE || (sending->flags & MSG_NOSIGNAL) || mediation_type(mediation) != SOCK_STREAM)
 		return;
 	if (syscall(SYS_pidfd_send_signal, mediation->thread, SIGPIPE, NULL, PIDFD_SIGNAL_THREAD) != 0)
 		(void)syscall(SYS_tgkill, mediation->credentials.tgid, (pid_t)mediation->notif->pid, SIGPIPE);
@@ -118,7 +118,7 @@ static struct outcome send_to_path(struct mediation *mediation, const struct sen
 	int error = mediation_pin(mediation, &sending->address, &pinned);
 
 	if (error == ESRCH)
-		return mediation_deny(mediation, "unreadable_target");
+		return mediation_deny_unreadable(mediation);
 	if (error)
 		return mediation_fail(error);
 	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status))
@@ -146,7 +146,7 @@ static struct outcome send_to_abstract(struct mediation *mediation, const struct
 /* Can an address on it lead anywhere? A stream's or seqpacket's is an error, or passed over. */
 static bool is_addressed(const struct mediation *mediation)
 {
-	return mediation->is_unix && mediation->type == SOCK_DGRAM;
+	return mediation->is_unix && mediation_type(mediation) == SOCK_DGRAM;
 }
 
 static struct outcome send_out(struct mediation *mediation, const struct sending *sending)
@@ -168,7 +168,7 @@ static struct outcome finish(struct mediation *mediation, struct sending *sendin
 	if (!mediation_is_valid(mediation))
 		outcome = mediation_fail(EINTR);
 	else if (error == EACCES)
-		outcome = mediation_deny(mediation, "unreadable_target");
+		outcome = mediation_deny_unreadable(mediation);
 	else if (error)
 		outcome = mediation_fail(error);
 	else
