@@ -126,7 +126,10 @@ static int integer_option(int socket, int option)
 	return getsockopt(socket, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
 }
 
-/* The target's socket, as a descriptor of ours. */
+/*
+ * The target's socket, as a descriptor of ours that the call owns. Asked for here alone, so that it could
+ * be had in another way: DESIGN NOTES of agentsh-sidecar(8).
+ */
 static struct outcome take_socket(struct mediation *mediation)
 {
 	int number = (int)(uint32_t)mediation->notif->data.args[0];
