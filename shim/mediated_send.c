@@ -18,12 +18,15 @@
 
 static struct sender sender_of(const struct mediation *mediation)
 {
+	int type = mediation_type(mediation);
+
 	return (struct sender){
 	    .memory = mediation->memory,
 	    .thread = mediation->thread,
 	    .socket = mediation->socket,
 	    .is_unix = mediation->is_unix,
-	    .is_stream = mediation_type(mediation) == SOCK_STREAM,
+	    .is_addressed = mediation->is_unix && type == SOCK_DGRAM,
+	    .is_stream = type == SOCK_STREAM,
 	    .may_claim = (mediation->server->own.permitted & CLAIM) == CLAIM,
 	    .credentials = &mediation->credentials,
 	};
@@ -110,6 +113,19 @@ static struct outcome carry_out(struct mediation *mediation, const struct sendin
 	return mediation_fail(mediation_error(mediation, error));
 }
 
+/*
+ * A socket that is shut for sending says so before it looks at the name: asked by a message to where nobody can be,
+ * for no option tells.
+ */
+static bool is_shut(const struct mediation *mediation)
+{
+	const struct sockaddr_un nowhere = {.sun_family = AF_UNIX, .sun_path = "/proc/self/fd/none"};
+
+	return sendto(mediation->socket, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&nowhere,
+		      sizeof(nowhere)) < 0 &&
+	       errno == EPIPE;
+}
+
 static struct outcome send_to_path(struct mediation *mediation, const struct sending *sending)
 {
 	struct sockaddr_un reached;
@@ -120,7 +136,7 @@ static struct outcome send_to_path(struct mediation *mediation, const struct sen
 	if (error == ESRCH)
 		return mediation_deny_unreadable(mediation);
 	if (error)
-		return mediation_fail(error);
+		return mediation_fail(is_shut(mediation) ? EPIPE : error);
 	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status))
 		outcome = mediation_fail(EACCES);
 	else
@@ -143,19 +159,13 @@ static struct outcome send_to_abstract(struct mediation *mediation, const struct
 	return carry_out(mediation, sending, &address->local, address->length);
 }
 
-/* Can an address on it lead anywhere? A stream's or seqpacket's is an error, or passed over. */
-static bool is_addressed(const struct mediation *mediation)
-{
-	return mediation->is_unix && mediation_type(mediation) == SOCK_DGRAM;
-}
-
 static struct outcome send_out(struct mediation *mediation, const struct sending *sending)
 {
 	const struct address *address = &sending->address;
 
-	if (is_addressed(mediation) && address->kind == ADDRESS_PATH)
+	if (address->kind == ADDRESS_PATH)
 		return send_to_path(mediation, sending);
-	if (is_addressed(mediation) && address->kind == ADDRESS_ABSTRACT)
+	if (address->kind == ADDRESS_ABSTRACT)
 		return send_to_abstract(mediation, sending);
 	return carry_out(mediation, sending, &address->any, address->length);
 }

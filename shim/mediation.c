@@ -243,6 +243,9 @@ struct outcome mediation_carry_out(struct worker *worker, struct server *server,
 	struct mediation mediation = begin(worker, server, slot);
 	struct outcome outcome = open_target(&mediation);
 
+	/* connect(2) looks at the address before it looks whether it is a socket. */
+	if (outcome.error == ENOTSOCK && mediation_is_call(&mediation, "connect"))
+		(void)mediation_read_address(&mediation, &(struct address){.length = 0}, &outcome);
 	if (outcome.error == 0)
 		outcome = call ? call->carry_out(&mediation) : mediation_fail(EACCES);
 	close_target(&mediation);

@@ -28,6 +28,12 @@ int sending_read_address(const struct memory *memory, uint64_t where, uint64_t l
 	return address_parse(address, is_unix);
 }
 
+/* Does it end where no process has memory? */
+static bool is_beyond(const struct iovec *piece)
+{
+	return (uintptr_t)piece->iov_base + piece->iov_len > (uintptr_t)INTPTR_MAX;
+}
+
 static int read_pieces(const struct sender *sender, const struct msghdr *header, struct sending *sending)
 {
 	size_t size;
@@ -46,6 +52,9 @@ static int read_pieces(const struct sender *sender, const struct msghdr *header,
 
 		if (length > SSIZE_MAX)
 			return EINVAL;
+		/* As __import_iovec, which asks this of the whole length, but of a piece that is the only one. */
+		if (sending->piece_count > 1 && is_beyond(&sending->pieces[i]))
+			return EFAULT;
 		/* As import_iovec: what goes beyond MAX_RW_COUNT is cut off. */
 		if (length > (INT32_MAX & ~0xfffU) - sending->total)
 			sending->pieces[i].iov_len = length = (INT32_MAX & ~0xfffU) - sending->total;
@@ -107,6 +116,8 @@ static int check_claim(const struct sender *sender, struct cmsghdr *item, struct
 	if (item->cmsg_len != CMSG_LEN(sizeof(*claim)))
 		return EINVAL;
 	memcpy(claim, CMSG_DATA(item), sizeof(*claim));
+	if (claim->uid == (uid_t)-1 || claim->gid == (gid_t)-1)
+		return EINVAL;
 	if (claim->pid == credentials->ns_tgid)
 		claim->pid = credentials->tgid;
 	else if (!has(sender, CAP_SYS_ADMIN) || credentials->ns_tgid != credentials->tgid)
@@ -221,7 +232,7 @@ int sending_from_buffer(const struct sender *sender, uint64_t buffer, uint64_t l
 	}
 	if (!address)
 		return 0;
-	return sending_read_address(&sender->memory, address, address_length, sender->is_unix, &sending->address);
+	return sending_read_address(&sender->memory, address, address_length, sender->is_addressed, &sending->address);
 }
 
 int sending_from_header(const struct sender *sender, uint64_t header, int flags, struct sending *sending)
@@ -240,7 +251,7 @@ int sending_from_header(const struct sender *sender, uint64_t header, int flags,
 		if ((int32_t)theirs.msg_namelen < 0)
 			return EINVAL;
 		error = sending_read_address(&sender->memory, (uint64_t)(uintptr_t)theirs.msg_name, length,
-					     sender->is_unix, &sending->address);
+					     sender->is_addressed, &sending->address);
 	}
 	if (!error)
 		error = read_pieces(sender, &theirs, sending);
@@ -299,10 +310,13 @@ static ssize_t send_stream(const struct sender *sender, const struct sending *se
 		size_t size = sending->total - done < SENDING_CHUNK ? sending->total - done : SENDING_CHUNK;
 		ssize_t gathered =
 		    memory_gather(&sender->memory, sending->pieces, sending->piece_count, done, buffer, size);
-		ssize_t sent = gathered < 0
-				   ? -1
-				   : send_part(sender, sending, address, length, buffer, (size_t)gathered, done == 0);
+		ssize_t sent = -1;
 
+		/* What is not all there is not sent in part either: the kernel copies before it sends. */
+		if (gathered >= 0 && (size_t)gathered < size)
+			errno = EFAULT;
+		else if (gathered >= 0)
+			sent = send_part(sender, sending, address, length, buffer, size, done == 0);
 		if (sent < 0)
 			return done ? (ssize_t)done : -1;
 		done += (size_t)sent;

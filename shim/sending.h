@@ -41,6 +41,7 @@ struct sender {
 	int thread; /* a pidfd of the thread, for its descriptors */
 	int socket; /* ours: a copy of its descriptor */
 	bool is_unix;
+	bool is_addressed; /* a Unix datagram socket: on any other an address is an error, or passed over */
 	bool is_stream;
 	bool may_claim; /* we have what it takes to send the target's ids in place of ours: CAP_SYS_ADMIN ... */
 	const struct credentials *credentials; /* of the target */
