@@ -47,3 +47,18 @@ table() {
 @test "sendmsg, sendmmsg: odd headers, pieces, flags, control data" {
 	table 900 odd_messages
 }
+
+@test "strace shows the same calls with the same results" {
+	local setting
+	sidecar_start
+	for setting in root plain system; do
+		compare "$setting" "$do stream bind x listen >/dev/null
+strace -f -e trace=network -e signal=all -o trace $do stream connect x send dgram sendto nobody bind y tcp bind 4:127.0.0.1:0 \
+listen udp sendto 4:127.0.0.1:9 >/dev/null
+sed -E 's/^[0-9]+ +//; s/sin_port=htons\([0-9]+\)/PORT/' trace"
+		echo "# $setting"
+		diff "$work/native" "$work/inside"
+		grep -q '^connect(' "$work/native"
+		grep -q '^sendto(' "$work/native"
+	done
+}
