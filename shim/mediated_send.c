@@ -24,6 +24,7 @@ static struct sender sender_of(const struct mediation *mediation)
 	    .memory = mediation->memory,
 	    .thread = mediation->thread,
 	    .socket = mediation->socket,
+	    .domain = mediation->domain,
 	    .is_unix = mediation->is_unix,
 	    .is_addressed = mediation->is_unix && type == SOCK_DGRAM,
 	    .is_stream = type == SOCK_STREAM,
@@ -88,7 +89,7 @@ static bool may_be_in_flight(struct mediation *mediation)
 	return may;
 }
 
-static struct outcome carry_out(struct mediation *mediation, const struct sending *sending, const void *address,
+static struct outcome carry_out(struct mediation *mediation, struct sending *sending, const void *address,
 				socklen_t length)
 {
 	const struct sender sender = sender_of(mediation);
@@ -107,6 +108,8 @@ static struct outcome carry_out(struct mediation *mediation, const struct sendin
 	sent = sending_send(&sender, sending, address, length);
 	if (sent >= 0)
 		return mediation_result(sent);
+	if (sending->refusal)
+		return mediation_deny(mediation, sending->refusal);
 	error = errno;
 	mediation_return(mediation);
 	raise_pipe(mediation, sending, error);
@@ -126,7 +129,7 @@ static bool is_shut(const struct mediation *mediation)
 	       errno == EPIPE;
 }
 
-static struct outcome send_to_path(struct mediation *mediation, const struct sending *sending)
+static struct outcome send_to_path(struct mediation *mediation, struct sending *sending)
 {
 	struct sockaddr_un reached;
 	struct pinned pinned;
@@ -149,7 +152,7 @@ static struct outcome send_to_path(struct mediation *mediation, const struct sen
  * A datagram cannot be called back: that the name is still the session's own is asked right before
  * it is sent. Between the two its holder would have to close it and an outsider to take it.
  */
-static struct outcome send_to_abstract(struct mediation *mediation, const struct sending *sending)
+static struct outcome send_to_abstract(struct mediation *mediation, struct sending *sending)
 {
 	const struct address *address = &sending->address;
 	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
@@ -159,7 +162,7 @@ static struct outcome send_to_abstract(struct mediation *mediation, const struct
 	return carry_out(mediation, sending, &address->local, address->length);
 }
 
-static struct outcome send_out(struct mediation *mediation, const struct sending *sending)
+static struct outcome send_out(struct mediation *mediation, struct sending *sending)
 {
 	const struct address *address = &sending->address;
 

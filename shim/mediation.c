@@ -141,6 +141,7 @@ static struct outcome take_socket(struct mediation *mediation)
 	domain = integer_option(mediation->socket, SO_DOMAIN);
 	if (domain < 0)
 		return mediation_fail(errno == ENOTSOCK || errno == EBADF ? errno : EACCES);
+	mediation->domain = domain;
 	mediation->is_unix = domain == AF_UNIX;
 	return mediation_result(0);
 }

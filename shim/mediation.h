@@ -37,6 +37,7 @@ struct mediation {
 	int directory;                     /* owned; of the thread in /proc */
 	int thread;                        /* owned; a pidfd of the thread */
 	int socket;                        /* owned; the target's socket */
+	int domain;                        /* AF_UNIX ... */
 	bool is_unix;
 	bool foreign;                   /* the target is in another user namespace */
 	bool is_settled;                /* it has the first root of the session, and no way to another */

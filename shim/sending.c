@@ -8,6 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "detached.h"
+#include "netlink.h"
+
 #ifndef MSG_ZEROCOPY
 #define MSG_ZEROCOPY 0x4000000
 #endif
@@ -271,8 +274,36 @@ void sending_free(struct sending *sending)
 	sending->control = NULL;
 }
 
+/* What cannot be carried out for another without the meaning of something in it becoming another as well. */
+static ssize_t refuse(struct sending *sending, const char *reason)
+{
+	sending->refusal = reason;
+	errno = EACCES;
+	return -1;
+}
+
+static int protocol_of(const struct sender *sender)
+{
+	int protocol = -1;
+	socklen_t size = sizeof(protocol);
+
+	return getsockopt(sender->socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 ? protocol : -1;
+}
+
+static ssize_t send_netlink(const struct sender *sender, struct sending *sending, const struct msghdr *message)
+{
+	const struct credentials *credentials = sender->credentials;
+
+	if (!netlink_is_to_kernel(sender->socket, message->msg_name, message->msg_namelen))
+		return sendmsg(sender->socket, message, sending->flags | MSG_NOSIGNAL);
+	if (credentials->ns_tgid != credentials->tgid &&
+	    !netlink_asks(protocol_of(sender), message->msg_iov->iov_base, message->msg_iov->iov_len))
+		return refuse(sending, "netlink_of_pid_namespace");
+	return detached_send(sender->socket, message, sending->flags | MSG_NOSIGNAL);
+}
+
 /* One sendmsg(2) of our own memory; first: with what goes along, once. */
-static ssize_t send_part(const struct sender *sender, const struct sending *sending, const struct sockaddr *address,
+static ssize_t send_part(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
 			 socklen_t length, void *bytes, size_t size, bool first)
 {
 	struct iovec part = {.iov_base = bytes, .iov_len = size};
@@ -283,10 +314,11 @@ static ssize_t send_part(const struct sender *sender, const struct sending *send
 		message.msg_control = sending->control_length ? sending->control : NULL;
 		message.msg_controllen = sending->control_length;
 	}
-	return sendmsg(sender->socket, &message, sending->flags | MSG_NOSIGNAL);
+	return sender->domain == AF_NETLINK ? send_netlink(sender, sending, &message)
+					    : sendmsg(sender->socket, &message, sending->flags | MSG_NOSIGNAL);
 }
 
-static ssize_t send_whole(const struct sender *sender, const struct sending *sending, const struct sockaddr *address,
+static ssize_t send_whole(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
 			  socklen_t length, void *buffer)
 {
 	ssize_t gathered =
@@ -301,7 +333,7 @@ static ssize_t send_whole(const struct sender *sender, const struct sending *sen
 	return send_part(sender, sending, address, length, buffer, sending->total, true);
 }
 
-static ssize_t send_stream(const struct sender *sender, const struct sending *sending, const struct sockaddr *address,
+static ssize_t send_stream(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
 			   socklen_t length, void *buffer)
 {
 	size_t done = 0;
@@ -326,7 +358,7 @@ static ssize_t send_stream(const struct sender *sender, const struct sending *se
 	return (ssize_t)done;
 }
 
-ssize_t sending_send(const struct sender *sender, const struct sending *sending, const struct sockaddr *address,
+ssize_t sending_send(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
 		     socklen_t length)
 {
 	size_t room = sender->is_stream && sending->total > SENDING_CHUNK ? SENDING_CHUNK : sending->total;
@@ -334,6 +366,9 @@ ssize_t sending_send(const struct sender *sender, const struct sending *sending,
 	void *buffer;
 	int error;
 
+	/* Its control data has addresses of memory. */
+	if (sender->domain == AF_RDS && sending->control_length > 0)
+		return refuse(sending, "control_data_of_rds");
 	/* Our copy is gone before the kernel is done with it: it is as if it could pin no memory. */
 	if (sending->flags & MSG_ZEROCOPY) {
 		errno = ENOBUFS;
