@@ -96,7 +96,7 @@ static bool write_event(const struct telling *telling, const struct tracee *trac
 				  .rule = telling->rule,
 				  .hint = telling->hint};
 	const struct event_socket socket = {.operation = telling->operation ? telling->operation : name,
-					    .type = descriptors_type_name(mediation->type),
+					    .type = descriptors_type_name(mediation_type(mediation)),
 					    .path = telling->path,
 					    .service = telling->service};
 	struct event event = worker_event(mediation->worker, telling->type, area_next_seq(mediation->worker->area));
@@ -112,15 +112,19 @@ static bool write_event(const struct telling *telling, const struct tracee *trac
 static bool tell(const struct telling *telling)
 {
 	struct worker *worker = telling->mediation->worker;
+	bool had_taken = telling->mediation->taken;
 	struct tracee tracee;
 	bool written = true;
 
+	mediation_return(telling->mediation); /* what is read of the target takes rights of ours */
 	worker_lock(worker);
 	if (!is_folded(telling)) {
 		(void)tracee_read((pid_t)telling->mediation->notif->pid, &tracee);
 		written = write_event(telling, &tracee);
 	}
 	worker_unlock(worker);
+	if (had_taken)
+		(void)mediation_take(telling->mediation, telling->mediation->also); /* else nothing can be begun */
 	return written;
 }
 
@@ -140,6 +144,7 @@ static void notice(const struct telling *telling)
 	struct tracee tracee;
 
 	count_denied(mediation);
+	mediation_return(mediation);
 	if (mediation->worker->notice.descriptor < 0 || !mediation->worker->notice.each)
 		return;
 	(void)tracee_read((pid_t)mediation->notif->pid, &tracee);
@@ -148,11 +153,6 @@ static void notice(const struct telling *telling)
 		       telling->path.data ? (const char *)telling->path.data : "?");
 	notice_denial(&mediation->worker->notice, "denied", &tracee, what,
 		      telling->rule ? telling->rule : telling->reason);
-}
-
-static bool observes(const struct worker *worker)
-{
-	return worker->policy.mode == MODE_AUDIT || worker->policy.unix_socket.action == SOCKET_AUDIT;
 }
 
 static bool is_wanted(const struct worker *worker, bool allowed)
@@ -176,7 +176,7 @@ static struct telling decided(struct mediation *mediation, enum socket_operation
 {
 	struct telling telling = {.mediation = mediation, .operation = socket_operation_name(operation)};
 
-	if (observes(mediation->worker)) {
+	if (policy_observes_sockets(&mediation->worker->policy)) {
 		telling.type = EVENT_UNIX_SOCKET_AUDIT;
 		telling.reason = allowed ? "allowed_by_policy" : "would_be_blocked";
 		telling.action = "allowed";
@@ -186,6 +186,12 @@ static struct telling decided(struct mediation *mediation, enum socket_operation
 		telling.action = allowed ? "allowed" : "denied";
 	}
 	return telling;
+}
+
+/* Allowed, and nobody wants to hear of it. */
+static bool is_silent(const struct worker *worker, bool allowed)
+{
+	return allowed && !is_wanted(worker, allowed) && !policy_observes_sockets(&worker->policy);
 }
 
 bool socket_event_decided(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
@@ -199,6 +205,8 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 	char hint[SOCKET_HINT_SIZE] = "";
 	bool written = true;
 
+	if (is_silent(worker, allowed))
+		return true;
 	telling.path = show(name, shown);
 	telling.service = decision->service ? decision->service->name : NULL;
 	worker_rule(worker, decision->line, rule, sizeof(rule));
@@ -208,7 +216,7 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 	if (is_wanted(worker, allowed))
 		written = tell(&telling);
 	mediation->is_untold = mediation->is_untold || !written;
-	if (observes(worker)) {
+	if (policy_observes_sockets(&worker->policy)) {
 		atomic_fetch_add(&worker->area->counts.audited, 1);
 		return true;
 	}
@@ -220,13 +228,14 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 void socket_event_unread(struct mediation *mediation, const char *reason)
 {
 	struct telling telling = {.mediation = mediation,
-				  .type =
-				      observes(mediation->worker) ? EVENT_UNIX_SOCKET_AUDIT : EVENT_UNIX_SOCKET_BLOCKED,
+				  .type = policy_observes_sockets(&mediation->worker->policy)
+					      ? EVENT_UNIX_SOCKET_AUDIT
+					      : EVENT_UNIX_SOCKET_BLOCKED,
 				  .reason = reason,
-				  .action = observes(mediation->worker) ? "allowed" : "denied"};
+				  .action = policy_observes_sockets(&mediation->worker->policy) ? "allowed" : "denied"};
 
 	(void)tell(&telling);
-	if (observes(mediation->worker))
+	if (policy_observes_sockets(&mediation->worker->policy))
 		return;
 	telling.operation = "a socket call";
 	notice(&telling);
