@@ -34,6 +34,7 @@ struct mediation {
 	struct area_slot *slot;
 	const struct seccomp_notif *notif; /* the slot's */
 	bool is_resumed;                   /* a worker before this one may have carried it out */
+	bool is_done;                      /* and has */
 	int directory;                     /* owned; of the thread in /proc */
 	int thread;                        /* owned; a pidfd of the thread */
 	int socket;                        /* owned; the target's socket */
@@ -65,6 +66,9 @@ bool mediation_would_allow(struct worker *worker, struct server *server, struct 
 
 /* Is it one of the calls above? */
 bool mediation_is_for(uint32_t arch, int number);
+
+/* Is it one of those that send? */
+bool mediation_is_send(uint32_t arch, int number);
 
 /* --- For the files that carry out one of the calls each --- */
 
@@ -105,8 +109,8 @@ ino_t mediation_inode(const struct mediation *mediation);
 /* Is the target still waiting? Asked after everything of it is opened or read. */
 bool mediation_is_valid(const struct mediation *mediation);
 
-/* The same right before acting: from here on it may have been done. */
-bool mediation_begin(struct mediation *mediation);
+/* The same right before acting: from here on it may have been done. before: enum area_before. */
+bool mediation_begin(struct mediation *mediation, uint32_t before);
 
 /*
  * The calling server takes the target's view and rights. 0, or EACCES: they are not to be had, and

@@ -15,6 +15,7 @@
 #include "confinement.h"
 #include "keeper.h"
 #include "message.h"
+#include "recovery.h"
 #include "role.h"
 #include "socket_event.h"
 #include "syscall_table.h"
@@ -50,9 +51,8 @@ static int open_sinks(struct worker *worker, enum sink_kind kind, struct error *
 	worker->copies = flags & AREA_COPY;
 	worker->notice =
 	    (struct notice){.descriptor = notices ? WORKER_NOTICES : -1, .each = flags & AREA_NOTICES_EACH};
-	worker->line = malloc(EVENT_LINE_MAX);
-	if (worker->line && sink_init(&worker->sink, WORKER_EVENTS, kind) == 0 &&
-	    sink_init(&worker->copy, worker->copies ? WORKER_COPY : -1, SINK_STREAM) == 0)
+	if (sink_init(&worker->sink, WORKER_EVENTS, kind, &worker->area->pending) == 0 &&
+	    sink_init(&worker->copy, worker->copies ? WORKER_COPY : -1, SINK_STREAM, &worker->area->copies) == 0)
 		return 0;
 	return error_set(err, "session: out of memory");
 }
@@ -89,7 +89,7 @@ static int open_origin(struct worker *worker, struct error *err)
 	if (worker->area->session.flags & AREA_COMMONS)
 		worker->commons = commons_map(WORKER_COMMONS);
 	if (pthread_mutex_init(&worker->writing, NULL) == 0 && view_origin_open(WORKER_ROOT, &worker->origin) == 0 &&
-	    bindings_init(&worker->bindings) == 0 && stat("/proc/self/ns/user", &worker->user_namespace) == 0)
+	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 && stat("/proc/self/ns/user", &worker->user_namespace) == 0)
 		return 0;
 	return error_set(err, "session: its root cannot be had: %s", strerrordesc_np(errno));
 }
@@ -99,8 +99,7 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 	*worker = (struct worker){.listener = WORKER_LISTENER,
 				  .keeper = WORKER_KEEPER,
 				  .target = WORKER_TARGET,
-				  .reader = fcntl(WORKER_READER, F_GETFD) < 0 ? -1 : WORKER_READER,
-				  .exit_code = EXIT_CODE_UNKNOWN};
+				  .reader = fcntl(WORKER_READER, F_GETFD) < 0 ? -1 : WORKER_READER};
 	for (int descriptor = WORKER_KEEPER; descriptor < WORKER_END; descriptor++)
 		(void)fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 	if (fcntl(WORKER_TARGET, F_GETFD) < 0)
@@ -167,11 +166,12 @@ static int see_to_events(struct worker *worker)
 
 	socket_event_flush(worker, false);
 	worker_lock(worker);
-	if (worker->sink.pending_length > 0)
+	if (sink_pending(&worker->sink) > 0)
 		(void)sink_flush(&worker->sink);
-	if (worker->copy.pending_length > 0)
+	if (sink_pending(&worker->copy) > 0)
 		(void)sink_flush(&worker->copy);
-	pending = worker->sink.pending_length > 0 || worker->copy.pending_length > 0 || fold_is_open(&worker->fold);
+	pending = sink_pending(&worker->sink) > 0 || sink_pending(&worker->copy) > 0 ||
+		  fold_is_open(&worker->area->fold);
 	worker_unlock(worker);
 	return pending ? PENDING_MS : -1;
 }
@@ -210,6 +210,7 @@ static int serve(struct worker *worker)
 int worker_main(int argc, char **argv)
 {
 	static struct worker worker; /* too large for a stack */
+	struct event_recovered recovered;
 	struct error err;
 
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -219,7 +220,9 @@ int worker_main(int argc, char **argv)
 	if (confinement_enter(CONFINED_WORKER, &err) != 0 ||
 	    set_up(&worker, (enum sink_kind)strtol(argv[2], NULL, 10), &err) != 0)
 		return give_up(&err);
-	worker_begin(&worker);
+	if (!recovery_begin(&worker, &recovered))
+		return EXIT_SUCCESS;
+	worker_begin(&worker, &recovered);
 	if (pool_start(&worker.pool, &worker, &err) != 0)
 		return give_up(&err);
 	return serve(&worker);

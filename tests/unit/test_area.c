@@ -41,11 +41,12 @@ static void test_made_and_mapped(void **state)
 	assert_string_equal(area->session.id, "sess_1");
 	assert_int_equal(area->session.uid, 7);
 	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 1);
-	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 2);
+	area_begin(area, NULL)->seq = AREA_FIRST_SEQ + 1;
+	area_commit(area);
 	area_unmap(area);
 	/* It is the memory that counts, not the mapping. */
 	area = area_map(memfd, NULL);
-	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 3);
+	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 2);
 	area_unmap(area);
 	assert_int_not_equal(ftruncate(memfd, 1), 0);
 	assert_int_not_equal(ftruncate(memfd, 1 << 20), 0);
