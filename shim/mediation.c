@@ -163,8 +163,9 @@ static struct outcome open_target(struct mediation *mediation)
 	pid_t tid = (pid_t)mediation->notif->pid;
 	const struct known_thread *thread = known_thread_find(&mediation->server->known, tid, &mediation->credentials);
 
-	if (!thread)
-		return mediation_deny(mediation, "unreadable_target");
+	if (!thread) /* it has gone, or cannot be read */
+		return mediation_is_valid(mediation) ? mediation_deny(mediation, "unreadable_target")
+						     : mediation_fail(ESRCH);
 	mediation->directory = thread->directory;
 	mediation->thread = thread->pidfd;
 	mediation->memory = (struct memory){.tid = tid, .reach = &mediation->server->reach};
