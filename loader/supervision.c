@@ -19,6 +19,7 @@
 #include "writable.h"
 
 #define INIT_PID 1
+#define ASKS     8U /* of brokers that die, before the loader gives up */
 
 /* The ID that the caller wants for a session of its own; how it was said, for an error. */
 static const char *wanted_id(const struct invocation *invocation, const char **how)
@@ -138,12 +139,27 @@ static int start_private(const struct invocation *invocation, const struct confi
 	return 0;
 }
 
+static const char *system_path(const struct invocation *invocation, const struct config *config)
+{
+	return strcmp(invocation->sidecar, "auto") == 0 ? config->policy.sidecar_socket : invocation->sidecar;
+}
+
+/* A system sidecar whose broker died before it answered has another: that one is asked. */
+static int ask(const struct handover_request *request, const char *path, struct handover *handover, struct error *err)
+{
+	int result = handover_ask(handover, request, err);
+
+	for (unsigned i = 1; path && result > 0 && i < ASKS && handover_again(path, handover); i++)
+		result = handover_ask(handover, request, err);
+	return result == 0 ? 0 : -1;
+}
+
 /* 0: connected, *system says to which; -1: *err. */
 static int reach(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
 		 bool *system, struct error *err)
 {
 	const char *which = invocation->sidecar;
-	const char *path = strcmp(which, "auto") == 0 ? config->policy.sidecar_socket : which;
+	const char *path = system_path(invocation, config);
 	int result;
 
 	*system = false;
@@ -285,7 +301,7 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 		outlet_close(request.notices);
 		return -1;
 	}
-	result = handover_ask(&supervision->handover, &request, err);
+	result = ask(&request, system ? system_path(invocation, config) : NULL, &supervision->handover, err);
 	outlet_close(request.notices);
 	outlet_close(request.events);
 	outlet_close(request.reader);

@@ -43,7 +43,8 @@ struct keeper {
 	int broker_channel;    /* owned; -1: none */
 	pid_t broker;          /* 0: none runs */
 	unsigned broker_tries;
-	int64_t broker_at;
+	int64_t broker_at;         /* ms: when the next broker is due */
+	int64_t broker_started_at; /* ms */
 	int signals;
 	int workers; /* epoll(7): the workers' channels, by ticket */
 	bool ending;
@@ -248,6 +249,7 @@ static int start_broker(struct keeper *keeper)
 		return -1;
 	}
 	keeper->broker_channel = ends[0];
+	keeper->broker_started_at = handover_now();
 	tell_known(keeper);
 	return 0;
 }
@@ -275,11 +277,14 @@ static void hear_broker(struct keeper *keeper)
 
 /* --- Deaths --- */
 
-/* SIGKILL comes from outside: that is no trouble of the session's, whose targets wait. */
+/* SIGKILL comes from outside: that is no trouble of the role's, for which others wait. */
+static bool is_from_outside(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
 static void worker_ended(struct keeper *keeper, struct kept *kept, int status)
 {
-	bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-
 	kept->worker = 0;
 	close_all(&kept->control, 1);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
@@ -288,20 +293,33 @@ static void worker_ended(struct keeper *keeper, struct kept *kept, int status)
 	}
 	if (handover_now() - kept->started_at >= LIVED_MS)
 		kept->tries = 0;
-	if (was_killed)
+	if (is_from_outside(status))
 		kept->start_at = handover_now();
 	else
 		try_again_later(kept);
 }
 
-static void broker_ended(struct keeper *keeper)
+static bool has_said(int channel)
+{
+	struct pollfd ready = {.fd = channel, .events = POLLIN};
+
+	return channel >= 0 && poll(&ready, 1, 0) > 0;
+}
+
+static void broker_ended(struct keeper *keeper, bool was_killed)
 {
 	keeper->broker = 0;
+	/* What it has given before is as good as ever. */
+	while (has_said(keeper->broker_channel))
+		hear_broker(keeper);
 	close_all(&keeper->broker_channel, 1);
 	if (keeper->options->is_private)
 		return; /* it has had its one loader */
-	keeper->broker_tries++;
-	keeper->broker_at = handover_now() + pause_of(keeper->broker_tries);
+	if (handover_now() - keeper->broker_started_at >= LIVED_MS)
+		keeper->broker_tries = 0;
+	keeper->broker_at = handover_now();
+	if (!was_killed)
+		keeper->broker_at += pause_of(++keeper->broker_tries);
 }
 
 static void reap(struct keeper *keeper)
@@ -311,7 +329,7 @@ static void reap(struct keeper *keeper)
 
 	while ((child = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (child == keeper->broker)
-			broker_ended(keeper);
+			broker_ended(keeper, is_from_outside(status));
 		for (struct kept *kept = keeper->sessions, *next; kept; kept = next) {
 			next = kept->next;
 			if (kept->worker == child)
@@ -350,7 +368,7 @@ static void start_due(struct keeper *keeper)
 	if (keeper->broker || keeper->ending || keeper->options->is_private || keeper->broker_at > now)
 		return;
 	if (start_broker(keeper) != 0)
-		broker_ended(keeper);
+		broker_ended(keeper, false);
 }
 
 /* ms until something is due; -1: nothing is. */

@@ -375,31 +375,49 @@ static void handle(struct handling *handling)
 	}
 }
 
+/* The event of a call that as many workers have died of as may. */
+static void report_given_up(struct handling *handling, bool begun, bool continues)
+{
+	struct area_slot *slot = handling->slot;
+	enum verdict_kind kind = handling->verdict.kind;
+
+	if (!slot->is_known)
+		slot->tracee = (struct tracee){.tid = (pid_t)slot->notif.pid, .uid = -1};
+	handling->verdict.reason = begun ? SOCKET_EVENT_UNKNOWN : "worker_died";
+	handling->outcome = begun ? "unknown" : NULL;
+	handling->told = TOLD_DIED;
+	handling->is_socket = kind == VERDICT_MEDIATE || kind == VERDICT_OBSERVE;
+	if (handling->is_socket)
+		handling->verdict.type = continues ? EVENT_UNIX_SOCKET_AUDIT : EVENT_UNIX_SOCKET_BLOCKED;
+	(void)report(handling, continues ? "allowed" : "denied");
+}
+
 /*
- * As many workers have died of it as may: it is denied, and nothing of the target is looked at. What was
- * begun may have been done. In audit mode, where the kernel carries it out, it goes on.
+ * It is denied, and nothing of the target is looked at. What was begun may have been done; messages that
+ * have been sent have been. In audit mode, where the kernel carries it out, it goes on.
  */
 static void give_up(struct handling *handling)
 {
 	struct area_slot *slot = handling->slot;
-	bool mediated = handling->verdict.kind == VERDICT_MEDIATE;
-	bool begun = mediated && slot->begun == slot->done + 1;
-	bool continues = handling->verdict.kind == VERDICT_CONTINUE || handling->verdict.kind == VERDICT_OBSERVE;
+	enum verdict_kind kind = handling->verdict.kind;
+	bool begun = kind == VERDICT_MEDIATE && slot->begun == slot->done + 1;
+	bool continues = kind == VERDICT_CONTINUE || kind == VERDICT_OBSERVE;
 
-	if (!slot->is_known)
-		slot->tracee = (struct tracee){.tid = (pid_t)slot->notif.pid, .uid = -1};
 	name_call(handling);
-	handling->verdict.reason = begun ? SOCKET_EVENT_UNKNOWN : "worker_died";
-	handling->outcome = begun ? "unknown" : NULL;
-	handling->told = TOLD_DIED;
-	handling->is_socket = mediated || handling->verdict.kind == VERDICT_OBSERVE;
-	if (handling->is_socket)
-		handling->verdict.type = mediated ? EVENT_UNIX_SOCKET_BLOCKED : EVENT_UNIX_SOCKET_AUDIT;
-	(void)report(handling, continues ? "allowed" : "denied");
+	if (!listener_is_valid(handling->worker->listener, id_of(handling))) {
+		if (kind != VERDICT_MEDIATE && kind != VERDICT_OBSERVE && kind != VERDICT_RESERVED)
+			tell_gone(handling);
+		return;
+	}
+	report_given_up(handling, begun, continues);
 	if (continues)
 		(void)listener_continue(handling->worker->listener, id_of(handling));
+	else if (slot->done > 0 && !begun)
+		(void)listener_answer(handling->worker->listener, id_of(handling), slot->done, 0);
+	else if (kind == VERDICT_MEDIATE)
+		refuse(handling, begun ? EIO : EACCES);
 	else
-		refuse(handling, begun ? EIO : mediated ? EACCES : EPERM);
+		refuse(handling, EPERM);
 }
 
 /* Another worker may die of it than of what only waits for others. */
