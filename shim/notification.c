@@ -393,14 +393,14 @@ static void report_given_up(struct handling *handling, bool begun, bool continue
 }
 
 /*
- * It is denied, and nothing of the target is looked at. What was begun may have been done; messages that
- * have been sent have been. In audit mode, where the kernel carries it out, it goes on.
+ * It is denied, and nothing of the target is looked at. What was begun may have been done, or some of
+ * several messages. In audit mode, where the kernel carries it out, it goes on.
  */
 static void give_up(struct handling *handling)
 {
 	struct area_slot *slot = handling->slot;
 	enum verdict_kind kind = handling->verdict.kind;
-	bool begun = kind == VERDICT_MEDIATE && slot->begun == slot->done + 1;
+	bool begun = kind == VERDICT_MEDIATE && (slot->begun == slot->done + 1 || slot->done > 0);
 	bool continues = kind == VERDICT_CONTINUE || kind == VERDICT_OBSERVE;
 
 	name_call(handling);
@@ -412,8 +412,6 @@ static void give_up(struct handling *handling)
 	report_given_up(handling, begun, continues);
 	if (continues)
 		(void)listener_continue(handling->worker->listener, id_of(handling));
-	else if (slot->done > 0 && !begun)
-		(void)listener_answer(handling->worker->listener, id_of(handling), slot->done, 0);
 	else if (kind == VERDICT_MEDIATE)
 		refuse(handling, begun ? EIO : EACCES);
 	else

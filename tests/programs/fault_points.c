@@ -1,16 +1,19 @@
 /*
- * fault_points worker|end|broker KEEPER KIND... -- COMMAND [ARGUMENT...]
+ * fault_points worker|again|end|broker KEEPER KIND... -- COMMAND [ARGUMENT...]
  *
- * Kills a role of that sidecar, whose only session is COMMAND's, with SIGKILL before and after each of its
- * system calls, once each, and prints a line for each: ROLE KIND NUMBER before|after NAME. By ptrace(2), so that
+ * Kills a role of that sidecar, the worker of COMMAND's session or the broker, with SIGKILL before and after each
+ * of its system calls, once each, and prints a line for each: ROLE KIND NUMBER before|after NAME. By ptrace(2), so that
  * the program is the one that is shipped.
  *
  * worker  COMMAND is survivor, in its second form. For each KIND (one of survivor's; "start": the worker's own
  *         beginning, while such a call waits; "watch": the thread that looks after the others) a call is made
  *         for each point, of which the worker that handles it dies; one more, when there is no such point
  *         any more, ends the kind.
+ * again   The same, and the worker that takes the call up dies at the same point of it.
  * end     COMMAND is run once for each point of the main thread, from its first wait to its end.
  * broker  The same for the broker's points: "start", its beginning, and "talk", a loader's conversation.
+ *
+ * Of all points only each $AGENTSH_STEP-th, where that is set.
  *
  * 1 where COMMAND fails, or says anything but "ok" to a kind, or nothing for a minute.
  */
@@ -20,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <linux/types.h>
 #include <poll.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -28,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -52,6 +57,7 @@ struct thread {
 	pid_t process;
 	enum role role;
 	uint64_t number;    /* of the call that it is in */
+	uint64_t request;   /* its second argument */
 	uint64_t argument;  /* its third */
 	bool counts;        /* its stops are points now */
 };
@@ -65,15 +71,18 @@ struct driver {
 	int to;      /* COMMAND's standard input */
 	int from;    /* its output */
 	pid_t command;
-	pid_t caller; /* whose calls are the ones; 0: anybody's */
+	pid_t caller; /* whose calls are the ones; 0: not known yet */
+	uint64_t id;  /* of the latest of them */
 	bool has_answered;
 	bool has_ended;
 	int status;
 	/* The point: */
 	const char *kind;
 	unsigned wanted;
+	unsigned step;
 	unsigned seen;
 	bool is_armed;
+	unsigned strikes; /* that are left */
 	bool has_killed;
 	bool broker_waits; /* for loaders, after that */
 	unsigned gone;     /* workers that have ended since */
@@ -125,6 +134,12 @@ static enum role role_of(pid_t process)
 	return strcmp(text + strlen(text) + 1, "--role=broker") == 0 ? ROLE_BROKER : ROLE_NONE;
 }
 
+/* Is it a call's points that are wanted, one after the other? */
+static bool serves_calls(const struct driver *driver)
+{
+	return strcmp(driver->mode, "worker") == 0 || strcmp(driver->mode, "again") == 0;
+}
+
 static enum role wanted_role(const struct driver *driver)
 {
 	return strcmp(driver->mode, "broker") == 0 ? ROLE_BROKER : ROLE_WORKER;
@@ -145,7 +160,7 @@ static struct thread *add(struct driver *driver, pid_t tid)
 	*thread = (struct thread){.tid = tid, .process = process_of(tid)};
 	thread->role = tid == driver->keeper ? ROLE_KEEPER : role_of(thread->process);
 	/* A worker's beginning has what the keeper's child does as well. */
-	if (thread->role == ROLE_NONE && strcmp(driver->mode, "worker") == 0)
+	if (thread->role == ROLE_NONE && serves_calls(driver))
 		thread->role = ROLE_WORKER;
 	thread->counts = thread->role == wanted_role(driver) && driver->kind && is(driver, "start");
 	return thread;
@@ -201,7 +216,7 @@ static void seize_keeper(struct driver *driver)
 	close(file);
 	text[length] = '\0';
 	while ((child = (pid_t)strtol(at, &at, 10)) > 0)
-		if (strcmp(driver->mode, "broker") == 0)
+		if (strcmp(driver->mode, "broker") == 0 && role_of(child) == ROLE_BROKER)
 			seize_all(driver, child);
 }
 
@@ -214,7 +229,8 @@ static void strike(struct driver *driver, const struct thread *thread, bool befo
 	(void)printf("%s %s %u %s %s\n", driver->mode, driver->kind, driver->wanted, before ? "before" : "after",
 		     name ? name : "?");
 	free(name);
-	driver->has_killed = true;
+	driver->has_killed = --driver->strikes == 0;
+	driver->seen = 0;
 	driver->broker_waits = false;
 	if (kill(thread->process, SIGKILL) != 0)
 		err(1, "kill");
@@ -229,7 +245,7 @@ static void pass(struct driver *driver, const struct thread *thread, bool before
 }
 
 /* Has that call received the caller's notification? */
-static bool has_received(const struct driver *driver, const struct thread *thread)
+static bool has_received(struct driver *driver, const struct thread *thread)
 {
 	struct seccomp_notif notif;
 	struct iovec here = {.iov_base = &notif, .iov_len = sizeof(notif)};
@@ -237,9 +253,22 @@ static bool has_received(const struct driver *driver, const struct thread *threa
 
 	if (process_vm_readv(thread->tid, &here, 1, &there, 1, 0) != (ssize_t)sizeof(notif))
 		return false;
-	if (driver->caller && (pid_t)notif.pid == driver->caller)
-		return true;
-	return is(driver, "killed") && notif.data.nr == SYS_personality;
+	if ((pid_t)notif.pid != driver->caller && !(is(driver, "killed") && notif.data.nr == SYS_personality))
+		return false;
+	driver->id = notif.id;
+	return true;
+}
+
+/* Does that call ask for the caller's notification, which another worker has received? */
+static bool takes_up(const struct driver *driver, const struct thread *thread)
+{
+	uint64_t id = 0;
+	struct iovec here = {.iov_base = &id, .iov_len = sizeof(id)};
+	struct iovec there = {.iov_base = (void *)(uintptr_t)thread->argument, .iov_len = sizeof(id)};
+
+	return driver->strikes == 1 && strcmp(driver->mode, "again") == 0 && thread->number == SYS_ioctl &&
+	       (uint32_t)thread->request == (uint32_t)SECCOMP_IOCTL_NOTIF_ID_VALID &&
+	       process_vm_readv(thread->tid, &here, 1, &there, 1, 0) == (ssize_t)sizeof(id) && id == driver->id;
 }
 
 static bool is_wait(uint64_t number)
@@ -261,8 +290,10 @@ static void enter(struct driver *driver, struct thread *thread)
 		driver->broker_waits = true;
 	if (wanted && thread->counts && !main_thread && is_wait(thread->number) && !is(driver, "start")) {
 		thread->counts = false;
-		driver->is_through = strcmp(driver->mode, "worker") == 0;
+		driver->is_through = serves_calls(driver);
 	}
+	if (wanted && !main_thread && !thread->counts && takes_up(driver, thread))
+		thread->counts = true;
 	if (wanted && main_thread && is_wait(thread->number)) {
 		/* It has begun: whatever it does from here on is another kind's. */
 		if (is(driver, "start"))
@@ -276,7 +307,7 @@ static void enter(struct driver *driver, struct thread *thread)
 static void leave(struct driver *driver, struct thread *thread, int64_t result)
 {
 	bool received = thread->number == SYS_ioctl && result == 0 && thread->role == ROLE_WORKER &&
-			driver->is_armed && strcmp(driver->mode, "worker") == 0 && !is(driver, "start") &&
+			driver->is_armed && serves_calls(driver) && !is(driver, "start") &&
 			!is(driver, "watch");
 
 	if (received && !thread->counts && has_received(driver, thread))
@@ -292,6 +323,7 @@ static void at_call(struct driver *driver, struct thread *thread)
 		return; /* killed */
 	if (info.op == SYSCALL_ENTRY) {
 		thread->number = info.entry.nr;
+		thread->request = info.entry.args[1];
 		thread->argument = info.entry.args[2];
 		enter(driver, thread);
 	} else if (info.op == SYSCALL_EXIT) {
@@ -375,7 +407,7 @@ static void step(struct driver *driver)
 		driver->from = -1;
 	}
 	reap(driver);
-	if (driver->has_ended && driver->status != 0 && strcmp(driver->mode, "worker") == 0)
+	if (driver->has_ended && driver->status != 0 && serves_calls(driver))
 		errx(1, "%s %s %u: the command has ended with %x", driver->mode, driver->kind, driver->wanted,
 		     (unsigned)driver->status);
 }
@@ -412,6 +444,7 @@ static void arm(struct driver *driver, const char *kind, unsigned wanted)
 	driver->kind = kind;
 	driver->wanted = wanted;
 	driver->seen = 0;
+	driver->strikes = strcmp(driver->mode, "again") == 0 ? 2 : 1;
 	driver->is_armed = true;
 	driver->has_killed = false;
 	driver->is_through = false;
@@ -455,6 +488,12 @@ static void kill_role(struct driver *driver)
 		err(1, "kill");
 }
 
+/* Has one of two workers been killed? Where the second has less to do, it has no such point. */
+static bool is_again(const struct driver *driver)
+{
+	return driver->strikes == 1 && strcmp(driver->mode, "again") == 0;
+}
+
 /* One point of a kind. False: there is none of that number. */
 static bool one_point(struct driver *driver, const char *kind, unsigned wanted)
 {
@@ -462,11 +501,12 @@ static bool one_point(struct driver *driver, const char *kind, unsigned wanted)
 	if (is(driver, "start"))
 		kill_role(driver);
 	say(driver, asked_for(kind));
-	while (!driver->has_answered || !(driver->has_killed || driver->is_through ||
-					  (is(driver, "watch") && wanted > WATCH_POINTS)))
+	while (!driver->has_answered ||
+	       !(driver->has_killed || driver->is_through || is_again(driver) ||
+		 (is(driver, "watch") && wanted > WATCH_POINTS)))
 		step(driver);
 	driver->is_armed = false;
-	return driver->has_killed;
+	return driver->has_killed || is_again(driver);
 }
 
 static int end_worker(struct driver *driver)
@@ -484,7 +524,7 @@ static int kill_worker(struct driver *driver, char **kinds, char **command)
 	while (!driver->caller)
 		step(driver);
 	for (; strcmp(*kinds, "--") != 0; kinds++)
-		for (unsigned wanted = 1; one_point(driver, *kinds, wanted); wanted++)
+		for (unsigned wanted = 1; one_point(driver, *kinds, wanted); wanted += driver->step)
 			;
 	return end_worker(driver);
 }
@@ -537,7 +577,8 @@ static int kill_by_session(struct driver *driver, char **kinds, char **command)
 
 	driver->caller = 1;
 	for (; strcmp(*kinds, "--") != 0; kinds++)
-		for (unsigned wanted = 1; one_session(driver, *kinds, wanted, command, &refused); wanted++)
+		for (unsigned wanted = 1; one_session(driver, *kinds, wanted, command, &refused);
+		     wanted += driver->step)
 			;
 	(void)printf("refused %u\n", refused);
 	return 0;
@@ -557,20 +598,22 @@ static int watch_children(void)
 int main(int argc, char **argv)
 {
 	static struct driver driver;
+	const char *step = getenv("AGENTSH_STEP");
 	char **command = argv;
 
 	while (*command && strcmp(*command, "--") != 0)
 		command++;
 	if (argc < 6 || !*command || !command[1])
-		errx(2, "usage: fault_points worker|end|broker KEEPER KIND... -- COMMAND [ARGUMENT...]");
+		errx(2, "usage: fault_points worker|again|end|broker KEEPER KIND... -- COMMAND [ARGUMENT...]");
 	(void)setvbuf(stdout, NULL, _IOLBF, 256);
 	(void)signal(SIGPIPE, SIG_IGN);
 	driver.mode = argv[1];
+	driver.step = step ? (unsigned)strtoul(step, NULL, 10) : 1;
 	driver.keeper = (pid_t)strtol(argv[2], NULL, 10);
 	driver.kind = "";
 	driver.signals = watch_children();
 	seize_keeper(&driver);
-	if (strcmp(driver.mode, "worker") == 0)
+	if (serves_calls(&driver))
 		return kill_worker(&driver, argv + 3, command + 1);
 	return kill_by_session(&driver, argv + 3, command + 1);
 }
