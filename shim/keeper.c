@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "handover.h"
+#include "lifeline.h"
 #include "message.h"
 #include "notify.h"
 #include "role.h"
@@ -48,6 +49,7 @@ struct keeper {
 	int signals;
 	int workers; /* epoll(7): the workers' channels, by ticket */
 	bool ending;
+	bool is_over; /* a private one's session has come to its own end */
 	bool had_session;
 };
 
@@ -57,6 +59,13 @@ static void warn(const char *what)
 
 	(void)error_set(&err, "%s: %s", what, strerrordesc_np(errno));
 	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+}
+
+/* To the loader that stays. */
+static void say(const struct keeper *keeper, char word)
+{
+	if (keeper->options->lifeline >= 0 && write(keeper->options->lifeline, &word, 1) < 0)
+		return; /* it has gone, and the session with it */
 }
 
 static void close_all(int *descriptors, size_t count)
@@ -214,6 +223,7 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 	kept->next = keeper->sessions;
 	keeper->sessions = kept;
 	keeper->had_session = true;
+	say(keeper, LIFELINE_BEGUN);
 	return 0;
 }
 
@@ -288,6 +298,7 @@ static void worker_ended(struct keeper *keeper, struct kept *kept, int status)
 	kept->worker = 0;
 	close_all(&kept->control, 1);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
+		keeper->is_over = !keeper->ending;
 		drop(keeper, kept);
 		return;
 	}
@@ -521,6 +532,8 @@ int keeper_run(const struct keeper_options *options)
 		close(options->socket);
 	notify_ready();
 	serve(&keeper);
+	if (keeper.is_over)
+		say(&keeper, LIFELINE_OVER);
 	end_all(&keeper);
 	if (options->unlink_path)
 		(void)unlink(options->unlink_path);

@@ -26,7 +26,8 @@
 
 #define PROGRAM_NAME   "agentsh-sidecar"
 #define DEFAULT_SOCKET "/run/agentsh/sidecar.sock"
-#define PRIVATE_SOCKET 3 /* the descriptor that --private speaks of */
+#define PRIVATE_SOCKET   3 /* the descriptors that --private speaks of */
+#define PRIVATE_LIFELINE 4 /* where there is one */
 #define FIRST_OWN      3
 #define EXIT_USAGE     2
 #define BACKLOG        1024
@@ -149,8 +150,11 @@ static void lead_group(void)
 
 static int run_private(const struct options *options)
 {
-	const struct keeper_options keeper = {
-	    .is_private = true, .socket = PRIVATE_SOCKET, .events = options->events ? options->events : "-"};
+	const struct keeper_options keeper = {.is_private = true,
+					      .socket = PRIVATE_SOCKET,
+					      .events = options->events ? options->events : "-",
+					      .lifeline =
+						  fcntl(PRIVATE_LIFELINE, F_SETFD, FD_CLOEXEC) == 0 ? PRIVATE_LIFELINE : -1};
 	struct handover_refused refused = {.head = handover_head(HANDOVER_REFUSED)};
 	struct error err;
 
@@ -167,7 +171,7 @@ static int run_private(const struct options *options)
 static int run_system(const struct options *options)
 {
 	const char *path = options->socket ? options->socket : DEFAULT_SOCKET;
-	struct keeper_options keeper = {.events = options->events ? options->events : TRAIL_SYSTEM};
+	struct keeper_options keeper = {.events = options->events ? options->events : TRAIL_SYSTEM, .lifeline = -1};
 	struct error err;
 
 	raise_descriptors();

@@ -116,7 +116,7 @@ points_of() {
 @test "a worker killed before and after each system call of connect and bind" {
 	points worker log connect abstract wait bind bind_abstract
 	points_of connect 40
-	points_of bind 80
+	points_of bind 60
 }
 
 @test "a worker killed before and after each system call of what sends" {
@@ -143,7 +143,7 @@ points_of() {
 
 @test "a worker killed before and after each system call of its beginning, while a call waits" {
 	points worker log start
-	points_of start 400
+	points_of start 300
 }
 
 @test "a worker killed before and after each system call of its end: one session_end" {
@@ -169,6 +169,7 @@ points_of() {
 	need_ptrace
 	sidecar_start
 	load_session one log
+	wait_for grep -q session_start "$EVENTS"
 	"$PROGRAMS/fault_points" broker "$SIDECAR" start talk -- \
 		"$EXEC" --sidecar="$SOCKET" -f "$(mode log)" -- true >points 2>said 3>&-
 	# Where the filter was loaded already there is nobody to hand it to.
@@ -283,4 +284,51 @@ more_than() {
 	is "$(grep -v 'ENOSYS\|Function not implemented' said | cut -d ' ' -f 4)" 38
 	[ ! -e own ]
 	[ ! -e other ]
+}
+
+# gone PID: an orphan may be a zombie for a while.
+gone() {
+	[ ! -e "/proc/$1" ] || [[ $(cut -d ' ' -f 3 "/proc/$1/stat") == [ZX] ]]
+}
+
+# staying FILE COMMAND...: a session with a private sidecar under a loader that stays, begun; sets keeper.
+staying() {
+	"$EXEC" --init --sidecar=private --events="$EVENTS" -f "$1" -- "${@:2}" >said 2>err 3>&- &
+	SESSIONS+=("$!")
+	wait_for grep -qs session_start "$EVENTS"
+	keeper=$(pgrep -f -- "--private --events=$EVENTS")
+}
+
+@test "the keeper of a private sidecar killed: no call succeeds, and the loader that stays says it at the end" {
+	local file keeper status=0
+	mkfifo go
+	file=$(policy $'[sandbox.seccomp.unix_socket]\nenabled = true\n[sandbox.seccomp.syscalls]\nblock = personality')
+	staying "$file" sh -c "read -r line <go; '$PROGRAMS/socket_do' stream bind own stream connect /run/none; exit 3"
+	kill -KILL "$keeper"
+	wait_for ended 1
+	echo >go
+	wait "${SESSIONS[0]}" || status=$?
+	is "$status:$(wc -l <err)" 3:1
+	grep -q '^agentsh-exec: sidecar: it ended before the session did: .* (.*)$' err
+	is "$(grep -c 'ENOSYS\|Function not implemented' said):$(grep -c ok said)" 2:0
+	[ ! -e own ]
+}
+
+@test "the loader that stays says nothing where the session ends first, or no notices are wanted" {
+	local file keeper
+	file=$(policy $'[sandbox.seccomp.syscalls]\nblock = personality')
+	mkfifo go
+	staying "$file" sh -c 'read -r line <go'
+	echo >go
+	wait "${SESSIONS[0]}"
+	wait_for gone "$keeper"
+	is "$(cat err)" ''
+	rm "$EVENTS"
+	file=$(policy $'[sandbox.seccomp.syscalls]\nblock = personality\n[notices]\nstderr = never')
+	staying "$file" sh -c 'read -r line <go'
+	kill -KILL "$keeper"
+	wait_for ended 1
+	echo >go
+	wait "${SESSIONS[1]}"
+	is "$(cat err)" ''
 }

@@ -86,7 +86,9 @@ struct driver {
 	bool has_killed;
 	bool broker_waits; /* for loaders, after that */
 	unsigned gone;     /* workers that have ended since */
-	bool is_through; /* the last point of the call has gone by */
+	bool main_waits;   /* of the one that begins */
+	bool server_waits; /* the same */
+	bool is_through;   /* the last point has gone by */
 };
 
 /* --- Who is who --- */
@@ -296,11 +298,13 @@ static void enter(struct driver *driver, struct thread *thread)
 		thread->counts = true;
 	if (wanted && main_thread && is_wait(thread->number)) {
 		/* It has begun: whatever it does from here on is another kind's. */
-		if (is(driver, "start"))
-			driver->is_through = true;
+		driver->main_waits = true;
 		if (is(driver, "watch") || strcmp(driver->mode, "end") == 0)
 			thread->counts = true;
 	}
+	driver->server_waits = driver->server_waits || (wanted && !main_thread && is_wait(thread->number));
+	if (is(driver, "start") && driver->main_waits && (driver->server_waits || thread->role == ROLE_BROKER))
+		driver->is_through = true;
 	pass(driver, thread, true);
 }
 
@@ -450,6 +454,8 @@ static void arm(struct driver *driver, const char *kind, unsigned wanted)
 	driver->is_through = false;
 	driver->has_answered = false;
 	driver->gone = 0;
+	driver->main_waits = false;
+	driver->server_waits = false;
 	for (size_t i = 0; i < driver->count; i++)
 		driver->threads[i].counts = false;
 }
