@@ -74,7 +74,8 @@ int supervision_find(const struct invocation *invocation, const struct config *c
 	int inside = attestation_ask(&attestation, err);
 	int result;
 
-	*supervision = (struct supervision){.kind = SUPERVISED_BY_NOBODY, .handover = {.socket = -1}, .lifeline = -1, .reader = -1};
+	*supervision = (struct supervision){
+	    .kind = SUPERVISED_BY_NOBODY, .handover = {.socket = -1}, .lifeline = -1, .reader = -1};
 	if (inside < 0)
 		return -1;
 	if (inside == 0)

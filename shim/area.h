@@ -139,8 +139,8 @@ struct area_step {
 	uint64_t folded;
 	uint64_t fold_first;
 	uint64_t fold_last; /* 0: the entry is free now */
-	uint32_t marks;  /* enum area_mark */
-	uint32_t length; /* of the line; 0: none */
+	uint32_t marks;     /* enum area_mark */
+	uint32_t length;    /* of the line; 0: none */
 };
 
 struct area {
@@ -160,7 +160,7 @@ struct area {
 	struct bindings_table bindings;
 	struct sink_store pending; /* events */
 	struct sink_store copies;  /* the copy's */
-	_Atomic uint32_t used; /* of the slots: those from here on have never been; memory is had as they are */
+	_Atomic uint32_t used;     /* of the slots: those from here on have never been; memory is had as they are */
 	struct area_slot slots[AREA_SLOTS];
 	char texts[]; /* enum handover_text, one after the other, each with a NUL behind it */
 };

@@ -71,8 +71,7 @@ static bool identify(int socket, struct socket_identity *identity)
 	struct stat status;
 	socklen_t size = sizeof(identity->cookie);
 
-	if (fstat(socket, &status) != 0 ||
-	    getsockopt(socket, SOL_SOCKET, SO_COOKIE, &identity->cookie, &size) != 0)
+	if (fstat(socket, &status) != 0 || getsockopt(socket, SOL_SOCKET, SO_COOKIE, &identity->cookie, &size) != 0)
 		return false;
 	identity->inode = status.st_ino;
 	return true;

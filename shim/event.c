@@ -17,8 +17,8 @@
  */
 #define BYTE_COST 8U
 #define OVERHEAD  2048U
-/* session_id, syscall, reason, action, arch, operation, socket_type, service, outcome; and session_id, policy_sha256, sidecar,
- * two versions, kernel. */
+/* session_id, syscall, reason, action, arch, operation, socket_type, service, outcome; and session_id, policy_sha256,
+ * sidecar, two versions, kernel. */
 #define CALL_BYTES  (9 * EVENT_NAME_MAX + EVENT_COMM_MAX + EVENT_EXE_MAX + 3 * EVENT_NOTE_MAX)
 #define START_BYTES (6 * EVENT_NAME_MAX + EVENT_COMM_MAX + 3 * EVENT_NOTE_MAX + EVENT_COMMAND_MAX + EVENT_DEGRADED_MAX)
 _Static_assert(BYTE_COST *CALL_BYTES + OVERHEAD <= EVENT_LINE_MAX, "the longest event with a call has room");

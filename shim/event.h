@@ -62,8 +62,8 @@ struct event_call {
 	const char *action; /* "killed", "denied", "allowed" */
 	const char *arch;   /* "x86_64", ... */
 	uint64_t arguments[EVENT_ARGUMENTS];
-	const char *rule; /* FILE:LINE of what decided, or NULL: left out */
-	const char *hint; /* the line that would allow it, or NULL: left out */
+	const char *rule;    /* FILE:LINE of what decided, or NULL: left out */
+	const char *hint;    /* the line that would allow it, or NULL: left out */
 	const char *outcome; /* "unknown", or NULL: left out */
 };
 

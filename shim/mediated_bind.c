@@ -51,8 +51,7 @@ static bool begin(struct mediation *mediation)
 /* Of a bind that a worker before this one has done, the kernel says whether that inode is what it made. */
 static bool is_made_by_it(const struct mediation *mediation, const struct stat *status)
 {
-	return !mediation->is_done ||
-	       bindings_is_bound_to(&mediation->worker->bindings, mediation->socket, status);
+	return !mediation->is_done || bindings_is_bound_to(&mediation->worker->bindings, mediation->socket, status);
 }
 
 /* Is there a socket of that name now, as this call has made it? Takes it into the session's own. */
@@ -108,8 +107,7 @@ static struct outcome bind_in_view(struct mediation *mediation, const struct add
 	judged.length = name.length;
 	if (!mediation_allows(mediation, OPERATION_BIND, &judged, &name.parent.status))
 		outcome = mediation_fail(EACCES);
-	else if (!mediation->is_done &&
-		 fstatat(name.parent.descriptor, name.last, &before, AT_SYMLINK_NOFOLLOW) == 0)
+	else if (!mediation->is_done && fstatat(name.parent.descriptor, name.last, &before, AT_SYMLINK_NOFOLLOW) == 0)
 		outcome = mediation_fail(EADDRINUSE);
 	else if (!begin(mediation))
 		outcome = mediation_fail(EINTR);
@@ -199,8 +197,8 @@ static bool is_done(struct mediation *mediation)
 {
 	struct address name;
 
-	mediation->is_done = mediation->is_resumed && !(mediation->slot->before & BEFORE_TIED) &&
-			     is_bound(mediation, &name);
+	mediation->is_done =
+	    mediation->is_resumed && !(mediation->slot->before & BEFORE_TIED) && is_bound(mediation, &name);
 	if (!mediation->is_done)
 		return false;
 	if (!mediation->is_unix || address_parse(&name, true) != 0)

@@ -116,8 +116,8 @@ static bool is_done(struct mediation *mediation, struct outcome *outcome)
 	if (!mediation->is_resumed || (before & BEFORE_TIED) || !is_connected(mediation, &peer))
 		return false;
 	*outcome = mediation_result(0);
-	if ((before & BEFORE_OWN) && (address_parse(&peer, true) != 0 || peer.kind != ADDRESS_ABSTRACT ||
-				      !is_still_own(mediation, &peer)))
+	if ((before & BEFORE_OWN) &&
+	    (address_parse(&peer, true) != 0 || peer.kind != ADDRESS_ABSTRACT || !is_still_own(mediation, &peer)))
 		*outcome = deny_changed(mediation);
 	return true;
 }

@@ -236,7 +236,8 @@ struct outcome mediated_sendmmsg(struct mediation *mediation)
 	const struct area_slot *slot = mediation->slot;
 	unsigned count = (unsigned)(uint32_t)mediation->notif->data.args[2];
 	struct outcome outcome = mediation_fail(slot->done ? tell_sent(mediation) : 0);
-	unsigned told = outcome.error ? slot->done - 1 : slot->done; /* a message that could not be told counts for none */
+	unsigned told =
+	    outcome.error ? slot->done - 1 : slot->done; /* a message that could not be told counts for none */
 
 	if (count > SENDING_PIECES_MAX)
 		count = SENDING_PIECES_MAX; /* as the kernel does: UIO_MAXIOV */

@@ -26,8 +26,8 @@ struct mediated_call {
 };
 
 static const struct mediated_call calls[] = {
-    {"connect", mediated_connect, false},  {"bind", mediated_bind, false},        {"sendto", mediated_sendto, true},
-    {"sendmsg", mediated_sendmsg, true}, {"sendmmsg", mediated_sendmmsg, true},
+    {"connect", mediated_connect, false}, {"bind", mediated_bind, false},        {"sendto", mediated_sendto, true},
+    {"sendmsg", mediated_sendmsg, true},  {"sendmmsg", mediated_sendmmsg, true},
 };
 
 static const struct mediated_call *find_call(uint32_t arch, int number)

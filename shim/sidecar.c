@@ -24,14 +24,14 @@
 #include "sink.h"
 #include "trail.h"
 
-#define PROGRAM_NAME   "agentsh-sidecar"
-#define DEFAULT_SOCKET "/run/agentsh/sidecar.sock"
+#define PROGRAM_NAME     "agentsh-sidecar"
+#define DEFAULT_SOCKET   "/run/agentsh/sidecar.sock"
 #define PRIVATE_SOCKET   3 /* the descriptors that --private speaks of */
 #define PRIVATE_LIFELINE 4 /* where there is one */
-#define FIRST_OWN      3
-#define EXIT_USAGE     2
-#define BACKLOG        1024
-#define DESCRIPTORS    65536U /* as many as there may be, for many sessions */
+#define FIRST_OWN        3
+#define EXIT_USAGE       2
+#define BACKLOG          1024
+#define DESCRIPTORS      65536U /* as many as there may be, for many sessions */
 
 static const char help[] = "Usage: agentsh-sidecar [--socket=PATH] [--events=FILE|-]\n"
 			   "Answers the notifications of agentsh-exec's sessions and writes their events.\n"
@@ -150,11 +150,11 @@ static void lead_group(void)
 
 static int run_private(const struct options *options)
 {
-	const struct keeper_options keeper = {.is_private = true,
-					      .socket = PRIVATE_SOCKET,
-					      .events = options->events ? options->events : "-",
-					      .lifeline =
-						  fcntl(PRIVATE_LIFELINE, F_SETFD, FD_CLOEXEC) == 0 ? PRIVATE_LIFELINE : -1};
+	const struct keeper_options keeper = {
+	    .is_private = true,
+	    .socket = PRIVATE_SOCKET,
+	    .events = options->events ? options->events : "-",
+	    .lifeline = fcntl(PRIVATE_LIFELINE, F_SETFD, FD_CLOEXEC) == 0 ? PRIVATE_LIFELINE : -1};
 	struct handover_refused refused = {.head = handover_head(HANDOVER_REFUSED)};
 	struct error err;
 

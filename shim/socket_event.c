@@ -182,7 +182,8 @@ static bool write_or_count(const struct telling *telling)
 	return written;
 }
 
-/* The event of the call, once, whoever began it. is_wanted: else it is counted alone. False: it is not written (yet). */
+/* The event of the call, once, whoever began it. is_wanted: else it is counted alone. False: it is not written (yet).
+ */
 static bool tell(const struct telling *telling, bool is_wanted)
 {
 	const struct area_slot *slot = telling->mediation->slot;

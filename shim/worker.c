@@ -89,7 +89,8 @@ static int open_origin(struct worker *worker, struct error *err)
 	if (worker->area->session.flags & AREA_COMMONS)
 		worker->commons = commons_map(WORKER_COMMONS);
 	if (pthread_mutex_init(&worker->writing, NULL) == 0 && view_origin_open(WORKER_ROOT, &worker->origin) == 0 &&
-	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 && stat("/proc/self/ns/user", &worker->user_namespace) == 0)
+	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 &&
+	    stat("/proc/self/ns/user", &worker->user_namespace) == 0)
 		return 0;
 	return error_set(err, "session: its root cannot be had: %s", strerrordesc_np(errno));
 }
@@ -170,8 +171,8 @@ static int see_to_events(struct worker *worker)
 		(void)sink_flush(&worker->sink);
 	if (sink_pending(&worker->copy) > 0)
 		(void)sink_flush(&worker->copy);
-	pending = sink_pending(&worker->sink) > 0 || sink_pending(&worker->copy) > 0 ||
-		  fold_is_open(&worker->area->fold);
+	pending =
+	    sink_pending(&worker->sink) > 0 || sink_pending(&worker->copy) > 0 || fold_is_open(&worker->area->fold);
 	worker_unlock(worker);
 	return pending ? PENDING_MS : -1;
 }

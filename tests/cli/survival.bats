@@ -165,6 +165,13 @@ points_of() {
 	jq -es '[.[] | select(.type == "sidecar_recovered") | .denied] | add > 0' "$EVENTS"
 }
 
+@test "a worker that works at one call without an end is ended, and the call answered by the next" {
+	[ "$(uname -m)" = x86_64 ] || skip 'the test knows no other architecture'
+	points spin log sendto
+	is "$(cut -d ' ' -f 1-3 points)" 'spin sendto 10'
+	jq -es '[.[] | select(.type == "sidecar_recovered")] | length == 1 and .[0].anew > 0' "$EVENTS"
+}
+
 @test "the broker killed before and after each of its system calls: sessions go on, new ones wait" {
 	need_ptrace
 	sidecar_start

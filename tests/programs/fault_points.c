@@ -10,6 +10,7 @@
  *         for each point, of which the worker that handles it dies; one more, when there is no such point
  *         any more, ends the kind.
  * again   The same, and the worker that takes the call up dies at the same point of it.
+ * spin    The same, for one point of each KIND, where the worker's thread comes to work without an end.
  * end     COMMAND is run once for each point of the main thread, from its first wait to its end.
  * broker  The same for the broker's points: "start", its beginning, and "talk", a loader's conversation.
  *
@@ -37,6 +38,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +48,7 @@
 #define THREADS_MAX   256U
 #define PATIENCE_MS   60000
 #define STATUS_FAILED 125 /* of the loader: nothing has run */
+#define SPIN_POINT    10  /* in the middle of a call */
 #define WATCH_POINTS  60U /* of the thread that looks after the others: it does the same all the time */
 #define OPTIONS                                                                                                        \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
@@ -56,10 +59,10 @@ struct thread {
 	pid_t tid;
 	pid_t process;
 	enum role role;
-	uint64_t number;    /* of the call that it is in */
-	uint64_t request;   /* its second argument */
-	uint64_t argument;  /* its third */
-	bool counts;        /* its stops are points now */
+	uint64_t number;   /* of the call that it is in */
+	uint64_t request;  /* its second argument */
+	uint64_t argument; /* its third */
+	bool counts;       /* its stops are points now */
 };
 
 struct driver {
@@ -68,8 +71,8 @@ struct driver {
 	struct thread threads[THREADS_MAX];
 	size_t count;
 	int signals;
-	int to;      /* COMMAND's standard input */
-	int from;    /* its output */
+	int to;   /* COMMAND's standard input */
+	int from; /* its output */
 	pid_t command;
 	pid_t caller; /* whose calls are the ones; 0: not known yet */
 	uint64_t id;  /* of the latest of them */
@@ -139,7 +142,8 @@ static enum role role_of(pid_t process)
 /* Is it a call's points that are wanted, one after the other? */
 static bool serves_calls(const struct driver *driver)
 {
-	return strcmp(driver->mode, "worker") == 0 || strcmp(driver->mode, "again") == 0;
+	return strcmp(driver->mode, "worker") == 0 || strcmp(driver->mode, "again") == 0 ||
+	       strcmp(driver->mode, "spin") == 0;
 }
 
 static enum role wanted_role(const struct driver *driver)
@@ -224,6 +228,47 @@ static void seize_keeper(struct driver *driver)
 
 /* --- Points --- */
 
+#ifdef __x86_64__
+/* Where the program begins: nobody comes there any more. */
+static uint64_t entry_of(pid_t process)
+{
+	char path[64];
+	uint64_t pair[2] = {AT_NULL, 0};
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/auxv", process);
+	file = fopen(path, "re");
+	while (file && fread(pair, sizeof(pair), 1, file) == 1 && pair[0] != AT_ENTRY)
+		;
+	if (file)
+		(void)fclose(file);
+	if (pair[0] != AT_ENTRY)
+		errx(1, "%s: no entry", path);
+	return pair[1];
+}
+
+/* The thread goes on at a jump to itself. */
+static void spin(const struct thread *thread)
+{
+	const long jump = 0xfeeb; /* little endian: eb fe */
+	uint64_t entry = entry_of(thread->process);
+	struct user_regs_struct registers;
+
+	if (ptrace(PTRACE_POKETEXT, thread->tid, entry, jump) != 0 ||
+	    ptrace(PTRACE_GETREGS, thread->tid, NULL, &registers) != 0)
+		err(1, "ptrace");
+	registers.rip = entry;
+	if (ptrace(PTRACE_SETREGS, thread->tid, NULL, &registers) != 0)
+		err(1, "ptrace");
+}
+#else
+static void spin(const struct thread *thread)
+{
+	(void)thread;
+	errx(1, "spin: it is not known how, on this architecture");
+}
+#endif
+
 static void strike(struct driver *driver, const struct thread *thread, bool before)
 {
 	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)thread->number);
@@ -234,7 +279,9 @@ static void strike(struct driver *driver, const struct thread *thread, bool befo
 	driver->has_killed = --driver->strikes == 0;
 	driver->seen = 0;
 	driver->broker_waits = false;
-	if (kill(thread->process, SIGKILL) != 0)
+	if (strcmp(driver->mode, "spin") == 0)
+		spin(thread);
+	else if (kill(thread->process, SIGKILL) != 0)
 		err(1, "kill");
 }
 
@@ -310,9 +357,8 @@ static void enter(struct driver *driver, struct thread *thread)
 
 static void leave(struct driver *driver, struct thread *thread, int64_t result)
 {
-	bool received = thread->number == SYS_ioctl && result == 0 && thread->role == ROLE_WORKER &&
-			driver->is_armed && serves_calls(driver) && !is(driver, "start") &&
-			!is(driver, "watch");
+	bool received = thread->number == SYS_ioctl && result == 0 && thread->role == ROLE_WORKER && driver->is_armed &&
+			serves_calls(driver) && !is(driver, "start") && !is(driver, "watch");
 
 	if (received && !thread->counts && has_received(driver, thread))
 		thread->counts = true;
@@ -507,12 +553,11 @@ static bool one_point(struct driver *driver, const char *kind, unsigned wanted)
 	if (is(driver, "start"))
 		kill_role(driver);
 	say(driver, asked_for(kind));
-	while (!driver->has_answered ||
-	       !(driver->has_killed || driver->is_through || is_again(driver) ||
-		 (is(driver, "watch") && wanted > WATCH_POINTS)))
+	while (!driver->has_answered || !(driver->has_killed || driver->is_through || is_again(driver) ||
+					  (is(driver, "watch") && wanted > WATCH_POINTS)))
 		step(driver);
 	driver->is_armed = false;
-	return driver->has_killed || is_again(driver);
+	return (driver->has_killed || is_again(driver)) && strcmp(driver->mode, "spin") != 0;
 }
 
 static int end_worker(struct driver *driver)
@@ -525,12 +570,14 @@ static int end_worker(struct driver *driver)
 
 static int kill_worker(struct driver *driver, char **kinds, char **command)
 {
+	unsigned first = strcmp(driver->mode, "spin") == 0 ? SPIN_POINT : 1;
+
 	driver->kind = "";
 	start_command(driver, command);
 	while (!driver->caller)
 		step(driver);
 	for (; strcmp(*kinds, "--") != 0; kinds++)
-		for (unsigned wanted = 1; one_point(driver, *kinds, wanted); wanted += driver->step)
+		for (unsigned wanted = first; one_point(driver, *kinds, wanted); wanted += driver->step)
 			;
 	return end_worker(driver);
 }

@@ -38,7 +38,7 @@
 #define DEADLINE_S  60
 #define MESSAGES    3U
 #define QUERY       0xffffffffU /* of personality(2): changes nothing */
-#define CALL_RETURN 3 /* of a child whose blocked call was denied, not killed */
+#define CALL_RETURN 3           /* of a child whose blocked call was denied, not killed */
 
 struct totals {
 	unsigned low;
@@ -426,8 +426,10 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {"connect", do_connect},   {"abstract", do_abstract}, {"bind", do_bind},         {"bind_abstract", do_bind_abstract},
-    {"sendto", do_sendto},     {"sendmsg", do_sendmsg},   {"sendmmsg", do_sendmmsg}, {"wait", do_wait},
+    {"connect", do_connect},   {"abstract", do_abstract},
+    {"bind", do_bind},         {"bind_abstract", do_bind_abstract},
+    {"sendto", do_sendto},     {"sendmsg", do_sendmsg},
+    {"sendmmsg", do_sendmmsg}, {"wait", do_wait},
     {"reserved", do_reserved}, {"blocked", do_blocked},
 };
 
@@ -466,8 +468,9 @@ static void end(struct survivor *survivor)
 	(void)unlink(survivor->receives.sun_path);
 	(void)snprintf(path, sizeof(path), "%s/totals.%d", survivor->directory, getpid());
 	file = fopen(path, "we");
-	if (!file || fprintf(file, "%u %u %u %u %u\n", totals->low, totals->high, totals->blocked, totals->denied,
-			     totals->unknown) < 0 ||
+	if (!file ||
+	    fprintf(file, "%u %u %u %u %u\n", totals->low, totals->high, totals->blocked, totals->denied,
+		    totals->unknown) < 0 ||
 	    fclose(file) != 0)
 		err(1, "%s", path);
 }
