@@ -221,6 +221,14 @@ static void do_reserved(struct handling *handling)
 		refuse(handling, error);
 }
 
+/* What was found before, by this worker or the one that died. */
+static void do_answer(const struct handling *handling)
+{
+	const struct area_slot *slot = handling->slot;
+
+	(void)listener_answer(handling->worker->listener, id_of(handling), slot->value, slot->error);
+}
+
 #ifdef AGENTSH_WEAKENED
 /*
  * Never in what is installed: what others do, a check and then the target's own call. The tests hold
@@ -234,14 +242,6 @@ static void do_mediate(struct handling *handling)
 		refuse(handling, EACCES);
 }
 #else
-/* What was found before, by this worker or the one that died. */
-static void do_answer(const struct handling *handling)
-{
-	const struct area_slot *slot = handling->slot;
-
-	(void)listener_answer(handling->worker->listener, id_of(handling), slot->value, slot->error);
-}
-
 /* The target gets what the kernel would have given it. */
 static void do_mediate(struct handling *handling)
 {
