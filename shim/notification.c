@@ -389,6 +389,10 @@ static void report_given_up(struct handling *handling, bool begun, bool continue
 	handling->is_socket = kind == VERDICT_MEDIATE || kind == VERDICT_OBSERVE;
 	if (handling->is_socket)
 		handling->verdict.type = continues ? EVENT_UNIX_SOCKET_AUDIT : EVENT_UNIX_SOCKET_BLOCKED;
+	else if (kind == VERDICT_RESERVED)
+		handling->verdict.type = EVENT_SECCOMP_BLOCKED;
+	if (handling->verdict.line == 0) /* no rule had a say */
+		handling->rule[0] = '\0';
 	(void)report(handling, continues ? "allowed" : "denied");
 }
 

@@ -159,7 +159,7 @@ points_of() {
 }
 
 @test "two workers that die of one call: it is denied, and the event says so" {
-	points again log bind sendto blocked
+	points again log bind sendto blocked reserved
 	jq -es 'any(.reason == "worker_died" and .type == "unix_socket_blocked" and .action == "denied")' "$EVENTS"
 	jq -es 'any(.reason == "worker_died" and .type == "seccomp_blocked" and .action == "denied")' "$EVENTS"
 	jq -es '[.[] | select(.type == "sidecar_recovered") | .denied] | add > 0' "$EVENTS"

@@ -49,8 +49,8 @@ def check(events, directory):
         else:
             kinds[kind] += 1
     end = [event for event in events.values() if event["type"] == "session_end"]
-    if len(end) != 1:
-        yield "%d ends" % len(end)
+    if len(end) != 1 or kinds["session_start"] != 1:
+        yield "%d ends and %d beginnings" % (len(end), kinds["session_start"])
         return
     if len(events) + folded != max(events) or max(events) != end[0]["seq"]:
         missing = [seq for seq in range(1, max(events)) if seq not in events]
