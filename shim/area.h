@@ -158,8 +158,7 @@ struct area {
 	char line[EVENT_LINE_MAX]; /* of the step */
 	struct fold fold;
 	struct bindings_table bindings;
-	struct sink_store pending; /* events */
-	struct sink_store copies;  /* the copy's */
+	struct sink_store pending; /* events; those of a copy are lost with the worker */
 	_Atomic uint32_t used;     /* of the slots: those from here on have never been; memory is had as they are */
 	struct area_slot slots[AREA_SLOTS];
 	char texts[]; /* enum handover_text, one after the other, each with a NUL behind it */

@@ -52,7 +52,7 @@ static int open_sinks(struct worker *worker, enum sink_kind kind, struct error *
 	worker->notice =
 	    (struct notice){.descriptor = notices ? WORKER_NOTICES : -1, .each = flags & AREA_NOTICES_EACH};
 	if (sink_init(&worker->sink, WORKER_EVENTS, kind, &worker->area->pending) == 0 &&
-	    sink_init(&worker->copy, worker->copies ? WORKER_COPY : -1, SINK_STREAM, &worker->area->copies) == 0)
+	    sink_init(&worker->copy, worker->copies ? WORKER_COPY : -1, SINK_STREAM, NULL) == 0)
 		return 0;
 	return error_set(err, "session: out of memory");
 }
