@@ -131,7 +131,10 @@ unit-programs: $(UNITS)
 
 $(B)/tests/%: tests/programs/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -pie -pthread -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) -pie -pthread -o $@ $< $(TEST_LIBS)
+
+# It names system calls.
+$(B)/tests/fault_points: TEST_LIBS = -lseccomp
 
 $(B)/tests/attack: $(ATTACK_SOURCES) tests/attackers/attack.h Makefile
 	@mkdir -p $(@D)

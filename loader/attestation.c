@@ -10,6 +10,7 @@
 
 #include "rules.h"
 
+#define TRIES 8U
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 static bool is_whole(const struct attestation_head *head)
@@ -39,9 +40,25 @@ static int read_from(int memfd, struct attestation *attestation, struct error *e
 	return error_set(err, "session: the sidecar's answer cannot be read (end the session and begin it anew)");
 }
 
+/*
+ * A sidecar that is killed while it gives (SECCOMP_ADDFD_FLAG_SEND) may leave an answer behind without a
+ * descriptor: 0, which is then the caller's own. The next one gives.
+ */
+static int ask(void)
+{
+	int memfd = 0;
+
+	for (unsigned i = 0; i < TRIES && memfd == 0; i++) {
+		memfd = prctl(RESERVED_CALL, RESERVED_ATTEST, 0, 0, 0);
+		if (memfd == 0 && fcntl(memfd, F_GET_SEALS) == SEALS)
+			break;
+	}
+	return memfd;
+}
+
 int attestation_ask(struct attestation *attestation, struct error *err)
 {
-	int memfd = prctl(RESERVED_CALL, RESERVED_ATTEST, 0, 0, 0);
+	int memfd = ask();
 	int result;
 
 	*attestation = (struct attestation){0};

@@ -113,6 +113,18 @@ int handover_connect(const char *path, struct handover *handover, struct error *
 	return error_set(err, "sidecar: %s: %s (" OTHER_REMEDY ")", path, strerrordesc_np(error));
 }
 
+bool handover_again(const char *path, struct handover *handover)
+{
+	int64_t deadline = handover->deadline;
+	struct error err;
+
+	handover_close(handover);
+	if (handover_now() >= deadline || handover_connect(path, handover, &err) != 0)
+		return false;
+	handover->deadline = deadline;
+	return true;
+}
+
 void handover_close(struct handover *handover)
 {
 	if (handover->socket >= 0)
@@ -252,15 +264,17 @@ int handover_ask(struct handover *handover, const struct handover_request *reque
 	union answer answer = {.welcome = {.keeper = 0}};
 	ssize_t length = -1;
 	int said = say_all(handover, request, err);
+	bool ended;
 
 	errno = EAGAIN;
 	/* One that has gone may have left its reason. */
 	if (said != 0 || wait_for(handover, POLLIN))
 		length = hear(handover, &answer);
+	ended = length == 0 || (length < 0 && (errno == ECONNRESET || errno == EPIPE));
 	if (said != 0 && length <= 0)
-		return -1;
+		return ended ? 1 : -1;
 	if (judge(&answer, length, HANDOVER_WELCOME, sizeof(answer.welcome), err) != 0)
-		return -1;
+		return ended ? 1 : -1;
 	handover->keeper = answer.welcome.keeper;
 	handover->by_rights = answer.welcome.by_rights != 0;
 	return 0;

@@ -139,7 +139,10 @@ int handover_connect(const char *path, struct handover *handover, struct error *
 /* Takes over a socket that is connected already (a private sidecar's), and moves it above descriptors 0 to 2. */
 void handover_adopt(int socket, struct handover *handover);
 
-/* HELLO and its texts, WELCOME. 0, or -1 and *err with the sidecar's own reason. */
+/*
+ * HELLO and its texts, WELCOME. 0, or -1 and *err with the sidecar's own reason; 1 and *err: it ended
+ * without one, as a broker that is killed does, and whoever follows it may be asked.
+ */
 int handover_ask(struct handover *handover, const struct handover_request *request, struct error *err);
 
 /* Sets the socket's timeouts to what is left until the deadline: the last thing before the load. */
@@ -153,6 +156,9 @@ bool handover_is_direct(const struct handover *handover, const struct rules *rul
  * read(2), making no other call. 0, or -1 and *err.
  */
 int handover_announce(const struct handover *handover, int listener, bool wait_killable, struct error *err);
+
+/* Connects anew, with the same deadline, in place of a connection that has ended. False: that cannot be had. */
+bool handover_again(const char *path, struct handover *handover);
 
 void handover_close(struct handover *handover);
 

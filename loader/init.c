@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "canary.h"
+#include "lifeline.h"
 #include "program.h"
 #include "signals.h"
 
@@ -25,12 +26,14 @@
 /* The descriptors of one that stays; 0 is the canary's. */
 #define GO_DESCRIPTOR 1
 #define CHANNEL       3
-#define FIRST_FREE    4
+#define LIFELINE      4
+#define FIRST_FREE    5
 
 /* The parent: who stays. */
 struct init {
 	pid_t target;
 	struct canary canary;
+	struct lifeline lifeline;
 };
 
 static int cannot(const char *call, struct error *err)
@@ -67,6 +70,7 @@ static _Noreturn void finish(struct init *init, const siginfo_t *end)
 	const struct rlimit no_core = {0};
 
 	canary_end(&init->canary);
+	lifeline_end(&init->lifeline);
 	if (end->si_code == CLD_EXITED)
 		_exit(end->si_status);
 	(void)setrlimit(RLIMIT_CORE, &no_core);
@@ -171,6 +175,8 @@ static void pass_on(const struct init *init, siginfo_t *info)
 /* One signal that was taken. Does not return where the target has ended. */
 static void receive(struct init *init, siginfo_t *info)
 {
+	if (lifeline_got(&init->lifeline, info, init->target))
+		return;
 	if (info->si_signo == SIGCHLD)
 		reap(init);
 	if (info->si_signo == SIGCHLD && info->si_code > 0 && info->si_code != SI_KERNEL)
@@ -195,27 +201,40 @@ static void wait_for_go(const int go[2], pid_t parent)
 	(void)close(go[0]);
 }
 
-/*
- * The canary, the way to the target, the service's channel: at fixed numbers, and stderr until the
- * target goes. Each may have any of these numbers: the caller may have closed 0, 1 and 2.
- */
-static void arrange_descriptors(struct init *init, int go, int channel)
+static int move_up(int descriptor)
 {
-	bool serves = channel >= 0;
+	return descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD, FIRST_FREE);
+}
 
-	go = fcntl(go, F_DUPFD, FIRST_FREE);
-	if (serves)
-		channel = fcntl(channel, F_DUPFD, FIRST_FREE);
+/* -1: nothing is at that number. */
+static void put(int descriptor, int number)
+{
+	if (descriptor < 0)
+		(void)close(number);
+	else
+		(void)dup2(descriptor, number);
+}
+
+/*
+ * The canary, the way to the target, the service's channel, the lifeline: at fixed numbers, and stderr
+ * until the target goes. Each may have any of these numbers: the caller may have closed 0, 1 and 2.
+ */
+static void arrange_descriptors(struct init *init, int go, int channel, int lifeline)
+{
+	go = move_up(go);
+	channel = move_up(channel);
+	lifeline = move_up(lifeline);
 	(void)dup2(init->canary.descriptor, STDIN_FILENO);
 	init->canary.descriptor = STDIN_FILENO;
-	(void)dup2(go, GO_DESCRIPTOR);
-	if (serves)
-		(void)dup2(channel, CHANNEL);
-	closefrom(serves ? FIRST_FREE : CHANNEL);
+	put(go, GO_DESCRIPTOR);
+	put(channel, CHANNEL);
+	put(lifeline, LIFELINE);
+	closefrom(FIRST_FREE);
+	lifeline_watch(&init->lifeline, lifeline < 0 ? -1 : LIFELINE);
 }
 
 /* Returns only where it cannot be had: errno. */
-static void stay(struct init *init, int go, int channel, init_service *serve)
+static void stay(struct init *init, int go, int channel, int lifeline, init_service *serve)
 {
 	siginfo_t info;
 
@@ -226,7 +245,7 @@ static void stay(struct init *init, int go, int channel, init_service *serve)
 	 */
 	while (signals_take(SIGNALS_ALL, false, &info) != 0)
 		receive(init, &info);
-	arrange_descriptors(init, go, channel);
+	arrange_descriptors(init, go, channel, lifeline);
 	if (serve && serve(CHANNEL) != 0)
 		return;
 	if (write(GO_DESCRIPTOR, &(char){GO}, 1) != 1)
@@ -239,40 +258,41 @@ static void stay(struct init *init, int go, int channel, init_service *serve)
 }
 
 /* Above the target, which has been forked and waits. Returns only where that cannot be had: errno. */
-static void attend(struct init *init, int go, int channel, init_service *serve)
+static void attend(struct init *init, int go, int channel, int lifeline, init_service *serve)
 {
 	/* Before the canary, which has both from us. Staying where we are keeps a mount busy, and no more. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (chdir("/") != 0)
 		errno = 0;
 	if (canary_start(&init->canary) == 0)
-		stay(init, go, channel, serve);
+		stay(init, go, channel, lifeline, serve);
 }
 
-_Noreturn void init_attend(pid_t target, int go, int channel, init_service *serve)
+_Noreturn void init_attend(pid_t target, int go, int channel, int lifeline, init_service *serve)
 {
-	struct init init = {.target = target};
+	struct init init = {.target = target, .lifeline = {.descriptor = -1, .said_to = -1}};
 	struct error err;
 
-	attend(&init, go, channel, serve);
+	attend(&init, go, channel, lifeline, serve);
 	(void)cannot("fork", &err);
 	error_print(STDERR_FILENO, PROGRAM_NAME, &err);
 	_exit(STATUS_FAILED); /* the target ends with us */
 }
 
 /* Executes init_attend's program in our place. Returns only where that cannot be had: errno. */
-static void execute_successor(const struct init *init, int go, const struct init_successor *successor)
+static void execute_successor(const struct init *init, int go, int lifeline, const struct init_successor *successor)
 {
 	char *const environment[] = {NULL};
-	char numbers[48];
+	char numbers[64];
 	char *const arguments[] = {(char *)successor->path, (char *)INIT_ROLE, numbers, NULL};
 
-	(void)snprintf(numbers, sizeof(numbers), "%d %d %d", init->target, dup(go), dup(successor->channel));
+	(void)snprintf(numbers, sizeof(numbers), "%d %d %d %d", init->target, dup(go), dup(successor->channel),
+		       lifeline < 0 ? -1 : dup(lifeline));
 	execve(successor->path, arguments, environment);
 }
 
 /* Forks target and canary. 0 in the target; -1 and errno, nothing forked, where it cannot be had. */
-static int divide(struct init *init, const int go[2], const struct init_successor *successor)
+static int divide(struct init *init, const int go[2], int lifeline, const struct init_successor *successor)
 {
 	const pid_t parent = getpid();
 	int error;
@@ -285,9 +305,9 @@ static int divide(struct init *init, const int go[2], const struct init_successo
 		return 0;
 	}
 	if (successor)
-		execute_successor(init, go[1], successor);
+		execute_successor(init, go[1], lifeline, successor);
 	else
-		attend(init, go[1], -1, NULL);
+		attend(init, go[1], -1, lifeline, NULL);
 	error = errno;
 	(void)kill(init->target, SIGKILL);
 	(void)waitpid(init->target, NULL, 0);
@@ -295,9 +315,9 @@ static int divide(struct init *init, const int go[2], const struct init_successo
 	return -1;
 }
 
-int init_stay(const struct init_successor *successor, struct error *err)
+int init_stay(const struct init_successor *successor, int lifeline, struct error *err)
 {
-	struct init init = {0};
+	struct init init = {.lifeline = {.descriptor = -1, .said_to = -1}};
 	struct before before;
 	int go[2];
 	int result;
@@ -305,7 +325,7 @@ int init_stay(const struct init_successor *successor, struct error *err)
 	if (pipe2(go, O_CLOEXEC) != 0)
 		return cannot("pipe", err);
 	before = take_over();
-	result = divide(&init, go, successor);
+	result = divide(&init, go, lifeline, successor);
 	if (result != 0)
 		(void)cannot("fork", err);
 	give_back(&before);

@@ -16,7 +16,11 @@
 
 #define PROGRAM        "agentsh-sidecar"
 #define INSTALL_REMEDY "install " PROGRAM " beside agentsh-exec, or --sidecar=none where the policy allows it"
-#define SIDECAR_SOCKET 3 /* the descriptor that --private speaks of */
+
+/* The sidecar's descriptors: what --private speaks of. */
+#define SIDECAR_SOCKET   3
+#define SIDECAR_LIFELINE 4 /* where there is one */
+#define SIDECAR_END      5
 
 static bool is_program(const char *path)
 {
@@ -41,21 +45,24 @@ int private_sidecar_find(char path[PATH_MAX], struct error *err)
 	return error_set(err, "sidecar: neither beside this program nor at %s (" INSTALL_REMEDY ")", path);
 }
 
-/* 0, 1 and 2 are /dev/null, 3 the socket, and nothing else is open. */
-static int arrange_descriptors(int socket, bool keep_stderr)
+/* 0, 1 and 2 are /dev/null, 3 the socket, 4 the lifeline, and nothing else is open. */
+static int arrange_descriptors(int socket, int lifeline, bool keep_stderr)
 {
 	int null = open("/dev/null", O_RDWR);
 	int stderr_copy = keep_stderr ? dup(STDERR_FILENO) : dup(null);
 
-	/* Each may itself be one of 0 to 3, where the caller had closed those: moved out of the way first. */
-	socket = fcntl(socket, F_DUPFD, SIDECAR_SOCKET + 1);
-	stderr_copy = fcntl(stderr_copy, F_DUPFD, SIDECAR_SOCKET + 1);
+	/* Each may itself be one of 0 to 4, where the caller had closed those: moved out of the way first. */
+	socket = fcntl(socket, F_DUPFD, SIDECAR_END);
+	stderr_copy = fcntl(stderr_copy, F_DUPFD, SIDECAR_END);
+	lifeline = lifeline < 0 ? -1 : fcntl(lifeline, F_DUPFD, SIDECAR_END);
 	if (null < 0 || stderr_copy < 0 || socket < 0)
 		return -1;
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(stderr_copy, STDERR_FILENO) < 0 ||
 	    dup2(socket, SIDECAR_SOCKET) < 0)
 		return -1;
-	return descriptors_close_from(SIDECAR_SOCKET + 1);
+	if (lifeline >= 0 && dup2(lifeline, SIDECAR_LIFELINE) < 0)
+		return -1;
+	return descriptors_close_from(lifeline < 0 ? SIDECAR_LIFELINE : SIDECAR_END);
 }
 
 /* The signals as a process begins with them: a caller's ignored ones are none of the sidecar's. */
@@ -66,7 +73,7 @@ static void reset_signals(void)
 	(void)signals_block(0);
 }
 
-static _Noreturn void become_sidecar(const char *path, int socket, const char *events)
+static _Noreturn void become_sidecar(const char *path, int socket, int lifeline, const char *events)
 {
 	char option[PATH_MAX + sizeof("--events=")];
 	char *const arguments[] = {(char *)PROGRAM, (char *)"--private", option, NULL};
@@ -74,13 +81,13 @@ static _Noreturn void become_sidecar(const char *path, int socket, const char *e
 
 	(void)snprintf(option, sizeof(option), "--events=%s", events);
 	reset_signals();
-	if (chdir("/") == 0 && arrange_descriptors(socket, strcmp(events, "-") == 0) == 0)
+	if (chdir("/") == 0 && arrange_descriptors(socket, lifeline, strcmp(events, "-") == 0) == 0)
 		execve(path, arguments, environment);
 	_exit(1);
 }
 
 /* Forked twice: the sidecar is nobody's child here, and its session's leader is another. */
-static int start_detached(const char *path, int socket, const char *events)
+static int start_detached(const char *path, int socket, int lifeline, const char *events)
 {
 	pid_t child = fork();
 	int status = 0;
@@ -92,7 +99,7 @@ static int start_detached(const char *path, int socket, const char *events)
 		pid_t sidecar = setsid() < 0 ? -1 : fork();
 
 		if (sidecar == 0)
-			become_sidecar(path, socket, events);
+			become_sidecar(path, socket, lifeline, events);
 		_exit(sidecar < 0);
 	}
 	do {
@@ -104,7 +111,7 @@ static int start_detached(const char *path, int socket, const char *events)
 	return -1;
 }
 
-int private_sidecar_start(const char *events, struct error *err)
+int private_sidecar_start(const char *events, int lifeline, struct error *err)
 {
 	char path[PATH_MAX];
 	int ends[2];
@@ -118,7 +125,7 @@ int private_sidecar_start(const char *events, struct error *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerrordesc_np(errno));
 	adopts = adoption_suspend();
-	error = start_detached(path, ends[1], events) == 0 ? 0 : errno;
+	error = start_detached(path, ends[1], lifeline, events) == 0 ? 0 : errno;
 	adoption_resume(adopts);
 	close(ends[1]);
 	if (error == 0)

@@ -15,9 +15,9 @@ int private_sidecar_find(char path[PATH_MAX], struct error *err);
  * Starts it: the agentsh-sidecar beside this program's own file, else the installed one, never
  * one found through PATH; with an empty environment, cwd "/", none of the caller's descriptors
  * (stderr excepted where events is "-"), its own session, and not as a child of the caller's.
- * Returns the socket that leads to it (O_CLOEXEC, to be closed), or -1 and *err. What fails after
- * its execve(2) is told as REFUSED over the socket.
+ * lifeline: the end of one for it (borrowed), or -1. Returns the socket that leads to it (O_CLOEXEC, to be closed), or
+ * -1 and *err. What fails after its execve(2) is told as REFUSED over the socket.
  */
-int private_sidecar_start(const char *events, struct error *err);
+int private_sidecar_start(const char *events, int lifeline, struct error *err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "supervision.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 #include "writable.h"
 
 #define INIT_PID 1
+#define ASKS     8U /* of brokers that die, before the loader gives up */
 
 /* The ID that the caller wants for a session of its own; how it was said, for an error. */
 static const char *wanted_id(const struct invocation *invocation, const char **how)
@@ -72,7 +74,8 @@ int supervision_find(const struct invocation *invocation, const struct config *c
 	int inside = attestation_ask(&attestation, err);
 	int result;
 
-	*supervision = (struct supervision){.kind = SUPERVISED_BY_NOBODY, .handover = {.socket = -1}, .reader = -1};
+	*supervision = (struct supervision){
+	    .kind = SUPERVISED_BY_NOBODY, .handover = {.socket = -1}, .lifeline = -1, .reader = -1};
 	if (inside < 0)
 		return -1;
 	if (inside == 0)
@@ -131,11 +134,26 @@ static int start_private(const struct invocation *invocation, const struct confi
 	if (events_of_private(invocation, config, path, &events, err) != 0 ||
 	    outlet_absolute(events, absolute, err) != 0)
 		return -1;
-	socket = private_sidecar_start(absolute, err);
+	socket = private_sidecar_start(absolute, supervision->lifeline, err);
 	if (socket < 0)
 		return -1;
 	handover_adopt(socket, &supervision->handover);
 	return 0;
+}
+
+static const char *system_path(const struct invocation *invocation, const struct config *config)
+{
+	return strcmp(invocation->sidecar, "auto") == 0 ? config->policy.sidecar_socket : invocation->sidecar;
+}
+
+/* A system sidecar whose broker died before it answered has another: that one is asked. */
+static int ask(const struct handover_request *request, const char *path, struct handover *handover, struct error *err)
+{
+	int result = handover_ask(handover, request, err);
+
+	for (unsigned i = 1; path && result > 0 && i < ASKS && handover_again(path, handover); i++)
+		result = handover_ask(handover, request, err);
+	return result == 0 ? 0 : -1;
 }
 
 /* 0: connected, *system says to which; -1: *err. */
@@ -143,7 +161,7 @@ static int reach(const struct invocation *invocation, const struct config *confi
 		 bool *system, struct error *err)
 {
 	const char *which = invocation->sidecar;
-	const char *path = strcmp(which, "auto") == 0 ? config->policy.sidecar_socket : which;
+	const char *path = system_path(invocation, config);
 	int result;
 
 	*system = false;
@@ -192,7 +210,7 @@ static int needs_reader(const struct invocation *invocation, const struct config
 }
 
 /* Above us the reader, and the other end of its channel here. */
-static int stay_with_reader(struct supervision *supervision, struct error *err)
+static int stay_with_reader(struct supervision *supervision, int lifeline, struct error *err)
 {
 	char path[PATH_MAX];
 	struct init_successor successor = {.path = path};
@@ -205,21 +223,44 @@ static int stay_with_reader(struct supervision *supervision, struct error *err)
 		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerrordesc_np(errno));
 	successor.channel = ends[0];
 	supervision->reader = ends[1];
-	result = init_stay(&successor, err);
+	result = init_stay(&successor, lifeline, err);
 	close(ends[0]);
 	return result;
+}
+
+/* For the loader that stays, where there may be a private sidecar and notices are wanted. */
+static int make_lifeline(const struct invocation *invocation, const struct config *config,
+			 struct supervision *supervision, int *lifeline, struct error *err)
+{
+	bool may_be = strcmp(invocation->sidecar, "auto") == 0 || strcmp(invocation->sidecar, "private") == 0;
+	int ends[2];
+
+	if (!may_be || config->policy.notices == NOTICES_NEVER || supervision->kind == SUPERVISED_ALREADY ||
+	    !policy_filters(&config->policy))
+		return 0;
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return error_set(err, "sidecar: pipe: %s (see RLIMIT_NOFILE)", strerrordesc_np(errno));
+	*lifeline = ends[0];
+	supervision->lifeline = ends[1];
+	return 0;
 }
 
 int supervision_stay(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
 		     struct error *err)
 {
 	int reader = needs_reader(invocation, config, supervision, err);
+	int lifeline = -1;
+	int result;
 
 	if (reader < 0)
 		return -1;
-	if (reader > 0)
-		return stay_with_reader(supervision, err);
-	return invocation->init || getpid() == INIT_PID ? init_stay(NULL, err) : 0;
+	if (reader == 0 && !invocation->init && getpid() != INIT_PID)
+		return 0;
+	if (make_lifeline(invocation, config, supervision, &lifeline, err) != 0)
+		return -1;
+	result = reader > 0 ? stay_with_reader(supervision, lifeline, err) : init_stay(NULL, lifeline, err);
+	outlet_close(lifeline);
+	return result;
 }
 
 /* The arguments, each with its NUL, as far as they fit. */
@@ -276,7 +317,9 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 
 	if (!supervision_wanted(invocation))
 		return refuse_none(config, invocation, err);
-	if (reach(invocation, config, supervision, &system, err) != 0)
+	result = reach(invocation, config, supervision, &system, err);
+	outlet_close(supervision->lifeline);
+	if (result != 0)
 		return -1;
 	supervision->kind = SUPERVISED_BY_SIDECAR;
 	/* Before another takes the number of a stderr that is closed. */
@@ -285,7 +328,7 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 		outlet_close(request.notices);
 		return -1;
 	}
-	result = handover_ask(&supervision->handover, &request, err);
+	result = ask(&request, system ? system_path(invocation, config) : NULL, &supervision->handover, err);
 	outlet_close(request.notices);
 	outlet_close(request.events);
 	outlet_close(request.reader);

@@ -173,7 +173,11 @@ static void say_socket(struct text *text, const cJSON *event)
 
 static void say_recovered(struct text *text, const cJSON *event)
 {
+	uint64_t taken_up;
+
 	add(text, "the sidecar goes on after a crash");
+	if (trail_number(event, "taken_up", &taken_up) && taken_up > 0)
+		add(text, ", with %" PRIu64 " call%s under way", taken_up, taken_up == 1 ? "" : "s");
 	add_member(text, ": ", event, "reason", "");
 }
 

@@ -17,7 +17,7 @@
 int ancestor_main(int argc, char **argv)
 {
 	char *rest = argc == 3 ? argv[2] : (char *)"";
-	int numbers[3]; /* as init_stay wrote them */
+	int numbers[4]; /* as init_stay wrote them */
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		char *start = rest;
@@ -26,5 +26,5 @@ int ancestor_main(int argc, char **argv)
 		if (rest == start)
 			return EXIT_FAILURE;
 	}
-	init_attend(numbers[0], numbers[1], numbers[2], reader_start);
+	init_attend(numbers[0], numbers[1], numbers[2], numbers[3], reader_start);
 }

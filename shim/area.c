@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "exit_code.h"
 #include "policy.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
@@ -19,6 +20,11 @@ static const size_t parts[] = {
     offsetof(struct area, session),
     offsetof(struct area, next_seq),
     offsetof(struct area, counts),
+    offsetof(struct area, committed),
+    offsetof(struct area, line),
+    offsetof(struct area, fold),
+    offsetof(struct area, bindings),
+    offsetof(struct area, pending),
     offsetof(struct area, used),
     offsetof(struct area, slots),
 };
@@ -69,6 +75,7 @@ static void fill(struct area *area, size_t size, const struct area_session *sess
 	area->size = size;
 	area->layout = area_layout();
 	area->session = *session;
+	area->exit_code = EXIT_CODE_UNKNOWN;
 	atomic_store(&area->next_seq, AREA_FIRST_SEQ + 1);
 	for (size_t i = 0; i < TEXT_COUNT; i++) {
 		memcpy(place, texts, session->lengths[i]);
@@ -179,9 +186,116 @@ const char *area_text(const struct area *area, enum handover_text which)
 	return place;
 }
 
-uint64_t area_next_seq(struct area *area)
+uint64_t area_next_seq(const struct area *area)
 {
-	return atomic_fetch_add(&area->next_seq, 1);
+	return atomic_load(&area->next_seq);
+}
+
+/* --- Steps --- */
+
+struct area_step *area_begin(struct area *area, const struct area_slot *slot)
+{
+	const struct area_counts *counts = &area->counts;
+
+	area->step = (struct area_step){
+	    .slot = slot ? (uint32_t)(slot - area->slots) : AREA_SLOTS,
+	    .killed = atomic_load(&counts->killed),
+	    .denied = atomic_load(&counts->denied),
+	    .audited = atomic_load(&counts->audited),
+	    .foreign = atomic_load(&counts->foreign),
+	    .lost = atomic_load(&counts->lost),
+	    .call = -1,
+	    .fold = FOLD_ENTRIES,
+	};
+	return &area->step;
+}
+
+void area_count_call(struct area *area, int number)
+{
+	if (number < 0 || number >= (int)AREA_CALLS)
+		return;
+	area->step.call = number;
+	area->step.calls = atomic_load(&area->counts.calls[number]) + 1;
+}
+
+static void tell_slot(struct area_slot *slot, uint32_t told)
+{
+	if (slot->told_of != slot->done)
+		slot->told = 0;
+	/* Dying here leaves less told than has been: the step is done again. */
+	atomic_signal_fence(memory_order_seq_cst);
+	slot->told_of = slot->done;
+	slot->told |= told;
+}
+
+static void fold(struct folded *folded, const struct area_step *step)
+{
+	folded->count = step->folded;
+	folded->first_seq = step->fold_first;
+	folded->last_seq = step->fold_last;
+	if (step->fold_last == 0)
+		folded->begun_us = 0;
+}
+
+/* Again where it was cut short: every value is the one that it has afterwards. */
+static void carry_out(struct area *area)
+{
+	const struct area_step *step = &area->step;
+	struct area_counts *counts = &area->counts;
+
+	if (step->seq)
+		atomic_store(&area->next_seq, step->seq + 1);
+	if (step->slot < AREA_SLOTS)
+		tell_slot(&area->slots[step->slot], step->told);
+	atomic_store(&counts->killed, step->killed);
+	atomic_store(&counts->denied, step->denied);
+	atomic_store(&counts->audited, step->audited);
+	atomic_store(&counts->foreign, step->foreign);
+	atomic_store(&counts->lost, step->lost);
+	if (step->call >= 0 && step->call < (int)AREA_CALLS)
+		atomic_store(&counts->calls[step->call], step->calls);
+	if (step->fold < FOLD_ENTRIES)
+		fold(&area->fold.entries[step->fold], step);
+	if (step->marks & MARK_LOSS)
+		area->pending.loss = (struct sink_loss){.count = 0};
+	atomic_store(&area->marks, atomic_load(&area->marks) | step->marks);
+}
+
+void area_commit(struct area *area)
+{
+	atomic_store(&area->committed, 1);
+	carry_out(area);
+}
+
+void area_over(struct area *area)
+{
+	atomic_store(&area->committed, 0);
+}
+
+bool area_redo(struct area *area)
+{
+	if (!atomic_load(&area->committed))
+		return false;
+	carry_out(area);
+	if (area->step.length > 0 && area->step.length <= EVENT_LINE_MAX)
+		return true;
+	area_over(area);
+	return false;
+}
+
+/* --- Slots --- */
+
+bool area_is_told(const struct area_slot *slot, enum area_told what)
+{
+	return slot->told_of == slot->done && (slot->told & (uint32_t)what);
+}
+
+void area_free(struct area_slot *slot)
+{
+	slot->notif.id = 0; /* first: in a slot that is free the rest is not looked at */
+	atomic_signal_fence(memory_order_seq_cst);
+	memset((char *)slot + offsetof(struct area_slot, tries), 0,
+	       offsetof(struct area_slot, tracee) - offsetof(struct area_slot, tries));
 }
 
 /* --- An older layout: what is in the memory is judged before it is used --- */

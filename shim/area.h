@@ -6,6 +6,9 @@
  * It may also outlive the program that made it. So a later layout adds: to a part (area.c lists them) at
  * its end, beyond what may be padding; to the parts, behind slots; zero means what it was without it. What
  * is there keeps its place and its sense in all layouts that can be read, from AREA_OLDEST on.
+ *
+ * A worker may die between any two of its instructions. So whatever must not be done twice is marked
+ * here before it is begun, and what belongs together becomes so in one step (struct area_step).
  */
 #ifndef AGENTSH_AREA_H
 #define AGENTSH_AREA_H
@@ -16,10 +19,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bindings.h"
 #include "error.h"
+#include "event.h"
+#include "fold.h"
 #include "handover.h"
 #include "listener.h"
 #include "session.h"
+#include "sink.h"
 #include "tracee.h"
 
 #define AREA_MAGIC 0x41475352U /* "AGSR" */
@@ -39,6 +46,7 @@
 #else
 #define AREA_LATER_FIELD uint64_t later[AGENTSH_AREA_LATER];
 #endif
+#define AREA_TRIES 2U /* workers that may die of one notification */
 
 enum area_flag {
 	AREA_WAIT_KILLABLE = 1,    /* the listener was made with it */
@@ -65,20 +73,50 @@ struct area_session {
 	AREA_LATER_FIELD
 };
 
+/* Of what a call has already been told; bits. */
+enum area_told {
+	TOLD_CALL = 1,     /* the event of a call that is not mediated */
+	TOLD_ALLOWED = 2,  /* the decision on a socket */
+	TOLD_DENIED = 4,   /* the same */
+	TOLD_UNREAD = 8,   /* a denial that no rule made */
+	TOLD_UNKNOWN = 16, /* that the outcome is not known */
+	TOLD_BINDING = 32, /* that the session has bound too much */
+	TOLD_DIED = 64,    /* that workers have died of it */
+	TOLD_NOTICE = 128, /* on the session's stderr */
+};
+
+/* What a socket was before the call; bits. */
+enum area_before {
+	BEFORE_TIED = 1, /* connected, or bound: whichever the call would make it */
+	BEFORE_OWN = 2,  /* the name that it is to be connected to was the session's own */
+};
+
 /*
  * A notification being handled. id == 0: the slot is free. The rest is what a worker that takes it up
  * must know of the one that died: what was found out is not to be had any more of a target that was killed.
+ *
+ * Several messages (sendmmsg) are carried out one by one: done is what sets one apart from the next, so
+ * that what is said of one is over with it, at once.
  */
 struct area_slot {
 	union {
 		struct seccomp_notif notif;
 		char room[LISTENER_NOTIF_MAX];
 	};
-	uint64_t seq;  /* of its event; 0: none has been begun */
-	bool written;  /* the event */
-	bool killed;   /* SIGKILL has been sent for it */
-	bool begun;    /* what is carried out for the target may have been done, or not */
-	bool is_known; /* tracee was read while the notification was valid */
+	uint32_t tries;   /* of workers to handle it */
+	uint32_t done;    /* messages that have been sent */
+	uint32_t sent;    /* bytes of the last of them */
+	uint32_t begun;   /* done + 1: what is carried out for the target now may have been done, or not */
+	uint32_t told_of; /* the message that told is about: its done */
+	uint32_t told;    /* enum area_told */
+	uint32_t before;  /* enum area_before */
+	bool is_kept;     /* an event of it waits to be written */
+	bool waits;       /* for others, as long as they like: no worker dies of that */
+	bool killed;      /* SIGKILL has been sent for it, or is about to be */
+	bool is_known;    /* tracee was read while the notification was valid */
+	bool is_over;     /* carried out: value and error are the answer */
+	int error;
+	int64_t value;
 	struct tracee tracee;
 	AREA_LATER_FIELD
 };
@@ -102,6 +140,37 @@ struct area_layout {
 	uint32_t at[AREA_PARTS_MAX + 1]; /* where each begins, in bytes; behind the last one, the texts */
 };
 
+/* What a line tells that is told once; bits. */
+enum area_mark {
+	MARK_START = 1, /* session_start */
+	MARK_END = 2,   /* session_end: there is no event after it */
+	MARK_LOSS = 4,  /* the events that were lost */
+};
+
+/*
+ * What becomes so at once, however often it is begun: an event has its number, is counted, and is told
+ * of its call; and its line is to be written. Values as they are afterwards, so that to do it again
+ * changes nothing. One at a time.
+ */
+struct area_step {
+	uint64_t seq;  /* taken; 0: none */
+	uint32_t slot; /* of the call; AREA_SLOTS: of none */
+	uint32_t told; /* enum area_told */
+	uint64_t killed;
+	uint64_t denied;
+	uint64_t audited;
+	uint64_t foreign;
+	uint64_t lost;
+	int call; /* its number; -1: none is counted */
+	uint32_t calls;
+	uint32_t fold; /* the entry; FOLD_ENTRIES: none */
+	uint64_t folded;
+	uint64_t fold_first;
+	uint64_t fold_last; /* 0: the entry is free now */
+	uint32_t marks;     /* enum area_mark */
+	uint32_t length;    /* of the line; 0: none */
+};
+
 struct area {
 	uint32_t magic;
 	uint32_t version;
@@ -109,10 +178,17 @@ struct area {
 	struct area_layout layout;
 	struct area_session session;
 	_Atomic uint64_t next_seq; /* session_start has the first, AREA_FIRST_SEQ */
-	_Atomic uint32_t started;  /* session_start has been written */
-	_Atomic uint64_t end_seq;  /* of session_end; 0: it has not been begun */
+	_Atomic uint32_t marks;    /* enum area_mark: begun, and so told */
+	int exit_code;             /* of the first process, as waitpid(2) has it, or EXIT_CODE_UNKNOWN */
+	bool noticed;              /* the summary has been shown, or is about to be */
 	struct area_counts counts;
-	_Atomic uint32_t used; /* of the slots: those from here on have never been; memory is had as they are */
+	_Atomic uint32_t committed; /* there is a step, and its line has not been written yet */
+	struct area_step step;
+	char line[EVENT_LINE_MAX]; /* of the step */
+	struct fold fold;
+	struct bindings_table bindings;
+	struct sink_store pending; /* events; those of a copy are lost with the worker */
+	_Atomic uint32_t used;     /* of the slots: those from here on have never been; memory is had as they are */
 	struct area_slot slots[AREA_SLOTS];
 	char texts[]; /* enum handover_text, one after the other, each with a NUL behind it */
 };
@@ -146,7 +222,26 @@ int area_convert(int memfd, struct error *err);
 /* A text, with a NUL behind it; its length is session.lengths[which]. */
 const char *area_text(const struct area *area, enum handover_text which);
 
-/* The next seq. */
-uint64_t area_next_seq(struct area *area);
+/* The seq that the next event will have; a step takes it. */
+uint64_t area_next_seq(const struct area *area);
+
+/* Begins a step, which changes nothing yet: a call's, or (NULL) nobody's. The one before is over. */
+struct area_step *area_begin(struct area *area, const struct area_slot *slot);
+
+/* One more of the calls with that number. */
+void area_count_call(struct area *area, int number);
+
+/* The step becomes so. Its line is to be written now; then area_over(). */
+void area_commit(struct area *area);
+void area_over(struct area *area);
+
+/* After a worker's death: what it had committed becomes so. True: its line is to be written, perhaps again. */
+bool area_redo(struct area *area);
+
+/* Has the call been told of that already? */
+bool area_is_told(const struct area_slot *slot, enum area_told what);
+
+/* A slot that is free, whatever a worker that died has left in it. */
+void area_free(struct area_slot *slot);
 
 #endif

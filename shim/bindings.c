@@ -1,114 +1,143 @@
 #include "bindings.h"
 
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-int bindings_init(struct bindings *bindings)
+int bindings_init(struct bindings *bindings, struct bindings_table *table)
 {
-	bindings->count = 0;
+	bindings->table = table;
 	socket_diag_open(&bindings->diag);
-	bindings->all = calloc(BINDINGS_MAX, sizeof(*bindings->all));
-	return bindings->all && pthread_mutex_init(&bindings->lock, NULL) == 0 ? 0 : -1;
+	if (table->count > BINDINGS_MAX)
+		table->count = BINDINGS_MAX;
+	for (size_t i = 0; i < table->count; i++)
+		table->all[i].descriptor = -1;
+	return pthread_mutex_init(&bindings->lock, NULL) == 0 ? 0 : -1;
 }
 
-static void forget(struct bindings *bindings, size_t place)
+/* The last takes its place: where a worker dies in between it is there twice, which changes nothing. */
+static void forget(struct bindings_table *table, size_t place)
 {
-	if (bindings->all[place].descriptor >= 0)
-		close(bindings->all[place].descriptor);
-	bindings->all[place] = bindings->all[--bindings->count];
+	if (table->all[place].descriptor >= 0)
+		close(table->all[place].descriptor);
+	table->all[place] = table->all[table->count - 1];
+	table->count--;
 }
 
 /* Pathnames that have been unlinked can be connected to no longer. */
-static void forget_unlinked(struct bindings *bindings)
+static void forget_unlinked(struct bindings_table *table)
 {
 	struct stat status;
 
-	for (size_t i = bindings->count; i-- > 0;)
-		if (bindings->all[i].descriptor >= 0 &&
-		    (fstat(bindings->all[i].descriptor, &status) != 0 || status.st_nlink == 0))
-			forget(bindings, i);
+	for (size_t i = table->count; i-- > 0;)
+		if (table->all[i].descriptor >= 0 &&
+		    (fstat(table->all[i].descriptor, &status) != 0 || status.st_nlink == 0))
+			forget(table, i);
 }
 
 static void forget_closed(struct bindings *bindings)
 {
-	for (size_t i = bindings->count; i-- > 0;)
-		if (bindings->all[i].descriptor < 0 && !socket_diag_knows(&bindings->diag, bindings->all[i].inode))
-			forget(bindings, i);
+	struct bindings_table *table = bindings->table;
+
+	for (size_t i = table->count; i-- > 0;)
+		if (table->all[i].descriptor < 0 && !socket_diag_knows(&bindings->diag, table->all[i].socket.inode))
+			forget(table, i);
 }
 
-/* Room for one more; what is gone makes room. */
-static struct binding *more(struct bindings *bindings)
+/* Adds one; what is gone makes room. False: there is none. */
+static bool add(struct bindings *bindings, const struct binding *binding)
 {
-	if (bindings->count == BINDINGS_MAX)
-		forget_unlinked(bindings);
-	if (bindings->count == BINDINGS_MAX)
-		forget_closed(bindings);
-	return bindings->count == BINDINGS_MAX ? NULL : &bindings->all[bindings->count++];
-}
-
-bool bindings_add_path(struct bindings *bindings, int descriptor, const struct stat *status)
-{
-	struct binding *binding;
+	struct bindings_table *table = bindings->table;
+	bool has_room;
 
 	(void)pthread_mutex_lock(&bindings->lock);
-	binding = more(bindings);
-	if (binding)
-		*binding =
-		    (struct binding){.descriptor = descriptor, .device = status->st_dev, .inode = status->st_ino};
+	if (table->count == BINDINGS_MAX)
+		forget_unlinked(table);
+	if (table->count == BINDINGS_MAX)
+		forget_closed(bindings);
+	has_room = table->count < BINDINGS_MAX;
+	if (has_room) {
+		table->all[table->count] = *binding;
+		atomic_signal_fence(memory_order_seq_cst);
+		table->count++; /* last: an entry that is counted is whole */
+	}
 	(void)pthread_mutex_unlock(&bindings->lock);
-	if (!binding)
-		close(descriptor);
-	return binding != NULL;
+	return has_room;
+}
+
+static bool identify(int socket, struct socket_identity *identity)
+{
+	struct stat status;
+	socklen_t size = sizeof(identity->cookie);
+
+	if (fstat(socket, &status) != 0 || getsockopt(socket, SOL_SOCKET, SO_COOKIE, &identity->cookie, &size) != 0)
+		return false;
+	identity->inode = status.st_ino;
+	return true;
+}
+
+bool bindings_is_bound_to(struct bindings *bindings, int socket, const struct stat *status)
+{
+	struct socket_identity identity;
+
+	return identify(socket, &identity) && socket_diag_is_bound_to(&bindings->diag, &identity, status);
+}
+
+bool bindings_add_path(struct bindings *bindings, int descriptor, const struct stat *status, int socket)
+{
+	struct binding binding = {
+	    .descriptor = descriptor, .is_path = true, .device = status->st_dev, .inode = status->st_ino};
+
+	(void)identify(socket, &binding.socket);
+	if (add(bindings, &binding))
+		return true;
+	close(descriptor);
+	return false;
 }
 
 bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t length, int socket)
 {
-	struct binding *binding = NULL;
-	struct stat status;
-	uint64_t cookie = 0;
-	socklen_t size = sizeof(cookie);
+	struct binding binding = {.descriptor = -1, .length = length};
 
-	if (fstat(socket, &status) != 0 || getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0)
+	if (length > sizeof(binding.name) || !identify(socket, &binding.socket))
 		return false;
-	(void)pthread_mutex_lock(&bindings->lock);
-	if (length <= sizeof(binding->name))
-		binding = more(bindings);
-	if (binding) {
-		*binding =
-		    (struct binding){.descriptor = -1, .inode = status.st_ino, .cookie = cookie, .length = length};
-		memcpy(binding->name, name, length);
-	}
-	(void)pthread_mutex_unlock(&bindings->lock);
-	return binding != NULL;
+	memcpy(binding.name, name, length);
+	return add(bindings, &binding);
+}
+
+/* The inode's number is its own as long as it is held; else the kernel says whose name it is. */
+static bool is_path(struct bindings *bindings, const struct binding *binding, const struct stat *status)
+{
+	if (!binding->is_path || binding->device != status->st_dev || binding->inode != status->st_ino)
+		return false;
+	return binding->descriptor >= 0 ||
+	       (binding->socket.cookie && socket_diag_is_bound_to(&bindings->diag, &binding->socket, status));
 }
 
 bool bindings_have_path(struct bindings *bindings, const struct stat *status)
 {
+	const struct bindings_table *table = bindings->table;
 	bool found = false;
 
 	(void)pthread_mutex_lock(&bindings->lock);
-	for (size_t i = 0; !found && i < bindings->count; i++)
-		found = bindings->all[i].descriptor >= 0 && bindings->all[i].device == status->st_dev &&
-			bindings->all[i].inode == status->st_ino;
+	for (size_t i = 0; !found && i < table->count; i++)
+		found = is_path(bindings, &table->all[i], status);
 	(void)pthread_mutex_unlock(&bindings->lock);
 	return found;
 }
 
 bool bindings_have_abstract(struct bindings *bindings, const char *name, size_t length, ino_t client)
 {
+	const struct bindings_table *table = bindings->table;
 	bool have = false;
 
 	(void)pthread_mutex_lock(&bindings->lock);
-	for (size_t i = 0; !have && i < bindings->count; i++) {
-		const struct binding *binding = &bindings->all[i];
+	for (size_t i = 0; !have && i < table->count; i++) {
+		const struct binding *binding = &table->all[i];
 
-		if (binding->descriptor < 0 && binding->length == length && memcmp(binding->name, name, length) == 0)
-			have = socket_diag_is_named(
-			    &bindings->diag,
-			    &(struct socket_identity){.inode = binding->inode, .cookie = binding->cookie}, name,
-			    length);
+		if (!binding->is_path && binding->length == length && memcmp(binding->name, name, length) == 0)
+			have = socket_diag_is_named(&bindings->diag, &binding->socket, name, length);
 	}
 	have = have && socket_diag_knows(&bindings->diag, client);
 	(void)pthread_mutex_unlock(&bindings->lock);

@@ -4,6 +4,9 @@
  * A pathname is known by its inode, which is held, so that its number cannot become another's. An
  * abstract name is known by the socket that has it, of which the kernel is asked (socket_diag.h): once it is
  * closed, whoever takes the name next is somebody else. Thread-safe.
+ *
+ * The table is in memory that outlives a worker (area.h), the held inodes are not: what was bound under
+ * a worker that died is known by its socket, as an abstract name is.
  */
 #ifndef AGENTSH_BINDINGS_H
 #define AGENTSH_BINDINGS_H
@@ -18,28 +21,37 @@
 #define BINDINGS_MAX 1024U /* at once; beyond, none is added, with an event */
 
 struct binding {
-	int descriptor;  /* owned; O_PATH, of a pathname; -1: abstract */
-	dev_t device;    /* of the pathname */
-	ino_t inode;     /* of the pathname, or of the socket itself */
-	uint64_t cookie; /* of the socket, for an abstract name */
-	size_t length;   /* of the abstract name */
-	char name[108];  /* abstract */
+	int descriptor; /* owned; O_PATH, of a pathname; -1: abstract, or of a worker that died */
+	bool is_path;
+	dev_t device;                  /* of the pathname */
+	ino_t inode;                   /* of the pathname */
+	struct socket_identity socket; /* that was bound */
+	size_t length;                 /* of the abstract name */
+	char name[108];                /* abstract */
+};
+
+struct bindings_table {
+	size_t count;
+	struct binding all[BINDINGS_MAX];
 };
 
 struct bindings {
 	pthread_mutex_t lock;
-	struct binding *all; /* owned */
-	size_t count;
+	struct bindings_table *table;
 	struct socket_diag diag;
 };
 
-int bindings_init(struct bindings *bindings);
+/* table: borrowed, zeroed once, with what the session has bound so far. */
+int bindings_init(struct bindings *bindings, struct bindings_table *table);
 
-/* A pathname has been bound; descriptor (O_PATH) is taken over. False: there is no room for it. */
-bool bindings_add_path(struct bindings *bindings, int descriptor, const struct stat *status);
+/* A pathname has been bound by that socket (borrowed); descriptor (O_PATH) is taken over. False: there is no room. */
+bool bindings_add_path(struct bindings *bindings, int descriptor, const struct stat *status, int socket);
 
 /* An abstract name has been bound by that socket (borrowed). False: there is no room for it. */
 bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t length, int socket);
+
+/* Is that socket (borrowed) bound to the pathname of that inode, as the kernel says? */
+bool bindings_is_bound_to(struct bindings *bindings, int socket, const struct stat *status);
 
 bool bindings_have_path(struct bindings *bindings, const struct stat *status);
 

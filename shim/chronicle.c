@@ -31,15 +31,46 @@ void worker_unlock(struct worker *worker)
 	(void)pthread_mutex_unlock(&worker->writing);
 }
 
-struct event worker_event(struct worker *worker, enum event_type type, uint64_t seq)
+struct event worker_event(const struct worker *worker, enum event_type type)
 {
 	return (struct event){
 	    .type = type,
 	    .session_id = worker->area->session.id,
-	    .seq = seq,
+	    .seq = area_next_seq(worker->area),
 	    .timestamp_us = worker_now_us(),
 	    .process = {.uid = -1},
 	};
+}
+
+/* The line of the step goes where it belongs. */
+static bool put_line(struct worker *worker)
+{
+	struct area *area = worker->area;
+	const struct area_step *step = &area->step;
+	enum sink_result result = sink_write(&worker->sink, area->line, step->length, step->seq);
+
+	if (worker->copies)
+		(void)sink_write(&worker->copy, area->line, step->length, step->seq);
+	if (result != SINK_WRITTEN && step->slot < AREA_SLOTS)
+		area->slots[step->slot].is_kept = true;
+	area_over(area);
+	return result == SINK_WRITTEN;
+}
+
+static bool write_step(struct worker *worker, const struct event *event)
+{
+	struct area *area = worker->area;
+	size_t length = event_format(event, area->line, sizeof(area->line));
+
+	/* Where memory ran out there is no line, and so no number is taken: what is counted, is. */
+	area->step.length = (uint32_t)length;
+	if (length > 0 && event->seq == area_next_seq(area))
+		area->step.seq = event->seq;
+	area_commit(area);
+	if (length > 0)
+		return put_line(worker);
+	area_over(area);
+	return false;
 }
 
 /* Lines that were lost stand in an event of their own, once there is a place for it. */
@@ -48,32 +79,30 @@ static void tell_loss(struct worker *worker)
 	struct sink_loss loss;
 	struct event_suppressed suppressed;
 	struct event event;
-	size_t length;
 
-	if (!sink_take_loss(&worker->sink, &loss))
+	if (!sink_has_loss(&worker->sink, &loss))
 		return;
-	atomic_fetch_add(&worker->area->counts.lost, loss.count);
 	suppressed = (struct event_suppressed){
 	    .reason = "event_loss", .count = loss.count, .first_seq = loss.first_seq, .last_seq = loss.last_seq};
-	event = worker_event(worker, EVENT_EVENTS_SUPPRESSED, area_next_seq(worker->area));
+	event = worker_event(worker, EVENT_EVENTS_SUPPRESSED);
 	event.suppressed = &suppressed;
-	length = event_format(&event, worker->line, EVENT_LINE_MAX);
-	if (length > 0)
-		(void)sink_write(&worker->sink, worker->line, length, event.seq);
+	area_begin(worker->area, NULL)->lost += loss.count;
+	worker->area->step.marks = MARK_LOSS;
+	(void)write_step(worker, &event);
 }
 
 bool worker_write(struct worker *worker, const struct event *event)
 {
-	size_t length = event_format(event, worker->line, EVENT_LINE_MAX);
-	enum sink_result result;
+	bool written = write_step(worker, event);
 
-	if (length == 0)
-		return false;
-	result = sink_write(&worker->sink, worker->line, length, event->seq);
-	if (worker->copies)
-		(void)sink_write(&worker->copy, worker->line, length, event->seq);
 	tell_loss(worker);
-	return result == SINK_WRITTEN;
+	return written;
+}
+
+void worker_redo(struct worker *worker)
+{
+	if (area_redo(worker->area))
+		(void)put_line(worker);
 }
 
 static void sha256_hex(const char *text, size_t length, char out[SHA256_DIGEST_STRING_LENGTH])
@@ -110,7 +139,8 @@ static void write_start(struct worker *worker)
 	sha256_hex(area_text(area, TEXT_POLICY), session->lengths[TEXT_POLICY], digest);
 	if (start.policy_file.length == 0)
 		start.policy_file.data = NULL;
-	event = worker_event(worker, EVENT_SESSION_START, AREA_FIRST_SEQ);
+	event = worker_event(worker, EVENT_SESSION_START);
+	event.seq = AREA_FIRST_SEQ;
 	event.process = (struct event_process){
 	    .pid = session->pid,
 	    .tid = session->pid,
@@ -119,30 +149,39 @@ static void write_start(struct worker *worker)
 	    .exe = {session->exe[0] ? session->exe : NULL, strlen(session->exe)},
 	};
 	event.start = &start;
+	area_begin(worker->area, NULL)->marks = MARK_START;
 	(void)worker_write(worker, &event);
 }
 
-/* Where a worker died before it could say that it had begun, the line stands twice, as others may. */
-void worker_begin(struct worker *worker)
+/* The session's first process, for events that are of no call. */
+static struct event_process first_process(const struct worker *worker)
+{
+	const struct area_session *session = &worker->area->session;
+
+	return (struct event_process){.pid = session->pid, .tid = session->pid, .uid = session->uid};
+}
+
+void worker_begin(struct worker *worker, const struct event_recovered *recovered)
 {
 	struct event event;
 
-	if (!atomic_load(&worker->area->started)) {
+	if (!(atomic_load(&worker->area->marks) & MARK_START)) {
 		write_start(worker);
-		atomic_store(&worker->area->started, 1);
 		return;
 	}
-	event = worker_event(worker, EVENT_SIDECAR_RECOVERED, area_next_seq(worker->area));
-	event.process.pid = worker->area->session.pid;
-	event.process.tid = worker->area->session.pid;
-	event.process.uid = worker->area->session.uid;
+	event = worker_event(worker, EVENT_SIDECAR_RECOVERED);
+	event.process = first_process(worker);
+	event.recovered = recovered;
+	(void)area_begin(worker->area, NULL);
 	(void)worker_write(worker, &event);
 }
 
 void worker_learn_exit(struct worker *worker)
 {
-	if (worker->exit_code == EXIT_CODE_UNKNOWN && worker->target >= 0)
-		worker->exit_code = exit_code_read(worker->target, worker->area->session.pid);
+	struct area *area = worker->area;
+
+	if (area->exit_code == EXIT_CODE_UNKNOWN && worker->target >= 0)
+		area->exit_code = exit_code_read(worker->target, area->session.pid);
 }
 
 /* The last process has let go of the filter, which is early in its death. */
@@ -150,15 +189,8 @@ static void await_exit(const struct worker *worker)
 {
 	struct pollfd target = {.fd = worker->target, .events = POLLIN};
 
-	if (worker->target >= 0 && worker->exit_code == EXIT_CODE_UNKNOWN)
+	if (worker->target >= 0 && worker->area->exit_code == EXIT_CODE_UNKNOWN)
 		(void)poll(&target, 1, EXIT_PATIENCE_MS);
-}
-
-static uint64_t seq_of_end(struct area *area)
-{
-	if (atomic_load(&area->end_seq) == 0)
-		atomic_store(&area->end_seq, area_next_seq(area));
-	return atomic_load(&area->end_seq);
 }
 
 static void count_end(const struct area_counts *counts, struct event_end *end)
@@ -170,6 +202,14 @@ static void count_end(const struct area_counts *counts, struct event_end *end)
 	end->lost = atomic_load(&counts->lost);
 }
 
+static void tell_exit(int exit_code, struct event_end *end)
+{
+	if (exit_code != EXIT_CODE_UNKNOWN && WIFEXITED(exit_code))
+		end->status = WEXITSTATUS(exit_code);
+	else if (exit_code != EXIT_CODE_UNKNOWN)
+		end->signal = WTERMSIG(exit_code);
+}
+
 void worker_end(struct worker *worker, const char *how)
 {
 	struct event_end end = {.how = how, .status = -1, .signal = -1};
@@ -179,20 +219,16 @@ void worker_end(struct worker *worker, const char *how)
 	socket_event_flush(worker, true);
 	worker_lock(worker); /* for good: after session_end there is no other event */
 	count_end(&worker->area->counts, &end);
-	event = worker_event(worker, EVENT_SESSION_END, seq_of_end(worker->area));
 	notice_end(&worker->notice, worker->area, worker->rules.arch);
 	if (strcmp(how, "all_exited") == 0)
 		await_exit(worker);
 	worker_learn_exit(worker);
-	if (worker->exit_code != EXIT_CODE_UNKNOWN && WIFEXITED(worker->exit_code))
-		end.status = WEXITSTATUS(worker->exit_code);
-	else if (worker->exit_code != EXIT_CODE_UNKNOWN)
-		end.signal = WTERMSIG(worker->exit_code);
+	tell_exit(worker->area->exit_code, &end);
+	event = worker_event(worker, EVENT_SESSION_END);
 	end.duration_us = event.timestamp_us - worker->area->session.began_us;
-	event.process.pid = worker->area->session.pid;
-	event.process.tid = worker->area->session.pid;
-	event.process.uid = worker->area->session.uid;
+	event.process = first_process(worker);
 	event.end = &end;
+	area_begin(worker->area, NULL)->marks = MARK_END;
 	(void)worker_write(worker, &event);
 	(void)sink_flush(&worker->sink);
 	(void)sink_flush(&worker->copy);

@@ -17,9 +17,9 @@
  */
 #define BYTE_COST 8U
 #define OVERHEAD  2048U
-/* session_id, syscall, reason, action, arch, operation, socket_type, service; and session_id, policy_sha256, sidecar,
- * two versions, kernel. */
-#define CALL_BYTES  (8 * EVENT_NAME_MAX + EVENT_COMM_MAX + EVENT_EXE_MAX + 3 * EVENT_NOTE_MAX)
+/* session_id, syscall, reason, action, arch, operation, socket_type, service, outcome; and session_id, policy_sha256,
+ * sidecar, two versions, kernel. */
+#define CALL_BYTES  (9 * EVENT_NAME_MAX + EVENT_COMM_MAX + EVENT_EXE_MAX + 3 * EVENT_NOTE_MAX)
 #define START_BYTES (6 * EVENT_NAME_MAX + EVENT_COMM_MAX + 3 * EVENT_NOTE_MAX + EVENT_COMMAND_MAX + EVENT_DEGRADED_MAX)
 _Static_assert(BYTE_COST *CALL_BYTES + OVERHEAD <= EVENT_LINE_MAX, "the longest event with a call has room");
 _Static_assert(BYTE_COST *START_BYTES + OVERHEAD <= EVENT_LINE_MAX, "the longest session_start has room");
@@ -275,6 +275,8 @@ static void add_call_details(struct form *form, const struct event_call *call, c
 		add_string(form, MEMBER("rule"), call->rule, EVENT_NOTE_MAX);
 	if (call->hint)
 		add_string(form, MEMBER("hint"), call->hint, EVENT_NOTE_MAX);
+	if (call->outcome)
+		add_string(form, MEMBER("outcome"), call->outcome, EVENT_NAME_MAX);
 }
 
 static void add_start(struct form *form, const struct event_start *start)
@@ -311,6 +313,19 @@ static void add_suppressed(struct form *form, const struct event_suppressed *sup
 	add_unsigned(form, "count", suppressed->count);
 	add_unsigned(form, "first_seq", suppressed->first_seq);
 	add_unsigned(form, "last_seq", suppressed->last_seq);
+}
+
+static void add_recovered(struct form *form, const struct event_recovered *recovered)
+{
+	add_unsigned(form, "taken_up",
+		     recovered->anew + recovered->resolved + recovered->answered + recovered->unknown +
+			 recovered->denied + recovered->gone);
+	add_unsigned(form, "anew", recovered->anew);
+	add_unsigned(form, "resolved", recovered->resolved);
+	add_unsigned(form, "answered", recovered->answered);
+	add_unsigned(form, "unknown", recovered->unknown);
+	add_unsigned(form, "denied", recovered->denied);
+	add_unsigned(form, "gone", recovered->gone);
 }
 
 /* What users' collectors know, in their order; and nothing between. */
@@ -353,6 +368,8 @@ static void add_event(struct form *form, const struct event *event)
 		add_end(form, event->end);
 	if (event->suppressed)
 		add_suppressed(form, event->suppressed);
+	if (event->recovered)
+		add_recovered(form, event->recovered);
 	add_beside_head(form, event);
 }
 

@@ -62,8 +62,9 @@ struct event_call {
 	const char *action; /* "killed", "denied", "allowed" */
 	const char *arch;   /* "x86_64", ... */
 	uint64_t arguments[EVENT_ARGUMENTS];
-	const char *rule; /* FILE:LINE of what decided, or NULL: left out */
-	const char *hint; /* the line that would allow it, or NULL: left out */
+	const char *rule;    /* FILE:LINE of what decided, or NULL: left out */
+	const char *hint;    /* the line that would allow it, or NULL: left out */
+	const char *outcome; /* "unknown", or NULL: left out */
 };
 
 /* unix_socket_*: what was asked for, beside the call. */
@@ -102,6 +103,16 @@ struct event_end {
 	uint64_t lost; /* events that could not be written */
 };
 
+/* sidecar_recovered: calls that were under way when a worker died, by what becomes of them. */
+struct event_recovered {
+	uint64_t anew;     /* handled from the beginning: nothing had been done */
+	uint64_t resolved; /* begun: their sockets say whether it was done */
+	uint64_t answered; /* done, and answered now */
+	uint64_t unknown;  /* begun, and nobody can say: EIO */
+	uint64_t denied;   /* a worker has died of them before */
+	uint64_t gone;     /* answered already, or nobody waits for them any more */
+};
+
 /* events_suppressed: events that stand nowhere else. */
 struct event_suppressed {
 	const char *reason; /* "repeated", "event_loss" */
@@ -123,6 +134,7 @@ struct event {
 	const struct event_start *start;
 	const struct event_end *end;
 	const struct event_suppressed *suppressed;
+	const struct event_recovered *recovered;
 };
 
 /* The name of a type, as it stands in "type". */

@@ -1,5 +1,6 @@
 #include "fold.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 bool fold_key_make(struct fold_key *key, enum event_type type, pid_t tid, int call, const void *name, size_t length)
@@ -23,49 +24,53 @@ static bool is_over(const struct folded *folded, uint64_t now_us)
 	return now_us < folded->begun_us || now_us - folded->begun_us >= FOLD_SPAN_US;
 }
 
-struct folded *fold_find(struct fold *fold, const struct fold_key *key, uint64_t now_us, struct folded *over)
+struct folded *fold_find(struct fold *fold, const struct fold_key *key, uint64_t now_us)
 {
-	struct folded *oldest = &fold->entries[0];
-
-	*over = (struct folded){.count = 0};
 	for (size_t i = 0; i < FOLD_ENTRIES; i++) {
 		struct folded *folded = &fold->entries[i];
 
-		if (folded->begun_us && is_same(&folded->key, key)) {
-			if (!is_over(folded, now_us))
-				return folded;
-			oldest = folded;
-			break;
-		}
-		if (folded->begun_us < oldest->begun_us)
-			oldest = folded;
+		if (folded->begun_us && is_same(&folded->key, key))
+			return is_over(folded, now_us) ? NULL : folded;
 	}
-	*over = *oldest;
-	*oldest = (struct folded){.key = *key, .begun_us = now_us};
 	return NULL;
 }
 
-void fold_count(struct folded *folded, uint64_t seq)
+struct folded *fold_place(struct fold *fold, const struct fold_key *key)
 {
-	if (folded->count == 0)
-		folded->first_seq = seq;
-	folded->last_seq = seq;
-	folded->count++;
+	struct folded *oldest = &fold->entries[0];
+
+	for (size_t i = 0; i < FOLD_ENTRIES; i++) {
+		struct folded *folded = &fold->entries[i];
+
+		if (folded->begun_us && is_same(&folded->key, key))
+			return folded;
+		if (folded->begun_us < oldest->begun_us)
+			oldest = folded;
+	}
+	return oldest;
 }
 
-bool fold_take(struct fold *fold, uint64_t now_us, bool all, struct folded *taken)
+void fold_remember(struct folded *folded, const struct fold_key *key, uint64_t now_us)
+{
+	*folded = (struct folded){.begun_us = 0}; /* free, until it is whole */
+	atomic_signal_fence(memory_order_seq_cst);
+	folded->key = *key;
+	atomic_signal_fence(memory_order_seq_cst);
+	folded->begun_us = now_us;
+}
+
+struct folded *fold_next(struct fold *fold, uint64_t now_us, bool all)
 {
 	for (size_t i = 0; i < FOLD_ENTRIES; i++) {
 		struct folded *folded = &fold->entries[i];
 
 		if (!folded->begun_us || (!all && !is_over(folded, now_us)))
 			continue;
-		*taken = *folded;
-		*folded = (struct folded){.begun_us = 0};
-		if (taken->count)
-			return true;
+		if (folded->count)
+			return folded;
+		folded->begun_us = 0;
 	}
-	return false;
+	return NULL;
 }
 
 bool fold_is_open(const struct fold *fold)

@@ -1,5 +1,6 @@
 /*
- * Identical repeats within a second: counted, with the range of their seq. Pure.
+ * Identical repeats within a second: counted, with the range of their seq. Pure; what is counted
+ * changes by steps (area.h).
  */
 #ifndef AGENTSH_FOLD_H
 #define AGENTSH_FOLD_H
@@ -38,16 +39,19 @@ struct fold {
 /* Makes a key. False: this is never folded. */
 bool fold_key_make(struct fold_key *key, enum event_type type, pid_t tid, int call, const void *name, size_t length);
 
-/*
- * Is it a repeat of one within the last second? Then it is to be counted by fold_count. Else it is
- * the first of its kind, and remembered; a place that this takes over is handed out in *over, whose
- * count is to be told where it is not 0.
- */
-struct folded *fold_find(struct fold *fold, const struct fold_key *key, uint64_t now_us, struct folded *over);
-void fold_count(struct folded *folded, uint64_t seq);
+/* The one within the last second that it is a repeat of; NULL: it is the first of its kind. */
+struct folded *fold_find(struct fold *fold, const struct fold_key *key, uint64_t now_us);
 
-/* Takes out one whose second is over (all: any). False: there is none. */
-bool fold_take(struct fold *fold, uint64_t now_us, bool all, struct folded *taken);
+/* Where the first of a kind is to be remembered. Whose repeats are counted there is to be told before. */
+struct folded *fold_place(struct fold *fold, const struct fold_key *key);
+void fold_remember(struct folded *folded, const struct fold_key *key, uint64_t now_us);
+
+/*
+ * One whose second is over (all: any) and that has repeats, which are to be told: it stays there until
+ * that is done. Those without are forgotten on the way. NULL: there is none.
+ */
+struct folded *fold_next(struct fold *fold, uint64_t now_us, bool all);
+
 /* Is there one that is still counted? */
 bool fold_is_open(const struct fold *fold);
 

@@ -15,6 +15,7 @@
 
 #include "handover.h"
 #include "kept.h"
+#include "lifeline.h"
 #include "message.h"
 #include "notify.h"
 #include "restore.h"
@@ -36,10 +37,12 @@ struct keeper {
 	int broker_channel;    /* owned; -1: none */
 	pid_t broker;          /* 0: none runs */
 	unsigned broker_tries;
-	int64_t broker_at;
+	int64_t broker_at;         /* ms: when the next broker is due */
+	int64_t broker_started_at; /* ms */
 	int signals;
 	int workers; /* epoll(7): the workers' channels, by ticket */
 	enum ending ending;
+	bool is_over;    /* a private one's session has come to its own end */
 	bool has_store;  /* systemd's */
 	uint32_t stored; /* the number of the last that went there */
 };
@@ -50,6 +53,13 @@ static void warn(const char *what)
 
 	(void)error_set(&err, "%s: %s", what, strerrordesc_np(errno));
 	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+}
+
+/* To the loader that stays. */
+static void say(const struct keeper *keeper, char word)
+{
+	if (keeper->options->lifeline >= 0 && write(keeper->options->lifeline, &word, 1) < 0)
+		return; /* it has gone, and the session with it */
 }
 
 static void close_it(int *descriptor)
@@ -183,6 +193,7 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 		return EIO;
 	}
 	kept_insert(&keeper->sessions, kept);
+	say(keeper, LIFELINE_BEGUN);
 	return 0;
 }
 
@@ -219,6 +230,7 @@ static int start_broker(struct keeper *keeper)
 		return -1;
 	}
 	keeper->broker_channel = ends[0];
+	keeper->broker_started_at = handover_now();
 	tell_known(keeper);
 	return 0;
 }
@@ -246,31 +258,48 @@ static void hear_broker(struct keeper *keeper)
 
 /* --- Deaths --- */
 
-/* SIGKILL comes from outside: that is no trouble of the session's, whose targets wait. */
+/* SIGKILL comes from outside: that is no trouble of the role's, for which others wait. */
+static bool is_from_outside(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
 static void worker_ended(struct keeper *keeper, struct kept *kept, int status)
 {
-	bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-
 	kept->worker = 0;
 	close_it(&kept->control);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
+		keeper->is_over = !keeper->ending;
 		drop(keeper, kept);
 		return;
 	}
-	if (was_killed)
+	if (is_from_outside(status))
 		kept_try_now(kept);
 	else
 		kept_try_later(kept);
 }
 
-static void broker_ended(struct keeper *keeper)
+static bool has_said(int channel)
+{
+	struct pollfd ready = {.fd = channel, .events = POLLIN};
+
+	return channel >= 0 && poll(&ready, 1, 0) > 0;
+}
+
+static void broker_ended(struct keeper *keeper, bool was_killed)
 {
 	keeper->broker = 0;
+	/* What it has given before is as good as ever. */
+	while (has_said(keeper->broker_channel))
+		hear_broker(keeper);
 	close_it(&keeper->broker_channel);
 	if (keeper->options->is_private)
 		return; /* it has had its one loader */
-	keeper->broker_tries++;
-	keeper->broker_at = handover_now() + kept_pause(keeper->broker_tries);
+	if (handover_now() - keeper->broker_started_at >= KEPT_LIVED_MS)
+		keeper->broker_tries = 0;
+	keeper->broker_at = handover_now();
+	if (!was_killed)
+		keeper->broker_at += kept_pause(++keeper->broker_tries);
 }
 
 static void reap(struct keeper *keeper)
@@ -280,7 +309,7 @@ static void reap(struct keeper *keeper)
 
 	while ((child = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (child == keeper->broker)
-			broker_ended(keeper);
+			broker_ended(keeper, is_from_outside(status));
 		for (struct kept *kept = keeper->sessions, *next; kept; kept = next) {
 			next = kept->next;
 			if (kept->worker == child)
@@ -306,7 +335,7 @@ static void start_due(struct keeper *keeper)
 	if (keeper->broker || keeper->ending || keeper->options->is_private || keeper->broker_at > now)
 		return;
 	if (start_broker(keeper) != 0)
-		broker_ended(keeper);
+		broker_ended(keeper, false);
 }
 
 /* ms until something is due; -1: nothing is. */
@@ -493,6 +522,8 @@ int keeper_run(const struct keeper_options *options)
 		close(options->socket);
 	(void)notify_send("READY=1", -1);
 	serve(&keeper);
+	if (keeper.is_over)
+		say(&keeper, LIFELINE_OVER);
 	end_all(&keeper);
 	if (options->unlink_path)
 		(void)unlink(options->unlink_path);

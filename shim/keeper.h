@@ -71,6 +71,7 @@ struct keeper_options {
 	int given;          /* descriptors that systemd has handed over (notify_given), socket perhaps among them */
 	const char *events; /* as sink_open takes it */
 	const char *unlink_path; /* of a socket that is ours to remove at the end; or NULL */
+	int lifeline;            /* of the loader that stays (lifeline.h); owned; -1: there is none */
 };
 
 /* Confined already. Runs until it is told to end, or, private, until its session has ended. The exit status. */

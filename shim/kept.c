@@ -13,9 +13,8 @@
 
 #define PAUSE_FIRST_MS  50 /* before a worker or the broker is started again; doubled each time */
 #define PAUSE_MOST_MS   5000
-#define TRIES_MOST      12U  /* starts without an end of the trouble: then the session is given up */
-#define TRIES_AFTER_END 3U   /* where all that is left to do is to write session_end */
-#define LIVED_MS        1000 /* a worker that has lived so long was well */
+#define TRIES_MOST      12U /* starts without an end of the trouble: then the session is given up */
+#define TRIES_AFTER_END 3U  /* where all that is left to do is to write session_end */
 
 struct kept *kept_make(uint64_t ticket)
 {
@@ -130,7 +129,7 @@ int64_t kept_pause(unsigned tries)
 
 static void see_how_it_lived(struct kept *kept)
 {
-	if (kept->started_at && handover_now() - kept->started_at >= LIVED_MS)
+	if (kept->started_at && handover_now() - kept->started_at >= KEPT_LIVED_MS)
 		kept->tries = 0;
 	kept->started_at = 0;
 }

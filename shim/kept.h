@@ -11,6 +11,8 @@
 #include "error.h"
 #include "keeper.h"
 
+#define KEPT_LIVED_MS 1000 /* a worker, or the broker, that has lived so long was well */
+
 struct kept {
 	struct kept *next;
 	uint64_t ticket;

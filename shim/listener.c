@@ -81,7 +81,7 @@ bool listener_continue(int listener, uint64_t id)
 	return answer(listener, &response);
 }
 
-int listener_give(int listener, uint64_t id, int descriptor)
+int listener_give(int listener, uint64_t id, int descriptor, bool again)
 {
 	struct seccomp_notif_addfd give = {
 	    .id = id, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)descriptor, .newfd_flags = O_CLOEXEC};
@@ -93,6 +93,8 @@ int listener_give(int listener, uint64_t id, int descriptor)
 	if (errno != EINVAL)
 		return errno;
 	/* Before Linux 5.14: in two steps. */
+	if (again)
+		return EIO;
 	give.flags = 0;
 	number = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
 	if (number < 0)

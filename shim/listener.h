@@ -43,8 +43,9 @@ bool listener_continue(int listener, uint64_t id);
 
 /*
  * Puts a descriptor (borrowed) into the target's table, O_CLOEXEC, and answers with its number, in
- * one step where the kernel can. 0, or the errno that the target should get instead.
+ * one step where the kernel can. again: it has been tried before, and in one step not done; in two it may have
+ * been, and is not done twice. 0, or the errno that the target should get instead.
  */
-int listener_give(int listener, uint64_t id, int descriptor);
+int listener_give(int listener, uint64_t id, int descriptor, bool again);
 
 #endif

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +14,44 @@
 
 static struct outcome carry_out(const struct mediation *mediation, const struct address *address)
 {
-	struct address bound;
-	socklen_t size = ADDRESS_MAX;
-
-	/* Where a worker died in the middle, the socket itself says whether it was done. */
-	if (mediation->is_resumed && getsockname(mediation->socket, &bound.any, &size) == 0 &&
-	    size == address->length && memcmp(bound.bytes, address->bytes, size) == 0)
+	if (mediation->is_done)
 		return mediation_result(0);
 	if (bind(mediation->socket, &address->any, address->length) == 0)
 		return mediation_result(0);
 	return mediation_fail(mediation_error(mediation, errno));
+}
+
+static bool has_port(const struct address *address)
+{
+	const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address->bytes;
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address->bytes;
+
+	if (address->any.sa_family == AF_INET)
+		return four->sin_port != 0;
+	return address->any.sa_family == AF_INET6 && six->sin6_port != 0;
+}
+
+/* Has the socket a name? */
+static bool is_bound(const struct mediation *mediation, struct address *name)
+{
+	*name = (struct address){.length = sizeof(name->bytes) - 1};
+	if (getsockname(mediation->socket, &name->any, &name->length) != 0)
+		return false;
+	return mediation->is_unix ? name->length > sizeof(sa_family_t) : has_port(name);
+}
+
+/* From here on it may have been done; was it before? */
+static bool begin(struct mediation *mediation)
+{
+	struct address name;
+
+	return mediation_begin(mediation, is_bound(mediation, &name) ? BEFORE_TIED : 0U);
+}
+
+/* Of a bind that a worker before this one has done, the kernel says whether that inode is what it made. */
+static bool is_made_by_it(const struct mediation *mediation, const struct stat *status)
+{
+	return !mediation->is_done || bindings_is_bound_to(&mediation->worker->bindings, mediation->socket, status);
 }
 
 /* Is there a socket of that name now, as this call has made it? Takes it into the session's own. */
@@ -33,14 +62,14 @@ static bool remember(struct mediation *mediation, const struct pinned *parent, c
 
 	if (descriptor < 0)
 		return false;
-	if (fstat(descriptor, &status) != 0 || !S_ISSOCK(status.st_mode)) {
+	if (fstat(descriptor, &status) != 0 || !S_ISSOCK(status.st_mode) || !is_made_by_it(mediation, &status)) {
 		close(descriptor);
 		return false;
 	}
 	if (mediation->worker->commons)
 		commons_add(mediation->worker->commons, mediation->socket, &status, NULL, 0);
-	if (!bindings_add_path(&mediation->worker->bindings, descriptor, &status))
-		socket_event_unread(mediation, "too_many_bindings");
+	if (!bindings_add_path(&mediation->worker->bindings, descriptor, &status, mediation->socket))
+		socket_event_unread(mediation, SOCKET_EVENT_BINDINGS);
 	return true;
 }
 
@@ -78,14 +107,13 @@ static struct outcome bind_in_view(struct mediation *mediation, const struct add
 	judged.length = name.length;
 	if (!mediation_allows(mediation, OPERATION_BIND, &judged, &name.parent.status))
 		outcome = mediation_fail(EACCES);
-	else if (!mediation->is_resumed &&
-		 fstatat(name.parent.descriptor, name.last, &before, AT_SYMLINK_NOFOLLOW) == 0)
+	else if (!mediation->is_done && fstatat(name.parent.descriptor, name.last, &before, AT_SYMLINK_NOFOLLOW) == 0)
 		outcome = mediation_fail(EADDRINUSE);
-	else if (!mediation_begin(mediation))
+	else if (!begin(mediation))
 		outcome = mediation_fail(EINTR);
 	else {
 		outcome = carry_out(mediation, address);
-		if (outcome.error == 0 && !remember(mediation, &name.parent, name.last))
+		if (outcome.error == 0 && !remember(mediation, &name.parent, name.last) && !mediation->is_done)
 			outcome = raced(mediation);
 	}
 	view_unpin(&name.parent);
@@ -117,7 +145,7 @@ static void remember_abstract(struct mediation *mediation, const struct address 
 	struct worker *worker = mediation->worker;
 
 	if (!bindings_add_abstract(&worker->bindings, address->name, address->name_length, mediation->socket))
-		socket_event_unread(mediation, "too_many_bindings");
+		socket_event_unread(mediation, SOCKET_EVENT_BINDINGS);
 	if (worker->commons)
 		commons_add(worker->commons, mediation->socket, NULL, address->name, address->name_length);
 }
@@ -131,7 +159,7 @@ static struct outcome bind_abstract(struct mediation *mediation, const struct ad
 		return mediation_fail(EACCES);
 	if (!mediation_take(mediation, 0))
 		return mediation_deny(mediation, "rights_not_to_be_had");
-	if (!mediation_begin(mediation))
+	if (!begin(mediation))
 		return mediation_fail(EINTR);
 	outcome = carry_out(mediation, address);
 	if (outcome.error == 0)
@@ -155,7 +183,7 @@ static struct outcome bind_plain(struct mediation *mediation, const struct addre
 
 	if (!mediation_take(mediation, 0))
 		return mediation_deny(mediation, "rights_not_to_be_had");
-	if (!mediation_begin(mediation))
+	if (!begin(mediation))
 		return mediation_fail(EINTR);
 	outcome = carry_out(mediation, address);
 	if (outcome.error == 0 && address->kind == ADDRESS_UNNAMED)
@@ -163,11 +191,34 @@ static struct outcome bind_plain(struct mediation *mediation, const struct addre
 	return outcome;
 }
 
+/*
+ * Where a worker died in the middle, the socket itself says whether it was done, and by what name: the
+ * target's memory may have another by now. What it was bound to is remembered as far as it can be found.
+ */
+static bool is_done(struct mediation *mediation)
+{
+	struct address name;
+
+	mediation->is_done =
+	    mediation->is_resumed && !(mediation->slot->before & BEFORE_TIED) && is_bound(mediation, &name);
+	if (!mediation->is_done)
+		return false;
+	if (!mediation->is_unix || address_parse(&name, true) != 0)
+		return true;
+	if (name.kind == ADDRESS_PATH)
+		(void)bind_path(mediation, &name);
+	else if (name.kind == ADDRESS_ABSTRACT)
+		remember_abstract(mediation, &name);
+	return true;
+}
+
 struct outcome mediated_bind(struct mediation *mediation)
 {
 	struct address address;
 	struct outcome outcome;
 
+	if (is_done(mediation))
+		return mediation_result(0);
 	if (!mediation_read_address(mediation, &address, &outcome))
 		return outcome;
 	if (address.kind == ADDRESS_PATH)

@@ -10,15 +10,33 @@
 /* connect(2) itself: may wait, in this server alone. */
 static struct outcome carry_out(const struct mediation *mediation, const void *address, socklen_t length)
 {
-	struct address peer;
-	socklen_t size = ADDRESS_MAX;
+	int result;
+	int error;
 
-	/* Where a worker died in the middle, the socket itself says whether it was done. */
-	if (mediation->is_resumed && getpeername(mediation->socket, &peer.any, &size) == 0)
+	mediation->slot->waits = true;
+	result = connect(mediation->socket, address, length);
+	error = errno;
+	mediation->slot->waits = false;
+	if (result == 0)
 		return mediation_result(0);
-	if (connect(mediation->socket, address, length) == 0)
-		return mediation_result(0);
-	return mediation_fail(mediation_error(mediation, errno));
+	if (mediation->is_resumed && error == EALREADY)
+		error = EINPROGRESS; /* what a worker that died has begun */
+	return mediation_fail(mediation_error(mediation, error));
+}
+
+static bool is_connected(const struct mediation *mediation, struct address *peer)
+{
+	*peer = (struct address){.length = sizeof(peer->bytes) - 1};
+	return getpeername(mediation->socket, &peer->any, &peer->length) == 0;
+}
+
+/* From here on it may have been done; was it before? */
+static bool begin(struct mediation *mediation, bool own)
+{
+	struct address peer;
+	uint32_t before = is_connected(mediation, &peer) ? BEFORE_TIED : 0U;
+
+	return mediation_begin(mediation, own ? before | BEFORE_OWN : before);
 }
 
 static struct outcome connect_path(struct mediation *mediation, const struct address *address)
@@ -37,7 +55,7 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 		outcome = mediation_fail(EACCES);
 	else if (!mediation_take(mediation, 0))
 		outcome = mediation_deny(mediation, "rights_not_to_be_had");
-	else if (!mediation_begin(mediation))
+	else if (!begin(mediation, false))
 		outcome = mediation_fail(EINTR);
 	else
 		outcome = carry_out(mediation, &reached, mediation_address_of(&pinned, &reached));
@@ -46,10 +64,16 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 }
 
 /* Was it the session's own socket that was connected to? An outsider may have taken the name since. */
-static bool is_still_own(struct mediation *mediation, const struct address *address)
+static bool is_still_own(const struct mediation *mediation, const struct address *address)
 {
 	return bindings_have_abstract(&mediation->worker->bindings, address->name, address->name_length,
 				      mediation_inode(mediation));
+}
+
+static struct outcome deny_changed(struct mediation *mediation)
+{
+	(void)shutdown(mediation->socket, SHUT_RDWR);
+	return mediation_deny(mediation, "peer_changed");
 }
 
 static struct outcome connect_abstract(struct mediation *mediation, const struct address *address)
@@ -62,13 +86,11 @@ static struct outcome connect_abstract(struct mediation *mediation, const struct
 		return mediation_fail(EACCES);
 	if (!mediation_take(mediation, 0))
 		return mediation_deny(mediation, "rights_not_to_be_had");
-	if (!mediation_begin(mediation))
+	if (!begin(mediation, own))
 		return mediation_fail(EINTR);
 	outcome = carry_out(mediation, &address->local, address->length);
-	if (outcome.error == 0 && own && !is_still_own(mediation, address)) {
-		(void)shutdown(mediation->socket, SHUT_RDWR);
-		return mediation_deny(mediation, "peer_changed");
-	}
+	if (outcome.error == 0 && own && !is_still_own(mediation, address))
+		return deny_changed(mediation);
 	return outcome;
 }
 
@@ -77,9 +99,27 @@ static struct outcome connect_plain(struct mediation *mediation, const struct ad
 {
 	if (!mediation_take(mediation, 0))
 		return mediation_deny(mediation, "rights_not_to_be_had");
-	if (!mediation_begin(mediation))
+	if (!begin(mediation, false))
 		return mediation_fail(EINTR);
 	return carry_out(mediation, &address->any, address->length);
+}
+
+/*
+ * Where a worker died in the middle, the socket itself says whether it was done. It was decided before
+ * that, and nothing of the target's memory is read for it again.
+ */
+static bool is_done(struct mediation *mediation, struct outcome *outcome)
+{
+	uint32_t before = mediation->slot->before;
+	struct address peer;
+
+	if (!mediation->is_resumed || (before & BEFORE_TIED) || !is_connected(mediation, &peer))
+		return false;
+	*outcome = mediation_result(0);
+	if ((before & BEFORE_OWN) &&
+	    (address_parse(&peer, true) != 0 || peer.kind != ADDRESS_ABSTRACT || !is_still_own(mediation, &peer)))
+		*outcome = deny_changed(mediation);
+	return true;
 }
 
 struct outcome mediated_connect(struct mediation *mediation)
@@ -87,7 +127,7 @@ struct outcome mediated_connect(struct mediation *mediation)
 	struct address address;
 	struct outcome outcome;
 
-	if (!mediation_read_address(mediation, &address, &outcome))
+	if (is_done(mediation, &outcome) || !mediation_read_address(mediation, &address, &outcome))
 		return outcome;
 	if (address.kind == ADDRESS_PATH)
 		return connect_path(mediation, &address);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -100,10 +101,7 @@ static struct outcome carry_out(struct mediation *mediation, struct sending *sen
 		return mediation_fail(ETOOMANYREFS);
 	if (!take(mediation))
 		return mediation_deny(mediation, "rights_not_to_be_had");
-	/* Whether one that was begun has arrived nobody can say, and twice must it not. */
-	if (mediation->is_resumed)
-		return mediation_deny_unknown(mediation);
-	if (!mediation_begin(mediation))
+	if (!mediation_begin(mediation, 0))
 		return mediation_fail(EINTR);
 	sent = sending_send(&sender, sending, address, length);
 	if (sent >= 0)
@@ -216,27 +214,50 @@ struct outcome mediated_sendmsg(struct mediation *mediation)
 	return send_header(mediation, mediation->notif->data.args[1], (int)(uint32_t)mediation->notif->data.args[2]);
 }
 
+static uint64_t header_of(const struct mediation *mediation, unsigned number)
+{
+	return mediation->notif->data.args[1] + number * sizeof(struct mmsghdr);
+}
+
+/* How much of the latest message was sent, where the target looks for it. 0, or an errno. */
+static int tell_sent(const struct mediation *mediation)
+{
+	const struct area_slot *slot = mediation->slot;
+
+	return memory_write(&mediation->memory,
+			    header_of(mediation, slot->done - 1) + offsetof(struct mmsghdr, msg_len), &slot->sent,
+			    sizeof(slot->sent));
+}
+
+/* The next message. It is over with it at once: a worker that follows goes on behind it. */
+static struct outcome send_next(struct mediation *mediation)
+{
+	struct area_slot *slot = mediation->slot;
+	int flags = (int)(uint32_t)mediation->notif->data.args[3];
+	struct outcome outcome = send_header(mediation, header_of(mediation, slot->done), flags);
+
+	if (outcome.error)
+		return outcome;
+	slot->sent = (uint32_t)outcome.value;
+	atomic_signal_fence(memory_order_seq_cst);
+	slot->done++;
+	return mediation_fail(tell_sent(mediation));
+}
+
 struct outcome mediated_sendmmsg(struct mediation *mediation)
 {
-	const uint64_t *arguments = (const uint64_t *)mediation->notif->data.args;
-	unsigned count = (unsigned)(uint32_t)arguments[2];
-	struct outcome outcome = mediation_result(0);
-	unsigned done = 0;
+	const struct area_slot *slot = mediation->slot;
+	unsigned count = (unsigned)(uint32_t)mediation->notif->data.args[2];
+	struct outcome outcome = mediation_fail(slot->done ? tell_sent(mediation) : 0);
+	unsigned told =
+	    outcome.error ? slot->done - 1 : slot->done; /* a message that could not be told counts for none */
 
 	if (count > SENDING_PIECES_MAX)
 		count = SENDING_PIECES_MAX; /* as the kernel does: UIO_MAXIOV */
-	for (; done < count; done++) {
-		uint64_t header = arguments[1] + done * sizeof(struct mmsghdr);
-		uint32_t sent;
-
-		outcome = send_header(mediation, header, (int)(uint32_t)arguments[3]);
-		if (outcome.error)
-			break;
-		sent = (uint32_t)outcome.value;
-		outcome.error =
-		    memory_write(&mediation->memory, header + offsetof(struct mmsghdr, msg_len), &sent, sizeof(sent));
-		if (outcome.error)
-			break;
+	while (!outcome.error && slot->done < count) {
+		outcome = send_next(mediation);
+		if (!outcome.error)
+			told = slot->done;
 	}
-	return done ? mediation_result(done) : outcome;
+	return told ? mediation_result(told) : outcome;
 }

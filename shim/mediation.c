@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,11 +22,12 @@ typedef struct outcome carry_out(struct mediation *mediation);
 struct mediated_call {
 	const char *name;
 	carry_out *carry_out;
+	bool is_send;
 };
 
 static const struct mediated_call calls[] = {
-    {"connect", mediated_connect}, {"bind", mediated_bind},         {"sendto", mediated_sendto},
-    {"sendmsg", mediated_sendmsg}, {"sendmmsg", mediated_sendmmsg},
+    {"connect", mediated_connect, false}, {"bind", mediated_bind, false},        {"sendto", mediated_sendto, true},
+    {"sendmsg", mediated_sendmsg, true},  {"sendmmsg", mediated_sendmmsg, true},
 };
 
 static const struct mediated_call *find_call(uint32_t arch, int number)
@@ -39,6 +41,13 @@ static const struct mediated_call *find_call(uint32_t arch, int number)
 bool mediation_is_for(uint32_t arch, int number)
 {
 	return find_call(arch, number) != NULL;
+}
+
+bool mediation_is_send(uint32_t arch, int number)
+{
+	const struct mediated_call *call = find_call(arch, number);
+
+	return call && call->is_send;
 }
 
 struct outcome mediation_fail(int error)
@@ -83,7 +92,7 @@ bool mediation_read_address(struct mediation *mediation, struct address *address
 
 struct outcome mediation_deny_unknown(struct mediation *mediation)
 {
-	socket_event_unread(mediation, "outcome_unknown");
+	socket_event_unread(mediation, SOCKET_EVENT_UNKNOWN);
 	return mediation_fail(EIO);
 }
 
@@ -170,7 +179,7 @@ static struct outcome open_target(struct mediation *mediation)
 	bool binds = mediation_is_call(mediation, "bind"); /* which alone makes a file */
 	const struct known_thread *thread = known_thread_find(&mediation->server->known, tid, binds);
 
-	if (!thread)
+	if (!thread) /* it has gone, or cannot be read */
 		return mediation_deny_unreadable(mediation);
 	mediation->directory = thread->directory;
 	mediation->thread = thread->pidfd;
@@ -196,17 +205,23 @@ static struct mediation begin(struct worker *worker, struct server *server, stru
 				  .server = server,
 				  .slot = slot,
 				  .notif = &slot->notif,
-				  .is_resumed = slot->begun,
+				  .is_resumed = slot->begun == slot->done + 1,
 				  .directory = -1,
 				  .thread = -1,
 				  .socket = -1};
 }
 
-bool mediation_begin(struct mediation *mediation)
+bool mediation_begin(struct mediation *mediation, uint32_t before)
 {
+	struct area_slot *slot = mediation->slot;
+
 	if (!mediation->taken || !mediation_is_valid(mediation))
 		return false;
-	mediation->slot->begun = true;
+	if (slot->begun == slot->done + 1)
+		return true; /* what was before is known from the first time */
+	slot->before = before;
+	atomic_signal_fence(memory_order_seq_cst);
+	slot->begun = slot->done + 1;
 	return true;
 }
 
@@ -247,7 +262,10 @@ struct outcome mediation_carry_out(struct worker *worker, struct server *server,
 	/* connect(2) looks at the address before it looks whether it is a socket. */
 	if (outcome.error == ENOTSOCK && mediation_is_call(&mediation, "connect"))
 		(void)mediation_read_address(&mediation, &(struct address){.length = 0}, &outcome);
-	if (outcome.error == 0)
+	/* Whether a send that was begun has arrived nobody can say, and twice must it not. */
+	if (mediation.is_resumed && call && call->is_send)
+		outcome = mediation_is_valid(&mediation) ? mediation_deny_unknown(&mediation) : mediation_fail(EINTR);
+	else if (outcome.error == 0)
 		outcome = call ? call->carry_out(&mediation) : mediation_fail(EACCES);
 	close_target(&mediation);
 	return outcome;

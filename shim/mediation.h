@@ -34,6 +34,7 @@ struct mediation {
 	struct area_slot *slot;
 	const struct seccomp_notif *notif; /* the slot's */
 	bool is_resumed;                   /* a worker before this one may have carried it out */
+	bool is_done;                      /* and has */
 	int directory;                     /* owned; of the thread in /proc */
 	int thread;                        /* owned; a pidfd of the thread */
 	int socket;                        /* owned; the target's socket */
@@ -67,6 +68,9 @@ bool mediation_would_allow(struct worker *worker, struct server *server, struct 
 
 /* Is it one of the calls above? */
 bool mediation_is_for(uint32_t arch, int number);
+
+/* Is it one of those that send? */
+bool mediation_is_send(uint32_t arch, int number);
 
 /* --- For the files that carry out one of the calls each --- */
 
@@ -116,10 +120,10 @@ ino_t mediation_inode(const struct mediation *mediation);
 bool mediation_is_valid(const struct mediation *mediation);
 
 /*
- * The same right before acting: from here on it may have been done. No as well where the server has not the
- * target's rights: with its own it does nothing for anybody.
+ * The same right before acting: from here on it may have been done. before: enum area_before. No as well where the
+ * server has not the target's rights: with its own it does nothing for anybody.
  */
-bool mediation_begin(struct mediation *mediation);
+bool mediation_begin(struct mediation *mediation, uint32_t before);
 
 /*
  * The calling server takes the target's view and rights. 0, or EACCES: they are not to be had, and

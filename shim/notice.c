@@ -79,14 +79,16 @@ size_t notice_summary(const struct area_counts *counts, uint32_t arch, char *out
 	return length > 0 && (size_t)length < size ? (size_t)length : 0;
 }
 
-void notice_end(struct notice *notice, const struct area *area, uint32_t arch)
+void notice_end(struct notice *notice, struct area *area, uint32_t arch)
 {
 	char text[LINE_SIZE];
 
 	if (notice->descriptor < 0)
 		return;
-	if (!notice->each && notice_summary(&area->counts, arch, text, sizeof(text)) > 0)
+	if (!notice->each && !area->noticed && notice_summary(&area->counts, arch, text, sizeof(text)) > 0) {
+		area->noticed = true;
 		say(notice, text);
+	}
 	close(notice->descriptor);
 	notice->descriptor = -1;
 }

@@ -25,7 +25,7 @@ void notice_denial(const struct notice *notice, const char *action, const struct
  * for each, and closes the descriptor, so that whoever reads a pipe to its end is not kept waiting
  * by us.
  */
-void notice_end(struct notice *notice, const struct area *area, uint32_t arch);
+void notice_end(struct notice *notice, struct area *area, uint32_t arch);
 
 /* The line of notice_end, without its newline; its length, 0 where nothing was blocked. Pure. */
 size_t notice_summary(const struct area_counts *counts, uint32_t arch, char *out, size_t size);

@@ -8,6 +8,8 @@
 
 #include "attestation.h"
 #include "mediation.h"
+#include "recovery.h"
+#include "socket_event.h"
 #include "syscall_table.h"
 #include "tracee.h"
 #include "verdict.h"
@@ -19,6 +21,9 @@ struct handling {
 	struct server *server;
 	struct area_slot *slot;
 	struct verdict verdict;
+	enum area_told told; /* by its event */
+	const char *outcome; /* NULL: known */
+	bool is_socket;      /* a mediated call, of which nothing but its name is known */
 	char call[SYSCALL_NAME_MAX];
 	bool has_name;
 	char rule[PATH_MAX + 16];
@@ -53,19 +58,18 @@ static const char *arch_name(uint32_t arch, const struct seccomp_data *data)
 
 static void count(const struct handling *handling, const char *action)
 {
-	struct area_counts *counts = &handling->worker->area->counts;
-	int number = handling->slot->notif.data.nr;
+	struct area *area = handling->worker->area;
 
 	if (strcmp(action, "killed") == 0)
-		atomic_fetch_add(&counts->killed, 1);
+		area->step.killed++;
 	else if (strcmp(action, "denied") == 0)
-		atomic_fetch_add(&counts->denied, 1);
+		area->step.denied++;
 	else
-		atomic_fetch_add(&counts->audited, 1);
+		area->step.audited++;
 	if (handling->verdict.type == EVENT_FOREIGN_ARCH)
-		atomic_fetch_add(&counts->foreign, 1);
-	else if (number >= 0 && number < (int)AREA_CALLS)
-		atomic_fetch_add(&counts->calls[number], 1);
+		area->step.foreign++;
+	else
+		area_count_call(area, handling->slot->notif.data.nr);
 }
 
 /* As report, with the lock that numbers and writes events. */
@@ -80,25 +84,25 @@ static bool report_locked(struct handling *handling, const char *action)
 	    .action = action,
 	    .arch = arch_name(handling->worker->rules.arch, data),
 	    .rule = handling->rule[0] ? handling->rule : NULL,
+	    .outcome = handling->outcome,
 	};
+	const struct event_socket socket = {.operation = call.name};
 	struct event event;
 
-	if (slot->written)
-		return true;
-	if (slot->seq == 0) {
-		slot->seq = area_next_seq(handling->worker->area);
-		count(handling, action);
-	}
-	event = worker_event(handling->worker, handling->verdict.type, slot->seq);
+	if (area_is_told(slot, handling->told))
+		return !slot->is_kept;
+	event = worker_event(handling->worker, handling->verdict.type);
 	for (size_t i = 0; i < EVENT_ARGUMENTS; i++)
 		call.arguments[i] = data->args[i];
 	event.process = process_of(&slot->tracee);
 	event.call = &call;
-	slot->written = worker_write(handling->worker, &event);
-	return slot->written;
+	event.socket = handling->is_socket ? &socket : NULL;
+	area_begin(handling->worker->area, slot)->told = (uint32_t)handling->told;
+	count(handling, action);
+	return worker_write(handling->worker, &event);
 }
 
-/* The event of the call, counted once, whoever began it. False: it is not written (yet). */
+/* The event of the call, once, whoever began it. False: it is not written (yet). */
 static bool report(struct handling *handling, const char *action)
 {
 	bool written;
@@ -111,7 +115,8 @@ static bool report(struct handling *handling, const char *action)
 
 /*
  * SIGKILL to the whole process. The process is the one that waits for this answer: its number is
- * taken while the notification is valid, which is asked again once it is pinned.
+ * taken while the notification is valid, which is asked again once it is pinned. That it is killed is
+ * noted before: nobody can tell afterwards.
  */
 static bool kill_process(const struct handling *handling)
 {
@@ -120,9 +125,10 @@ static bool kill_process(const struct handling *handling)
 
 	if (process < 0)
 		return slot->killed;
-	if (listener_is_valid(handling->worker->listener, id_of(handling)) &&
-	    syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == 0)
+	if (listener_is_valid(handling->worker->listener, id_of(handling))) {
 		slot->killed = true;
+		slot->killed = syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == 0;
+	}
 	close(process);
 	return slot->killed;
 }
@@ -133,8 +139,27 @@ static void refuse(struct handling *handling, int error)
 	(void)listener_refuse(handling->worker->listener, id_of(handling), error);
 }
 
+/* Before it is said, so that it never is twice. */
+static bool is_noticed(const struct handling *handling)
+{
+	struct worker *worker = handling->worker;
+	bool noticed;
+
+	worker_lock(worker);
+	noticed = area_is_told(handling->slot, TOLD_NOTICE);
+	if (!noticed) {
+		area_begin(worker->area, handling->slot)->told = TOLD_NOTICE;
+		area_commit(worker->area);
+		area_over(worker->area);
+	}
+	worker_unlock(worker);
+	return noticed;
+}
+
 static void tell(const struct handling *handling, const char *action)
 {
+	if (handling->worker->notice.descriptor < 0 || !handling->worker->notice.each || is_noticed(handling))
+		return;
 	notice_denial(&handling->worker->notice, action, &handling->slot->tracee,
 		      handling->has_name ? handling->call : "a call of another architecture",
 		      handling->rule[0] ? handling->rule : "no rule allows it");
@@ -185,10 +210,23 @@ static void do_reserved(struct handling *handling)
 	const struct seccomp_data *data = &handling->slot->notif.data;
 	int error = EINVAL; /* what the kernel says of an option that it does not know */
 
-	if (data->args[1] == RESERVED_ATTEST)
-		error = listener_give(handling->worker->listener, id_of(handling), handling->worker->attestation);
+	if (data->args[1] == RESERVED_ATTEST) {
+		bool again = handling->slot->begun;
+
+		handling->slot->begun = 1;
+		error =
+		    listener_give(handling->worker->listener, id_of(handling), handling->worker->attestation, again);
+	}
 	if (error)
 		refuse(handling, error);
+}
+
+/* What was found before, by this worker or the one that died. */
+static void do_answer(const struct handling *handling)
+{
+	const struct area_slot *slot = handling->slot;
+
+	(void)listener_answer(handling->worker->listener, id_of(handling), slot->value, slot->error);
 }
 
 #ifdef AGENTSH_WEAKENED
@@ -207,11 +245,16 @@ static void do_mediate(struct handling *handling)
 /* The target gets what the kernel would have given it. */
 static void do_mediate(struct handling *handling)
 {
+	struct area_slot *slot = handling->slot;
 	const struct outcome outcome = pool_is_spent(handling->server)
-					   ? mediation_deny_busy(handling->worker, handling->server, handling->slot)
-					   : mediation_carry_out(handling->worker, handling->server, handling->slot);
+					   ? mediation_deny_busy(handling->worker, handling->server, slot)
+					   : mediation_carry_out(handling->worker, handling->server, slot);
 
-	(void)listener_answer(handling->worker->listener, id_of(handling), outcome.value, outcome.error);
+	slot->value = outcome.value;
+	slot->error = outcome.error;
+	atomic_signal_fence(memory_order_seq_cst);
+	slot->is_over = true; /* whoever follows gives the same answer */
+	do_answer(handling);
 }
 
 #endif
@@ -276,7 +319,7 @@ static void act(struct handling *handling)
 static void tell_gone(struct handling *handling)
 {
 	struct area_slot *slot = handling->slot;
-	bool begun = slot->seq != 0 || slot->killed;
+	bool begun = area_is_told(slot, TOLD_CALL) || slot->killed;
 
 	if (!begun && !(handling->worker->area->session.flags & AREA_WAIT_KILLABLE))
 		return; /* a signal has interrupted it: it is made again, or given up */
@@ -300,15 +343,94 @@ static void name_call(struct handling *handling)
 		worker_rule(handling->worker, handling->verdict.line, handling->rule, sizeof(handling->rule));
 }
 
-static void finish(struct area_slot *slot)
+/* Where a worker has died while it told, that is not done twice. */
+static void handle_call(struct handling *handling)
 {
-	slot->notif.id = 0; /* first: in a slot that is free the rest is not looked at */
-	atomic_signal_fence(memory_order_seq_cst);
-	slot->seq = 0;
-	slot->written = false;
-	slot->killed = false;
-	slot->is_known = false;
-	slot->begun = false;
+	name_call(handling);
+	if (identify(handling))
+		act(handling);
+	else
+		tell_gone(handling);
+}
+
+static void handle(struct handling *handling)
+{
+	switch (handling->verdict.kind) {
+	case VERDICT_RESERVED:
+		do_reserved(handling);
+		break;
+	case VERDICT_MEDIATE:
+		do_mediate(handling);
+		break;
+	case VERDICT_OBSERVE:
+		do_observe(handling);
+		break;
+	case VERDICT_KILL:
+	case VERDICT_LOG_AND_KILL:
+	case VERDICT_CONTINUE:
+	case VERDICT_REFUSE:
+	default:
+		handle_call(handling);
+		break;
+	}
+}
+
+/* The event of a call that as many workers have died of as may. */
+static void report_given_up(struct handling *handling, bool begun, bool continues)
+{
+	struct area_slot *slot = handling->slot;
+	enum verdict_kind kind = handling->verdict.kind;
+
+	if (!slot->is_known)
+		slot->tracee = (struct tracee){.tid = (pid_t)slot->notif.pid, .uid = -1};
+	handling->verdict.reason = begun ? SOCKET_EVENT_UNKNOWN : "worker_died";
+	handling->outcome = begun ? "unknown" : NULL;
+	handling->told = TOLD_DIED;
+	handling->is_socket = kind == VERDICT_MEDIATE || kind == VERDICT_OBSERVE;
+	if (handling->is_socket)
+		handling->verdict.type = continues ? EVENT_UNIX_SOCKET_AUDIT : EVENT_UNIX_SOCKET_BLOCKED;
+	else if (kind == VERDICT_RESERVED)
+		handling->verdict.type = EVENT_SECCOMP_BLOCKED;
+	if (handling->verdict.line == 0) /* no rule had a say */
+		handling->rule[0] = '\0';
+	(void)report(handling, continues ? "allowed" : "denied");
+}
+
+/*
+ * It is denied, and nothing of the target is looked at. What was begun may have been done, or some of
+ * several messages. In audit mode, where the kernel carries it out, it goes on.
+ */
+static void give_up(struct handling *handling)
+{
+	struct area_slot *slot = handling->slot;
+	enum verdict_kind kind = handling->verdict.kind;
+	bool begun = kind == VERDICT_MEDIATE && (slot->begun == slot->done + 1 || slot->done > 0);
+	bool continues = kind == VERDICT_CONTINUE || kind == VERDICT_OBSERVE;
+
+	name_call(handling);
+	if (!listener_is_valid(handling->worker->listener, id_of(handling))) {
+		if (kind != VERDICT_MEDIATE && kind != VERDICT_OBSERVE && kind != VERDICT_RESERVED)
+			tell_gone(handling);
+		return;
+	}
+	report_given_up(handling, begun, continues);
+	if (continues)
+		(void)listener_continue(handling->worker->listener, id_of(handling));
+	else if (kind == VERDICT_MEDIATE)
+		refuse(handling, begun ? EIO : EACCES);
+	else
+		refuse(handling, EPERM);
+}
+
+/* Another worker may die of it than of what only waits for others. */
+static void begin(struct handling *handling)
+{
+	struct area_slot *slot = handling->slot;
+
+	if (!slot->waits)
+		slot->tries++;
+	slot->waits = false;
+	handle(handling);
 }
 
 void worker_handle(struct worker *worker, struct server *server, struct area_slot *slot)
@@ -317,21 +439,23 @@ void worker_handle(struct worker *worker, struct server *server, struct area_slo
 	    .worker = worker,
 	    .server = server,
 	    .slot = slot,
+	    .told = TOLD_CALL,
 	    .verdict = verdict_of(&worker->policy, &worker->rules, &slot->notif.data),
 	};
 
-	if (handling.verdict.kind == VERDICT_RESERVED) {
-		do_reserved(&handling);
-	} else if (handling.verdict.kind == VERDICT_MEDIATE) {
-		do_mediate(&handling);
-	} else if (handling.verdict.kind == VERDICT_OBSERVE) {
-		do_observe(&handling);
-	} else {
-		name_call(&handling);
-		if (identify(&handling))
-			act(&handling);
-		else
-			tell_gone(&handling);
+	switch (recovery_fate(slot, worker->rules.arch)) {
+	case FATE_ANSWERED:
+		do_answer(&handling);
+		break;
+	case FATE_DENIED:
+		give_up(&handling);
+		break;
+	case FATE_ANEW:
+	case FATE_RESOLVED:
+	case FATE_UNKNOWN:
+	default:
+		begin(&handling);
+		break;
 	}
-	finish(slot);
+	area_free(slot);
 }

@@ -25,6 +25,7 @@
 #define SETTLE_MS      500U
 #define SETTLE_LOOK_MS 5U
 #define STATUS_SIZE    4096
+#define STUCK_AFTER    10000000 /* us of processor time for one call: it would never come to an end */
 
 static int64_t now_us(void)
 {
@@ -262,6 +263,33 @@ static void look_after(struct pool *pool, struct server *server)
 	(void)pthread_kill(server->thread, INTERRUPT); /* again at the next tick, where it came too early */
 }
 
+static int64_t time_spent(const struct server *server)
+{
+	struct timespec spent;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(server->thread, &clock) != 0 || clock_gettime(clock, &spent) != 0)
+		return 0;
+	return (int64_t)spent.tv_sec * 1000000 + spent.tv_nsec / 1000;
+}
+
+/*
+ * Does it work without an end? What it waits for, as long as that may take, costs no processor time. The
+ * worker that follows tries the call once more, and then it is denied.
+ */
+static bool is_stuck(struct server *server, int64_t since)
+{
+	uint32_t done = server->slot->done;
+	int64_t spent = time_spent(server);
+
+	if (server->watched_since == since && server->watched_done == done)
+		return spent - server->spent_before >= STUCK_AFTER;
+	server->watched_since = since;
+	server->watched_done = done;
+	server->spent_before = spent;
+	return false;
+}
+
 /* Has there been a call lately? To be woken by the next one costs that call more than looking a while longer. */
 static bool is_lively(struct pool *pool)
 {
@@ -290,8 +318,11 @@ int pool_watch(struct pool *pool)
 		busy = true;
 		if (i == reader && now - since >= kept)
 			promote(pool);
-		if (now - since >= LOOK_AFTER)
-			look_after(pool, &pool->servers[i]);
+		if (now - since < LOOK_AFTER)
+			continue;
+		if (is_stuck(&pool->servers[i], since))
+			_exit(EXIT_FAILURE);
+		look_after(pool, &pool->servers[i]);
 	}
 	if (busy || is_lively(pool))
 		return POOL_TICK_MS;

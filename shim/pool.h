@@ -36,6 +36,9 @@ struct server {
 	struct turn turn;
 	_Atomic int64_t busy_since; /* us; 0: it waits */
 	_Atomic int interruption;   /* enum interruption: why what it waits for was cut short */
+	int64_t watched_since;      /* of the watch: the busy_since that it has looked at ... */
+	uint32_t watched_done;      /* and the messages that had been sent */
+	int64_t spent_before;       /* us of processor time that the thread had spent then */
 };
 
 struct pool {
@@ -58,9 +61,9 @@ struct pool {
 int pool_start(struct pool *pool, struct worker *worker, struct error *err);
 
 /*
- * Looks after the threads: makes another one the reader where that one is kept, and cuts short what
- * nobody waits for any more. To be called by the main thread when wake is readable and after the
- * time it returned: ms; -1: until it is woken.
+ * Looks after the threads: makes another one the reader where that one is kept, cuts short what
+ * nobody waits for any more, and ends the worker where one works at a call without an end. To be called by the main
+ * thread when wake is readable and after the time it returned: ms; -1: until it is woken.
  */
 int pool_watch(struct pool *pool);
 

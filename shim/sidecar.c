@@ -24,12 +24,14 @@
 #include "sink.h"
 #include "trail.h"
 
-#define PROGRAM_NAME   "agentsh-sidecar"
-#define DEFAULT_SOCKET "/run/agentsh/sidecar.sock"
-#define PRIVATE_SOCKET 3 /* the descriptor that --private speaks of */
-#define EXIT_USAGE     2
-#define BACKLOG        1024
-#define DESCRIPTORS    65536U /* as many as there may be, for many sessions */
+#define PROGRAM_NAME     "agentsh-sidecar"
+#define DEFAULT_SOCKET   "/run/agentsh/sidecar.sock"
+#define PRIVATE_SOCKET   3 /* the descriptors that --private speaks of */
+#define PRIVATE_LIFELINE 4 /* where there is one */
+#define FIRST_OWN        3
+#define EXIT_USAGE       2
+#define BACKLOG          1024
+#define DESCRIPTORS      65536U /* as many as there may be, for many sessions */
 
 static const char help[] = "Usage: agentsh-sidecar [--socket=PATH] [--events=FILE|-]\n"
 			   "Answers the notifications of agentsh-exec's sessions and writes their events.\n"
@@ -149,7 +151,10 @@ static void lead_group(void)
 static int run_private(const struct options *options)
 {
 	const struct keeper_options keeper = {
-	    .is_private = true, .socket = PRIVATE_SOCKET, .events = options->events ? options->events : "-"};
+	    .is_private = true,
+	    .socket = PRIVATE_SOCKET,
+	    .events = options->events ? options->events : "-",
+	    .lifeline = fcntl(PRIVATE_LIFELINE, F_SETFD, FD_CLOEXEC) == 0 ? PRIVATE_LIFELINE : -1};
 	struct handover_refused refused = {.head = handover_head(HANDOVER_REFUSED)};
 	struct error err;
 
@@ -166,7 +171,7 @@ static int run_private(const struct options *options)
 static int run_system(const struct options *options)
 {
 	const char *path = options->socket ? options->socket : DEFAULT_SOCKET;
-	struct keeper_options keeper = {.events = options->events ? options->events : TRAIL_SYSTEM};
+	struct keeper_options keeper = {.events = options->events ? options->events : TRAIL_SYSTEM, .lifeline = -1};
 	struct error err;
 
 	raise_descriptors();

@@ -51,10 +51,12 @@ static void look_at(struct sink *sink)
 		sink->longest = (size_t)buffer - MESSAGE_HEAD - DATAGRAM_MARGIN;
 }
 
-int sink_init(struct sink *sink, int descriptor, enum sink_kind kind)
+int sink_init(struct sink *sink, int descriptor, enum sink_kind kind, struct sink_store *store)
 {
-	*sink = (struct sink){.descriptor = descriptor, .kind = kind, .pending = malloc(SINK_PENDING_MAX)};
-	if (!sink->pending)
+	*sink = (struct sink){.descriptor = descriptor, .kind = kind, .store = store, .owns_store = !store};
+	if (!store)
+		sink->store = calloc(1, sizeof(*sink->store));
+	if (!sink->store)
 		return -1;
 	look_at(sink);
 	return 0;
@@ -78,7 +80,7 @@ static void close_descriptor(struct sink *sink)
 void sink_replace(struct sink *sink, int descriptor, enum sink_kind kind)
 {
 	if (!same_file(sink->descriptor, descriptor))
-		sink->torn = 0;
+		sink->store->torn = 0;
 	close_descriptor(sink);
 	sink->descriptor = descriptor;
 	sink->kind = kind;
@@ -88,7 +90,8 @@ void sink_replace(struct sink *sink, int descriptor, enum sink_kind kind)
 void sink_close(struct sink *sink)
 {
 	close_descriptor(sink);
-	free(sink->pending);
+	if (sink->owns_store)
+		free(sink->store);
 	*sink = (struct sink){.descriptor = -1};
 }
 
@@ -217,49 +220,84 @@ static bool put_line(const struct sink *sink, const char *line, size_t length, s
 
 /* --- Lines that wait --- */
 
+/* Both ends change at once: whoever takes the store over finds whole lines between them. */
+static void set_range(struct sink_store *store, size_t begin, size_t end)
+{
+	atomic_store(&store->range, begin == end ? 0 : (uint64_t)begin << 32 | end);
+}
+
+static size_t begin_of(const struct sink_store *store)
+{
+	return (size_t)(atomic_load(&store->range) >> 32);
+}
+
+static size_t end_of(const struct sink_store *store)
+{
+	return (size_t)(uint32_t)atomic_load(&store->range);
+}
+
+size_t sink_pending(const struct sink *sink)
+{
+	return end_of(sink->store) - begin_of(sink->store);
+}
+
+/* Room at the end, by moving what is pending to the front, where it does not lie over itself. */
+static bool make_room(struct sink_store *store, size_t length)
+{
+	size_t begin = begin_of(store);
+	size_t pending = end_of(store) - begin;
+
+	if (length <= SINK_PENDING_MAX - end_of(store))
+		return true;
+	if (begin < pending || length > SINK_PENDING_MAX - pending)
+		return false;
+	memcpy(store->bytes, store->bytes + begin, pending);
+	set_range(store, 0, pending);
+	return true;
+}
+
 static enum sink_result keep(struct sink *sink, const char *line, size_t length, uint64_t seq)
 {
-	if (length <= sink->longest && length <= SINK_PENDING_MAX - sink->pending_length) {
-		memcpy(sink->pending + sink->pending_length, line, length);
-		sink->pending_length += length;
+	struct sink_store *store = sink->store;
+
+	if (length <= sink->longest && make_room(store, length)) {
+		memcpy(store->bytes + end_of(store), line, length);
+		set_range(store, begin_of(store), end_of(store) + length);
 		return SINK_KEPT;
 	}
-	if (sink->loss.count++ == 0)
-		sink->loss.first_seq = seq;
-	sink->loss.last_seq = seq;
+	if (store->loss.count++ == 0)
+		store->loss.first_seq = seq;
+	store->loss.last_seq = seq;
 	return SINK_LOST;
 }
 
 bool sink_flush(struct sink *sink)
 {
-	size_t done = 0;
+	struct sink_store *store = sink->store;
 
-	while (done < sink->pending_length) {
-		const char *line = sink->pending + done;
-		const char *newline = memchr(line, '\n', sink->pending_length - done);
-		size_t length = newline ? (size_t)(newline - line) + 1 : sink->pending_length - done;
+	while (sink_pending(sink) > 0) {
+		const char *line = store->bytes + begin_of(store);
+		const char *newline = memchr(line, '\n', sink_pending(sink));
+		size_t length = newline ? (size_t)(newline - line) + 1 : sink_pending(sink);
 
-		if (!put_line(sink, line, length, &sink->torn))
-			break;
-		done += length;
+		if (!put_line(sink, line, length, &store->torn))
+			return false;
+		set_range(store, begin_of(store) + length, end_of(store));
 	}
-	sink->pending_length -= done;
-	memmove(sink->pending, sink->pending + done, sink->pending_length);
-	return sink->pending_length == 0;
+	return true;
 }
 
 enum sink_result sink_write(struct sink *sink, const char *line, size_t length, uint64_t seq)
 {
-	if (sink_flush(sink) && length <= sink->longest && put_line(sink, line, length, &sink->torn))
+	if (sink_flush(sink) && length <= sink->longest && put_line(sink, line, length, &sink->store->torn))
 		return SINK_WRITTEN;
 	return keep(sink, line, length, seq);
 }
 
-bool sink_take_loss(struct sink *sink, struct sink_loss *loss)
+bool sink_has_loss(const struct sink *sink, struct sink_loss *loss)
 {
-	if (sink->loss.count == 0 || sink->pending_length > 0)
+	if (sink->store->loss.count == 0 || sink_pending(sink) > 0)
 		return false;
-	*loss = sink->loss;
-	sink->loss = (struct sink_loss){0};
+	*loss = sink->store->loss;
 	return true;
 }

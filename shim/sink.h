@@ -5,6 +5,7 @@
 #ifndef AGENTSH_SINK_H
 #define AGENTSH_SINK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,17 @@ struct sink_loss {
 	uint64_t last_seq;
 };
 
+/*
+ * What waits for a place, and what was given up. It may be in memory that outlives its writer: a
+ * writer that dies at any instant leaves lines that are whole, each at least once.
+ */
+struct sink_store {
+	_Atomic uint64_t range; /* of the pending bytes: where they begin << 32 | where they end */
+	size_t torn;            /* bytes of the first pending line that a write cut short has left at the destination */
+	struct sink_loss loss;
+	char bytes[SINK_PENDING_MAX]; /* whole lines */
+};
+
 struct sink {
 	int descriptor; /* owned; -1: nowhere, everything is kept and then lost */
 	enum sink_kind kind;
@@ -40,10 +52,8 @@ struct sink {
 	bool is_socket; /* written by send(2) */
 	size_t longest; /* line that the socket can ever take */
 	struct sockaddr_un address; /* of syslog or journald, which may come back there */
-	char *pending;              /* owned; whole lines */
-	size_t pending_length;
-	size_t torn; /* bytes of the first pending line that a write cut short has left at the destination */
-	struct sink_loss loss;
+	struct sink_store *store;
+	bool owns_store;
 };
 
 /*
@@ -58,8 +68,14 @@ int sink_open(const char *destination, enum sink_kind *kind, struct error *err);
 /* A datagram socket connected to path: what "syslog:" and "journald:" open, with their paths. */
 int sink_connect(const char *path, struct error *err);
 
-/* Takes the descriptor over. 0, or -1 where memory for the pending lines cannot be had. */
-int sink_init(struct sink *sink, int descriptor, enum sink_kind kind);
+/*
+ * Takes the descriptor over. store: borrowed, zeroed once, with what an earlier writer has left; NULL:
+ * memory of its own. 0, or -1 where that cannot be had.
+ */
+int sink_init(struct sink *sink, int descriptor, enum sink_kind kind, struct sink_store *store);
+
+/* Bytes of the lines that wait. */
+size_t sink_pending(const struct sink *sink);
 
 /*
  * Another descriptor in its place (SIGHUP), taken over; what is pending goes to the new one. A line
@@ -91,9 +107,9 @@ enum sink_result sink_write(struct sink *sink, const char *line, size_t length, 
 bool sink_flush(struct sink *sink);
 
 /*
- * Where lines were lost and nothing is pending any more: moves the loss to *loss, so that the
- * owner can tell it in an events_suppressed line. False: nothing to tell (yet).
+ * Where lines were lost and nothing is pending any more: what is to be told in an events_suppressed
+ * line; it stays in the store until whoever tells it takes it from there. False: nothing to tell (yet).
  */
-bool sink_take_loss(struct sink *sink, struct sink_loss *loss);
+bool sink_has_loss(const struct sink *sink, struct sink_loss *loss);
 
 #endif

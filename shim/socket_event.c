@@ -24,7 +24,11 @@ struct telling {
 	const char *rule; /* NULL: none made it */
 	const char *hint;
 	const char *service;
+	const char *outcome;
 	struct event_bytes path;
+	enum area_told told; /* which of the call's events it is */
+	bool is_denial;      /* counted as one */
+	bool is_audit;       /* the same */
 };
 
 static struct event_process process_of(const struct tracee *tracee)
@@ -38,6 +42,7 @@ static struct event_process process_of(const struct tracee *tracee)
 	};
 }
 
+/* The count of repeats, whose place is free then. */
 static void write_folded(struct worker *worker, const struct folded *folded)
 {
 	const struct event_suppressed suppressed = {.reason = "repeated",
@@ -45,41 +50,86 @@ static void write_folded(struct worker *worker, const struct folded *folded)
 						    .count = folded->count,
 						    .first_seq = folded->first_seq,
 						    .last_seq = folded->last_seq};
-	struct event event = worker_event(worker, EVENT_EVENTS_SUPPRESSED, area_next_seq(worker->area));
+	struct event event = worker_event(worker, EVENT_EVENTS_SUPPRESSED);
 
 	event.process.tid = folded->key.tid;
 	event.suppressed = &suppressed;
+	area_begin(worker->area, NULL)->fold = (uint32_t)(folded - worker->area->fold.entries);
 	(void)worker_write(worker, &event);
 }
 
 void socket_event_flush(struct worker *worker, bool all)
 {
-	struct folded folded;
+	const struct folded *folded;
 
 	worker_lock(worker);
-	while (fold_take(&worker->fold, worker_now_us(), all, &folded))
-		write_folded(worker, &folded);
+	while ((folded = fold_next(&worker->area->fold, worker_now_us(), all)))
+		write_folded(worker, folded);
 	worker_unlock(worker);
 }
 
-/* Is it a repeat? Then it is counted, and that is all. */
-static bool is_folded(const struct telling *telling)
+static void count(struct area *area, const struct telling *telling)
+{
+	if (telling->is_audit)
+		area->step.audited++;
+	if (!telling->is_denial)
+		return;
+	area->step.denied++;
+	area_count_call(area, telling->mediation->notif->data.nr);
+}
+
+/* Begins the step of the event: it is counted and has been told, whether it has a line or not. */
+static struct area_step *begin(const struct telling *telling)
+{
+	struct area *area = telling->mediation->worker->area;
+	struct area_step *step = area_begin(area, telling->mediation->slot);
+
+	step->told = (uint32_t)telling->told;
+	count(area, telling);
+	return step;
+}
+
+static void commit(const struct telling *telling)
+{
+	area_commit(telling->mediation->worker->area);
+	area_over(telling->mediation->worker->area);
+}
+
+/* One repeat more. */
+static void count_repeat(const struct telling *telling, const struct folded *folded)
+{
+	struct area *area = telling->mediation->worker->area;
+	struct area_step *step = begin(telling);
+
+	step->seq = area_next_seq(area);
+	step->fold = (uint32_t)(folded - area->fold.entries);
+	step->folded = folded->count + 1;
+	step->fold_first = folded->count ? folded->first_seq : step->seq;
+	step->fold_last = step->seq;
+	commit(telling);
+}
+
+/* Is it a repeat? Then it is counted, and that is all. Else *place is where it is to be remembered by key. */
+static bool is_folded(const struct telling *telling, struct fold_key *key, struct folded **place)
 {
 	struct worker *worker = telling->mediation->worker;
 	const struct seccomp_notif *notif = telling->mediation->notif;
-	struct fold_key key;
-	struct folded over;
-	struct folded *folded;
+	struct fold *fold = &worker->area->fold;
+	const struct folded *folded;
 
-	if (!telling->path.data || !fold_key_make(&key, telling->type, (pid_t)notif->pid, notif->data.nr,
+	*place = NULL;
+	if (!telling->path.data || !fold_key_make(key, telling->type, (pid_t)notif->pid, notif->data.nr,
 						  telling->path.data, telling->path.length))
 		return false;
-	folded = fold_find(&worker->fold, &key, worker_now_us(), &over);
-	if (over.count)
-		write_folded(worker, &over);
-	if (folded)
-		fold_count(folded, area_next_seq(worker->area));
-	return folded != NULL;
+	folded = fold_find(fold, key, worker_now_us());
+	if (folded) {
+		count_repeat(telling, folded);
+		return true;
+	}
+	*place = fold_place(fold, key);
+	if ((*place)->begun_us && (*place)->count)
+		write_folded(worker, *place);
+	return false;
 }
 
 static bool write_event(const struct telling *telling, const struct tracee *tracee)
@@ -94,33 +144,57 @@ static bool write_event(const struct telling *telling, const struct tracee *trac
 				  .action = telling->action,
 				  .arch = syscall_arch_name(data->arch),
 				  .rule = telling->rule,
-				  .hint = telling->hint};
+				  .hint = telling->hint,
+				  .outcome = telling->outcome};
 	const struct event_socket socket = {.operation = telling->operation ? telling->operation : name,
 					    .type = descriptors_type_name(mediation_type(mediation)),
 					    .path = telling->path,
 					    .service = telling->service};
-	struct event event = worker_event(mediation->worker, telling->type, area_next_seq(mediation->worker->area));
+	struct event event = worker_event(mediation->worker, telling->type);
 
 	memcpy(call.arguments, data->args, sizeof(call.arguments));
 	event.process = process_of(tracee);
 	event.call = &call;
 	event.socket = &socket;
+	(void)begin(telling);
 	return worker_write(mediation->worker, &event);
 }
 
 /* One event, or one repeat more. False: it has not been written (yet). */
-static bool tell(const struct telling *telling)
+static bool write_or_count(const struct telling *telling)
 {
+	struct fold_key key;
+	struct folded *place;
+	struct tracee tracee;
+	bool written;
+
+	if (is_folded(telling, &key, &place))
+		return true;
+	(void)tracee_read((pid_t)telling->mediation->notif->pid, &tracee);
+	written = write_event(telling, &tracee);
+	if (place)
+		fold_remember(place, &key, worker_now_us());
+	return written;
+}
+
+/* The event of the call, once, whoever began it. is_wanted: else it is counted alone. False: it is not written (yet).
+ */
+static bool tell(const struct telling *telling, bool is_wanted)
+{
+	const struct area_slot *slot = telling->mediation->slot;
 	struct worker *worker = telling->mediation->worker;
 	bool had_taken = telling->mediation->taken;
-	struct tracee tracee;
 	bool written = true;
 
 	mediation_return(telling->mediation); /* what is read of the target takes rights of ours */
 	worker_lock(worker);
-	if (!is_folded(telling)) {
-		(void)tracee_read((pid_t)telling->mediation->notif->pid, &tracee);
-		written = write_event(telling, &tracee);
+	if (area_is_told(slot, telling->told)) {
+		written = !slot->is_kept;
+	} else if (is_wanted) {
+		written = write_or_count(telling);
+	} else {
+		(void)begin(telling);
+		commit(telling);
 	}
 	worker_unlock(worker);
 	if (had_taken)
@@ -128,13 +202,21 @@ static bool tell(const struct telling *telling)
 	return written;
 }
 
-static void count_denied(const struct mediation *mediation)
+/* On the session's stderr: before it is, so that it never is twice. */
+static bool is_noticed(const struct telling *telling)
 {
-	struct area_counts *counts = &mediation->worker->area->counts;
+	struct worker *worker = telling->mediation->worker;
+	const struct area_slot *slot = telling->mediation->slot;
+	bool noticed;
 
-	atomic_fetch_add(&counts->denied, 1);
-	if (mediation->notif->data.nr >= 0 && mediation->notif->data.nr < (int)AREA_CALLS)
-		atomic_fetch_add(&counts->calls[mediation->notif->data.nr], 1);
+	worker_lock(worker);
+	noticed = area_is_told(slot, TOLD_NOTICE);
+	if (!noticed) {
+		area_begin(worker->area, slot)->told = TOLD_NOTICE;
+		commit(telling);
+	}
+	worker_unlock(worker);
+	return noticed;
 }
 
 static void notice(const struct telling *telling)
@@ -143,9 +225,8 @@ static void notice(const struct telling *telling)
 	char what[PATH_MAX + 64];
 	struct tracee tracee;
 
-	count_denied(mediation);
 	mediation_return(mediation);
-	if (mediation->worker->notice.descriptor < 0 || !mediation->worker->notice.each)
+	if (mediation->worker->notice.descriptor < 0 || !mediation->worker->notice.each || is_noticed(telling))
 		return;
 	(void)tracee_read((pid_t)mediation->notif->pid, &tracee);
 	(void)snprintf(what, sizeof(what), "%s to %.*s", telling->operation,
@@ -174,7 +255,11 @@ static struct event_bytes show(const struct socket_name *name, char shown[sizeof
 
 static struct telling decided(struct mediation *mediation, enum socket_operation operation, bool allowed)
 {
-	struct telling telling = {.mediation = mediation, .operation = socket_operation_name(operation)};
+	struct telling telling = {.mediation = mediation,
+				  .operation = socket_operation_name(operation),
+				  .told = allowed ? TOLD_ALLOWED : TOLD_DENIED,
+				  .is_denial = !allowed && !policy_observes_sockets(&mediation->worker->policy),
+				  .is_audit = policy_observes_sockets(&mediation->worker->policy)};
 
 	if (policy_observes_sockets(&mediation->worker->policy)) {
 		telling.type = EVENT_UNIX_SOCKET_AUDIT;
@@ -203,7 +288,7 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 	char shown[sizeof(struct sockaddr_un) + 1];
 	char rule[PATH_MAX + 16];
 	char hint[SOCKET_HINT_SIZE] = "";
-	bool written = true;
+	bool written;
 
 	if (is_silent(worker, allowed))
 		return true;
@@ -213,29 +298,36 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 	telling.rule = rule;
 	if (socket_hint(&worker->policy, name, decision, hint))
 		telling.hint = hint;
-	if (is_wanted(worker, allowed))
-		written = tell(&telling);
+	written = tell(&telling, is_wanted(worker, allowed));
 	mediation->is_untold = mediation->is_untold || !written;
-	if (policy_observes_sockets(&worker->policy)) {
-		atomic_fetch_add(&worker->area->counts.audited, 1);
+	if (policy_observes_sockets(&worker->policy))
 		return true;
-	}
 	if (!allowed)
 		notice(&telling);
 	return allowed && (written || worker->policy.on_event_loss == EVENT_LOSS_CONTINUE);
 }
 
+/* Which of a call's events it is, by its reason. */
+static enum area_told told_of(const char *reason)
+{
+	if (strcmp(reason, SOCKET_EVENT_UNKNOWN) == 0)
+		return TOLD_UNKNOWN;
+	return strcmp(reason, SOCKET_EVENT_BINDINGS) == 0 ? TOLD_BINDING : TOLD_UNREAD;
+}
+
 void socket_event_unread(struct mediation *mediation, const char *reason)
 {
+	bool observed = policy_observes_sockets(&mediation->worker->policy);
 	struct telling telling = {.mediation = mediation,
-				  .type = policy_observes_sockets(&mediation->worker->policy)
-					      ? EVENT_UNIX_SOCKET_AUDIT
-					      : EVENT_UNIX_SOCKET_BLOCKED,
+				  .type = observed ? EVENT_UNIX_SOCKET_AUDIT : EVENT_UNIX_SOCKET_BLOCKED,
 				  .reason = reason,
-				  .action = policy_observes_sockets(&mediation->worker->policy) ? "allowed" : "denied"};
+				  .action = observed ? "allowed" : "denied",
+				  .told = told_of(reason),
+				  .outcome = strcmp(reason, SOCKET_EVENT_UNKNOWN) == 0 ? "unknown" : NULL,
+				  .is_denial = !observed};
 
-	(void)tell(&telling);
-	if (policy_observes_sockets(&mediation->worker->policy))
+	(void)tell(&telling, true);
+	if (observed)
 		return;
 	telling.operation = "a socket call";
 	notice(&telling);

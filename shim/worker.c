@@ -15,6 +15,7 @@
 #include "confinement.h"
 #include "keeper.h"
 #include "message.h"
+#include "recovery.h"
 #include "role.h"
 #include "socket_event.h"
 #include "syscall_table.h"
@@ -52,9 +53,8 @@ static int open_sinks(struct worker *worker, enum sink_kind kind, struct error *
 	worker->copies = flags & AREA_COPY;
 	worker->notice =
 	    (struct notice){.descriptor = notices ? WORKER_NOTICES : -1, .each = flags & AREA_NOTICES_EACH};
-	worker->line = malloc(EVENT_LINE_MAX);
-	if (worker->line && sink_init(&worker->sink, WORKER_EVENTS, kind) == 0 &&
-	    sink_init(&worker->copy, worker->copies ? WORKER_COPY : -1, SINK_STREAM) == 0)
+	if (sink_init(&worker->sink, WORKER_EVENTS, kind, &worker->area->pending) == 0 &&
+	    sink_init(&worker->copy, worker->copies ? WORKER_COPY : -1, SINK_STREAM, NULL) == 0)
 		return 0;
 	return error_set(err, "session: out of memory");
 }
@@ -98,7 +98,7 @@ static int open_origin(struct worker *worker, struct error *err)
 	if (worker->area->session.flags & AREA_COMMONS)
 		worker->commons = commons_map(WORKER_COMMONS);
 	if (pthread_mutex_init(&worker->writing, NULL) == 0 && view_origin_open(WORKER_ROOT, &worker->origin) == 0 &&
-	    bindings_init(&worker->bindings) == 0 && name_user_namespace(worker))
+	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 && name_user_namespace(worker))
 		return 0;
 	return error_set(err, "session: its root cannot be had: %s", strerrordesc_np(errno));
 }
@@ -108,8 +108,7 @@ static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
 	*worker = (struct worker){.listener = WORKER_LISTENER,
 				  .keeper = WORKER_KEEPER,
 				  .target = WORKER_TARGET,
-				  .reader = fcntl(WORKER_READER, F_GETFD) < 0 ? -1 : WORKER_READER,
-				  .exit_code = EXIT_CODE_UNKNOWN};
+				  .reader = fcntl(WORKER_READER, F_GETFD) < 0 ? -1 : WORKER_READER};
 	for (int descriptor = WORKER_KEEPER; descriptor < WORKER_END; descriptor++)
 		(void)fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 	if (fcntl(WORKER_TARGET, F_GETFD) < 0)
@@ -183,11 +182,12 @@ static int see_to_events(struct worker *worker)
 
 	socket_event_flush(worker, false);
 	worker_lock(worker);
-	if (worker->sink.pending_length > 0)
+	if (sink_pending(&worker->sink) > 0)
 		(void)sink_flush(&worker->sink);
-	if (worker->copy.pending_length > 0)
+	if (sink_pending(&worker->copy) > 0)
 		(void)sink_flush(&worker->copy);
-	pending = worker->sink.pending_length > 0 || worker->copy.pending_length > 0 || fold_is_open(&worker->fold);
+	pending =
+	    sink_pending(&worker->sink) > 0 || sink_pending(&worker->copy) > 0 || fold_is_open(&worker->area->fold);
 	worker_unlock(worker);
 	return pending ? PENDING_MS : -1;
 }
@@ -244,6 +244,7 @@ static int serve(struct worker *worker)
 int worker_main(int argc, char **argv)
 {
 	static struct worker worker; /* too large for a stack */
+	struct event_recovered recovered;
 	struct error err;
 
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -254,7 +255,9 @@ int worker_main(int argc, char **argv)
 	    set_up(&worker, (enum sink_kind)strtol(argv[2], NULL, 10), &err) != 0)
 		return give_up(&err);
 	worker.is_stored = strcmp(argv[3], WORKER_STORED) == 0;
-	worker_begin(&worker);
+	if (!recovery_begin(&worker, &recovered))
+		return EXIT_SUCCESS;
+	worker_begin(&worker, &recovered);
 	if (pool_start(&worker.pool, &worker, &err) != 0)
 		return give_up(&err);
 	return serve(&worker);

@@ -35,10 +35,7 @@ struct worker {
 	struct sink copy; /* descriptor -1: none is wanted */
 	bool copies;
 	struct notice notice;
-	int exit_code;           /* of the first process, as waitpid(2) has it, or EXIT_CODE_UNKNOWN */
-	char *line;              /* EVENT_LINE_MAX bytes, for an event */
-	pthread_mutex_t writing; /* of events: seq, fold, line, sinks */
-	struct fold fold;
+	pthread_mutex_t writing; /* of events: the area's step, line and fold; sinks */
 	struct bindings bindings;
 	struct commons *commons; /* NULL: default is not user */
 	struct view_origin origin;
@@ -53,19 +50,23 @@ void worker_unlock(struct worker *worker);
 /* CLOCK_REALTIME. */
 uint64_t worker_now_us(void);
 
-/* Fills in what every event of the session has: its ID, the time, the seq. */
-struct event worker_event(struct worker *worker, enum event_type type, uint64_t seq);
+/* Fills in what every event of the session has: its ID, the time, the seq that is next. */
+struct event worker_event(const struct worker *worker, enum event_type type);
 
 /*
- * Writes an event. False: it has not been written (it is kept in memory, or lost and counted).
+ * Writes an event, with whatever else the area's step says (area_begin). False: it has not been written
+ * (it is kept in memory, or lost and counted).
  */
 bool worker_write(struct worker *worker, const struct event *event);
+
+/* Takes up what a worker before this one had begun to write. */
+void worker_redo(struct worker *worker);
 
 /* Handles the notification in a slot, to its answer, in the calling server. The slot is free then. */
 void worker_handle(struct worker *worker, struct server *server, struct area_slot *slot);
 
 /* session_start, once in a session's life; of a later worker: sidecar_recovered. */
-void worker_begin(struct worker *worker);
+void worker_begin(struct worker *worker, const struct event_recovered *recovered);
 
 /* The first process has ended: finds out how, as long as that can be found. */
 void worker_learn_exit(struct worker *worker);

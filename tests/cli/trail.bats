@@ -84,6 +84,8 @@ words() {
 	is "$(words "$(event 1 '{type: "foreign_arch", arch: "i386"}')")" 'killed: ptrace of another architecture (i386)'
 	is "$(words "$(event 1 '{type: "process_start"}')")" 'process begins: /usr/bin/gdb'
 	is "$(words "$(event 1 '{type: "sidecar_recovered", reason: null}')")" 'the sidecar goes on after a crash'
+	is "$(words "$(event 1 '{type: "sidecar_recovered", reason: null, taken_up: 2}')")" \
+		'the sidecar goes on after a crash, with 2 calls under way'
 	is "$(words "$(event 1 '{type: "report_mismatch", reason: "pid"}')")" \
 		'a report of the preload library is not what the kernel says: pid'
 	is "$(words "$(event 9 '{type: "events_suppressed", reason: "repeated", of: "unix_socket_blocked", count: 3,

@@ -51,7 +51,7 @@ int sinks_start(struct sink *sink, const char *destination)
 		print_error("%s\n", err.text);
 		return -1;
 	}
-	return sink_init(sink, descriptor, kind);
+	return sink_init(sink, descriptor, kind, NULL);
 }
 
 void sinks_move(struct sink *sink, const char *destination)

@@ -41,11 +41,12 @@ static void test_made_and_mapped(void **state)
 	assert_string_equal(area->session.id, "sess_1");
 	assert_int_equal(area->session.uid, 7);
 	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 1);
-	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 2);
+	area_begin(area, NULL)->seq = AREA_FIRST_SEQ + 1;
+	area_commit(area);
 	area_unmap(area);
 	/* It is the memory that counts, not the mapping. */
 	area = area_map(memfd, NULL);
-	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 3);
+	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 2);
 	area_unmap(area);
 	assert_int_not_equal(ftruncate(memfd, 1), 0);
 	assert_int_not_equal(ftruncate(memfd, 1 << 20), 0);
@@ -158,13 +159,144 @@ static void test_wrong_layout(void **state)
 	test_free(good);
 }
 
+/* --- Steps: what a worker that died had committed becomes so, once --- */
+
+static struct area *fresh(void)
+{
+	const struct area_session made = session();
+	int memfd = area_create(&made, texts, NULL);
+	struct area *area = area_map(memfd, NULL);
+
+	assert_non_null(area);
+	close(memfd);
+	return area;
+}
+
+/* An event of a call that is denied, and a repeat of another's. */
+static void prepare(struct area *area)
+{
+	struct area_step *step = area_begin(area, &area->slots[3]);
+
+	step->seq = area_next_seq(area);
+	step->told = TOLD_DENIED;
+	step->denied++;
+	area_count_call(area, 42);
+	step->fold = 5;
+	step->folded = 2;
+	step->fold_first = 7;
+	step->fold_last = 9;
+	step->length = 1;
+}
+
+static void expect_done(const struct area *area)
+{
+	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 2);
+	assert_true(area_is_told(&area->slots[3], TOLD_DENIED));
+	assert_false(area_is_told(&area->slots[3], TOLD_ALLOWED));
+	assert_false(area_is_told(&area->slots[2], TOLD_DENIED));
+	assert_int_equal(area->counts.denied, 1);
+	assert_int_equal(area->counts.killed, 0);
+	assert_int_equal(area->counts.calls[42], 1);
+	assert_int_equal(area->fold.entries[5].count, 2);
+	assert_int_equal(area->fold.entries[5].last_seq, 9);
+}
+
+static void test_step_not_committed(void **state)
+{
+	struct area *area = fresh();
+
+	(void)state;
+	prepare(area);
+	assert_false(area_redo(area));
+	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 1);
+	assert_false(area_is_told(&area->slots[3], TOLD_DENIED));
+	area_unmap(area);
+}
+
+static void test_step_done_again(void **state)
+{
+	struct area *area = fresh();
+
+	(void)state;
+	prepare(area);
+	area_commit(area);
+	expect_done(area);
+	/* Its line may not have been written; nothing is counted twice. */
+	assert_true(area_redo(area));
+	expect_done(area);
+	area_over(area);
+	assert_false(area_redo(area));
+	area_unmap(area);
+}
+
+static void test_step_cut_short(void **state)
+{
+	struct area *area = fresh();
+
+	(void)state;
+	prepare(area);
+	area->committed = 1; /* and no more */
+	assert_true(area_redo(area));
+	expect_done(area);
+	area_unmap(area);
+}
+
+static void test_step_without_line(void **state)
+{
+	struct area *area = fresh();
+
+	(void)state;
+	area_begin(area, NULL)->killed++;
+	area->committed = 1;
+	assert_false(area_redo(area));
+	assert_false(area_redo(area));
+	assert_int_equal(area->counts.killed, 1);
+	assert_int_equal(area_next_seq(area), AREA_FIRST_SEQ + 1);
+	area_unmap(area);
+}
+
+static void test_told_of_a_message(void **state)
+{
+	struct area *area = fresh();
+	struct area_slot *slot = &area->slots[0];
+
+	(void)state;
+	area_begin(area, slot)->told = TOLD_ALLOWED;
+	area_commit(area);
+	area_over(area);
+	slot->done++; /* the next message: nothing of it has been told */
+	assert_false(area_is_told(slot, TOLD_ALLOWED));
+	area_begin(area, slot)->told = TOLD_DENIED;
+	area_commit(area);
+	assert_true(area_is_told(slot, TOLD_DENIED));
+	assert_false(area_is_told(slot, TOLD_ALLOWED));
+	area_unmap(area);
+}
+
+static void test_free_slot(void **state)
+{
+	struct area *area = fresh();
+	struct area_slot *slot = &area->slots[0];
+
+	(void)state;
+	*slot =
+	    (struct area_slot){.notif.id = 7, .tries = 2, .done = 1, .begun = 2, .told = TOLD_ALLOWED, .told_of = 1};
+	slot->is_over = slot->killed = slot->waits = slot->is_kept = slot->is_known = true;
+	area_free(slot);
+	assert_int_equal(slot->notif.id, 0);
+	assert_int_equal(slot->tries + slot->done + slot->begun + slot->told, 0);
+	assert_false(slot->is_over || slot->killed || slot->waits || slot->is_kept || slot->is_known);
+	area_unmap(area);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_made_and_mapped),
-	    cmocka_unit_test(test_not_made),
-	    cmocka_unit_test(test_wrong_size_or_seals),
-	    cmocka_unit_test(test_wrong_layout),
+	    cmocka_unit_test(test_made_and_mapped),     cmocka_unit_test(test_not_made),
+	    cmocka_unit_test(test_wrong_size_or_seals), cmocka_unit_test(test_wrong_layout),
+	    cmocka_unit_test(test_step_not_committed),  cmocka_unit_test(test_step_done_again),
+	    cmocka_unit_test(test_step_cut_short),      cmocka_unit_test(test_step_without_line),
+	    cmocka_unit_test(test_told_of_a_message),   cmocka_unit_test(test_free_slot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,23 @@ static void events_suppressed(void **state)
 	expect_part(&event, "\"reason\":\"event_loss\",\"of\":null,\"count\":3,\"first_seq\":8,\"last_seq\":10}");
 }
 
+static void a_worker_takes_over(void **state)
+{
+	const struct event_recovered recovered = {1, 2, 3, 4, 5, 6};
+	struct event event = example();
+	struct event_call call = *event.call;
+
+	(void)state;
+	call.outcome = "unknown";
+	event.call = &call;
+	expect_part(&event, "\"outcome\":\"unknown\"");
+	event.type = EVENT_SIDECAR_RECOVERED;
+	event.call = NULL;
+	event.recovered = &recovered;
+	expect_part(&event, "\"taken_up\":21,\"anew\":1,\"resolved\":2,\"answered\":3,\"unknown\":4,\"denied\":5,"
+			    "\"gone\":6}");
+}
+
 static void every_type_has_its_name(void **state)
 {
 	static const char *const names[] = {
@@ -386,6 +403,7 @@ int main(void)
 	    cmocka_unit_test(a_session_begins),
 	    cmocka_unit_test(a_session_ends),
 	    cmocka_unit_test(events_suppressed),
+	    cmocka_unit_test(a_worker_takes_over),
 	    cmocka_unit_test(every_type_has_its_name),
 	    cmocka_unit_test(bytes_that_are_no_text),
 	    cmocka_unit_test(elements_that_are_no_text),

@@ -50,16 +50,17 @@ static void a_full_device_and_the_bound_of_memory(void **state)
 		sinks_numbered(line, length, i);
 		assert_int_equal(sink_write(&sink, line, length, 100 + i), i < room ? SINK_KEPT : SINK_LOST);
 	}
-	assert_in_range(sink.pending_length, 0, SINK_PENDING_MAX);
+	assert_in_range(sink_pending(&sink), 0, SINK_PENDING_MAX);
 	assert_false(sink_flush(&sink));
-	assert_false(sink_take_loss(&sink, &loss)); /* not before what is pending has been told */
+	assert_false(sink_has_loss(&sink, &loss)); /* not before what is pending has been told */
 	sinks_move(&sink, sinks_path(state, "events", path));
 	assert_true(sink_flush(&sink));
-	assert_true(sink_take_loss(&sink, &loss));
+	assert_true(sink_has_loss(&sink, &loss));
 	assert_int_equal(loss.count, 3);
 	assert_int_equal(loss.first_seq, 100 + room);
 	assert_int_equal(loss.last_seq, 100 + room + 2);
-	assert_false(sink_take_loss(&sink, &loss));
+	sink.store->loss = (struct sink_loss){.count = 0};
+	assert_false(sink_has_loss(&sink, &loss));
 	sink_close(&sink);
 	expect_numbered(path, length, room);
 }
@@ -69,7 +70,7 @@ static void nowhere(void **state)
 	struct sink sink;
 	char path[PATH_SIZE];
 
-	assert_int_equal(sink_init(&sink, -1, SINK_STREAM), 0);
+	assert_int_equal(sink_init(&sink, -1, SINK_STREAM, NULL), 0);
 	assert_int_equal(sinks_put(&sink, LINE, 1), SINK_KEPT);
 	sink_replace(&sink, -1, SINK_JOURNALD);
 	assert_int_equal(sinks_put(&sink, LINE, 2), SINK_KEPT);
@@ -90,7 +91,7 @@ static void a_line_that_nothing_can_hold(void **state)
 	sinks_numbered(line, SINK_PENDING_MAX + 1, 0);
 	assert_int_equal(sinks_start(&sink, "/dev/full"), 0);
 	assert_int_equal(sink_write(&sink, line, SINK_PENDING_MAX + 1, 5), SINK_LOST);
-	assert_true(sink_take_loss(&sink, &loss));
+	assert_true(sink_has_loss(&sink, &loss));
 	assert_int_equal(loss.first_seq, 5);
 	sink_close(&sink);
 	free(line);
@@ -125,7 +126,7 @@ static void fill_and_read(int flags)
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(fcntl(pair[1], F_SETFL, flags), 0);
-	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM), 0);
+	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM, NULL), 0);
 	for (unsigned i = 0; i < count; i++) {
 		enum sink_result result;
 
@@ -174,7 +175,7 @@ static void what_is_pending_goes_first(void **state)
 
 	(void)state;
 	assert_int_equal(pipe2(pair, O_NONBLOCK | O_CLOEXEC), 0);
-	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM), 0);
+	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM, NULL), 0);
 	while (write(pair[1], LINE, LINE_LENGTH) > 0)
 		;
 	assert_int_equal(sinks_put(&sink, "one\n", 1), SINK_KEPT);
@@ -201,7 +202,7 @@ static void a_line_that_was_begun_is_ended_first(void **state)
 	assert_true(line && got);
 	sinks_numbered(line, length, 1);
 	assert_int_equal(pipe2(pair, O_NONBLOCK | O_CLOEXEC), 0);
-	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM), 0);
+	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM, NULL), 0);
 	assert_int_equal(sink_write(&sink, line, length, 1), SINK_KEPT);
 	assert_int_equal(sinks_put(&sink, LINE, 2), SINK_KEPT);
 	used = drain(pair[0], got, length);
@@ -232,7 +233,7 @@ static void a_line_that_was_begun_elsewhere_is_begun_anew(void **state)
 	assert_non_null(line);
 	sinks_numbered(line, length, 1);
 	assert_int_equal(pipe2(pair, O_NONBLOCK | O_CLOEXEC), 0);
-	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM), 0);
+	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM, NULL), 0);
 	assert_int_equal(sink_write(&sink, line, length, 1), SINK_KEPT);
 	sinks_move(&sink, sinks_path(state, "events", path));
 	assert_true(sink_flush(&sink));
@@ -253,7 +254,7 @@ static void a_reader_that_has_gone(void **state)
 	(void)state;
 	(void)signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(pipe2(pair, O_NONBLOCK | O_CLOEXEC), 0);
-	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM), 0);
+	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM, NULL), 0);
 	assert_int_equal(close(pair[0]), 0);
 	assert_int_equal(sinks_put(&sink, LINE, 1), SINK_KEPT);
 	assert_int_equal(sinks_put(&sink, LINE, 2), SINK_KEPT);
@@ -261,7 +262,7 @@ static void a_reader_that_has_gone(void **state)
 	/* From a socket there is not even the signal. */
 	(void)signal(SIGPIPE, SIG_DFL);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM), 0);
+	assert_int_equal(sink_init(&sink, pair[1], SINK_STREAM, NULL), 0);
 	assert_int_equal(close(pair[0]), 0);
 	assert_int_equal(sinks_put(&sink, LINE, 1), SINK_KEPT);
 	sink_close(&sink);

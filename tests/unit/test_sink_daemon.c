@@ -33,7 +33,7 @@ static void connect_sink(struct sink *sink, const char *path, enum sink_kind kin
 	if (descriptor < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-	assert_int_equal(sink_init(sink, descriptor, kind), 0);
+	assert_int_equal(sink_init(sink, descriptor, kind, NULL), 0);
 }
 
 static void what_the_daemons_get(void **state)
@@ -83,7 +83,7 @@ static void a_daemon_that_does_not_read(void **state)
 		got[length] = '\0';
 		assert_int_equal(strtoul(strrchr(got, ' '), NULL, 10), found++);
 	}
-	assert_int_equal(sink.pending_length, 0);
+	assert_int_equal(sink_pending(&sink), 0);
 	sink_close(&sink);
 	assert_int_equal(close(server), 0);
 }
@@ -121,10 +121,10 @@ static void a_line_that_no_datagram_can_hold(void **state)
 	assert_non_null(line);
 	sinks_numbered(line, length, 1);
 	assert_int_equal(setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &(int){8192}, sizeof(int)), 0);
-	assert_int_equal(sink_init(&sink, descriptor, SINK_SYSLOG), 0);
+	assert_int_equal(sink_init(&sink, descriptor, SINK_SYSLOG, NULL), 0);
 	assert_int_equal(sink_write(&sink, line, length, 1), SINK_LOST);
 	assert_int_equal(sinks_put(&sink, LINE, 2), SINK_WRITTEN); /* the next is none the worse */
-	assert_true(sink_take_loss(&sink, &loss));
+	assert_true(sink_has_loss(&sink, &loss));
 	assert_int_equal(loss.count, 1);
 	/* The longest that is not refused does go. */
 	assert_int_equal(sink_write(&sink, line + length - sink.longest, sink.longest, 3), SINK_WRITTEN);

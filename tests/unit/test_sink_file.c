@@ -99,7 +99,7 @@ static int write_limited(const char *path, rlim_t limit)
 		return 1;
 	if (sinks_put(&sink, "first\n", 1) != SINK_WRITTEN || sinks_put(&sink, "second\n", 2) != SINK_KEPT)
 		return 2;
-	if (sinks_put(&sink, "third\n", 3) != SINK_KEPT || sink_flush(&sink) || sink.torn != 0)
+	if (sinks_put(&sink, "third\n", 3) != SINK_KEPT || sink_flush(&sink) || sink.store->torn != 0)
 		return 3;
 	sink_close(&sink);
 	return 0;
@@ -136,7 +136,7 @@ static int write_limited_long(const char *path)
 	if (!line || sinks_start(&sink, path) != 0 || setrlimit(RLIMIT_FSIZE, &few) != 0)
 		return 1;
 	sinks_numbered(line, 20000, 1);
-	if (sink_write(&sink, line, 20000, 1) != SINK_KEPT || sink.torn != 0)
+	if (sink_write(&sink, line, 20000, 1) != SINK_KEPT || sink.store->torn != 0)
 		return 2;
 	sink_close(&sink);
 	free(line);
