@@ -28,12 +28,19 @@ static struct area *head_of(const struct old_memory *old)
 	return (struct area *)(void *)old->bytes;
 }
 
+enum { PART_USED = PART_COUNT - 2, PART_SLOTS };
+
 /* All that is in them, but the later fields. */
 static const size_t sizes[PART_COUNT] = {
     offsetof(struct area, session),
     offsetof(struct area_session, later),
     offsetof(struct area, counts) - offsetof(struct area, next_seq),
     offsetof(struct area_counts, later),
+    offsetof(struct area, line) - offsetof(struct area, committed),
+    offsetof(struct area, fold) - offsetof(struct area, line),
+    offsetof(struct area, bindings) - offsetof(struct area, fold),
+    offsetof(struct area, pending) - offsetof(struct area, bindings),
+    offsetof(struct area, used) - offsetof(struct area, pending),
     offsetof(struct area, slots) - offsetof(struct area, used),
     AREA_SLOTS *offsetof(struct area_slot, later),
 };
@@ -70,11 +77,11 @@ static struct old_memory make_old(void)
 	memset(part_of(&old, 2), 2, sizes[2]);
 	((struct area_counts *)part_of(&old, 3))->lost = 33;
 	((struct area_counts *)part_of(&old, 3))->calls[AREA_CALLS - 1] = 34;
-	memset(part_of(&old, 4), 4, sizes[4]);
-	slot = (struct area_slot *)(void *)((char *)part_of(&old, 5) + 3 * layout.slot_size);
+	memset(part_of(&old, PART_USED), 4, sizes[PART_USED]);
+	slot = (struct area_slot *)(void *)((char *)part_of(&old, PART_SLOTS) + 3 * layout.slot_size);
 	slot->notif.id = 55;
 	slot->tracee.tid = 56;
-	slot = (struct area_slot *)(void *)((char *)part_of(&old, 5) + (AREA_SLOTS - 1) * layout.slot_size);
+	slot = (struct area_slot *)(void *)((char *)part_of(&old, PART_SLOTS) + (AREA_SLOTS - 1) * layout.slot_size);
 	slot->notif.id = 57;
 	memcpy(part_of(&old, PART_COUNT), TEXTS, sizeof(TEXTS));
 	return old;
@@ -106,7 +113,7 @@ static void test_everything_is_there(void **state)
 	assert_memory_equal(&area->next_seq, part_of(&old, 2), sizes[2]);
 	assert_int_equal(area->counts.lost, 33);
 	assert_int_equal(area->counts.calls[AREA_CALLS - 1], 34);
-	assert_memory_equal(&area->used, part_of(&old, 4), sizeof(area->used));
+	assert_memory_equal(&area->used, part_of(&old, PART_USED), sizeof(area->used));
 	assert_int_equal(area->slots[2].notif.id, 0);
 	assert_int_equal(area->slots[3].notif.id, 55);
 	assert_int_equal(area->slots[3].tracee.tid, 56);
