@@ -85,6 +85,34 @@ static bool is_io_uring(int directory, const char *name)
 	return length == (ssize_t)strlen(IO_URING_LINK) && memcmp(link, IO_URING_LINK, (size_t)length) == 0;
 }
 
+/* Does a thread of the kernel's look into the ring by itself? No system call is needed then to have it work. */
+static bool is_polled(int descriptor)
+{
+	char line[128];
+	bool polled = true;
+	FILE *about;
+
+	(void)snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", descriptor);
+	about = fopen(line, "re");
+	while (about && fgets(line, sizeof(line), about))
+		if (strncmp(line, "SqThread:", 9) == 0)
+			polled = strtol(line + 9, NULL, 10) > 0;
+	if (about)
+		(void)fclose(about);
+	return polled;
+}
+
+static int judge_ring(int directory, const char *name, struct error *err)
+{
+	int descriptor = (int)strtol(name, NULL, 10);
+
+	if (!is_io_uring(directory, name) || !is_polled(descriptor))
+		return 0;
+	return error_set(
+	    err, "descriptor %d: an inherited io_uring that the kernel polls (close it, or set close_fds = yes)",
+	    descriptor);
+}
+
 static int judge(int directory, const char *name, struct error *err)
 {
 	int descriptor = (int)strtol(name, NULL, 10);
@@ -105,7 +133,9 @@ static int judge(int directory, const char *name, struct error *err)
 	return 0;
 }
 
-int descriptors_refuse_addressable(struct error *err)
+typedef int judge_descriptor(int directory, const char *name, struct error *err);
+
+static int judge_all(judge_descriptor *judge_one, struct error *err)
 {
 	DIR *directory = opendir("/proc/self/fd");
 	const struct dirent *entry;
@@ -117,11 +147,21 @@ int descriptors_refuse_addressable(struct error *err)
 	errno = 0;
 	while (result == 0 && (entry = readdir(directory)) != NULL)
 		if (entry->d_name[0] != '.')
-			result = judge(dirfd(directory), entry->d_name, err);
+			result = judge_one(dirfd(directory), entry->d_name, err);
 	if (result == 0 && errno != 0)
 		result = error_set(err, "/proc/self/fd: %s", strerrordesc_np(errno));
 	(void)closedir(directory);
 	return result;
+}
+
+int descriptors_refuse_addressable(struct error *err)
+{
+	return judge_all(judge, err);
+}
+
+int descriptors_refuse_polled_rings(struct error *err)
+{
+	return judge_all(judge_ring, err);
 }
 
 const char *descriptors_type_name(int type)
@@ -158,6 +198,23 @@ static void name_peer(int descriptor, char *name, size_t size)
 		(void)snprintf(name, size, "%.*s", (int)used, peer.sun_path);
 }
 
+/* What a session must not be thought to be without. */
+static bool describe(int directory, const char *entry, const char **type, char *name, size_t size)
+{
+	int descriptor = (int)strtol(entry, NULL, 10);
+
+	if (is_io_uring(directory, entry)) {
+		*type = "io_uring";
+		(void)snprintf(name, size, "-");
+		return true;
+	}
+	if (integer_option(descriptor, SO_DOMAIN) != AF_UNIX)
+		return false;
+	*type = descriptors_type_name(integer_option(descriptor, SO_TYPE));
+	name_peer(descriptor, name, size);
+	return true;
+}
+
 size_t descriptors_list_unix(char *text, size_t size)
 {
 	DIR *directory = opendir("/proc/self/fd");
@@ -170,10 +227,8 @@ size_t descriptors_list_unix(char *text, size_t size)
 		const char *type;
 		int length;
 
-		if (entry->d_name[0] == '.' || integer_option(descriptor, SO_DOMAIN) != AF_UNIX)
+		if (entry->d_name[0] == '.' || !describe(dirfd(directory), entry->d_name, &type, name, sizeof(name)))
 			continue;
-		name_peer(descriptor, name, sizeof(name));
-		type = descriptors_type_name(integer_option(descriptor, SO_TYPE));
 		length = snprintf(text + used, size - used, "%d %s %s", descriptor, type ? type : "-", name);
 		if (length < 0 || (size_t)length >= size - used)
 			break;

@@ -94,12 +94,14 @@ static int load_policy(const struct invocation *invocation, struct config *confi
 static int prepare_descriptors(struct load *load, struct error *err)
 {
 	const struct policy *policy = &load->config.policy;
-	bool no_unix =
-	    policy_filters(policy) && policy->unix_socket.enabled && policy->unix_socket.degraded == DEGRADED_NO_UNIX;
 
 	if (policy->close_fds && descriptors_close(err) != 0)
 		return -1;
-	return no_unix ? descriptors_refuse_addressable(err) : 0;
+	if (!policy_filters(policy) || !policy->unix_socket.enabled)
+		return 0;
+	if (policy->unix_socket.degraded == DEGRADED_NO_UNIX)
+		return descriptors_refuse_addressable(err);
+	return policy_observes_sockets(policy) ? 0 : descriptors_refuse_polled_rings(err);
 }
 
 /* Outside of any session, and with a filter to come: the sidecar is told. */

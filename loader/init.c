@@ -185,14 +185,18 @@ static void receive(struct init *init, siginfo_t *info)
 		pass_on(init, info);
 }
 
-/* Becomes the target once it is told to. The parent's end closes where it has died. */
-static void wait_for_go(const int go[2])
+/*
+ * Becomes the target once it is told to. The parent's end closes where it has died; what it wrote before is
+ * there still, and its death is no signal to a child that had not asked for one yet.
+ */
+static void wait_for_go(const int go[2], pid_t parent)
 {
 	char byte;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)close(go[1]);
-	if (read(go[0], &byte, 1) != 1)
+	/* 0: it is in the PID namespace outside of ours, whose first process this is. */
+	if (read(go[0], &byte, 1) != 1 || (getppid() != parent && getppid() != 0))
 		_exit(STATUS_FAILED);
 	(void)close(go[0]);
 }
@@ -290,13 +294,14 @@ static void execute_successor(const struct init *init, int go, int lifeline, con
 /* Forks target and canary. 0 in the target; -1 and errno, nothing forked, where it cannot be had. */
 static int divide(struct init *init, const int go[2], int lifeline, const struct init_successor *successor)
 {
+	const pid_t parent = getpid();
 	int error;
 
 	init->target = fork();
 	if (init->target < 0)
 		return -1;
 	if (init->target == 0) {
-		wait_for_go(go);
+		wait_for_go(go, parent);
 		return 0;
 	}
 	if (successor)

@@ -354,6 +354,11 @@ int policy_parse(const char *text, size_t length, struct policy *policy, struct 
 	return -1;
 }
 
+bool policy_observes_sockets(const struct policy *policy)
+{
+	return policy->mode == MODE_AUDIT || policy->unix_socket.action == SOCKET_AUDIT;
+}
+
 bool policy_filters(const struct policy *policy)
 {
 	return policy->enabled && policy->mode != MODE_DISABLED;

@@ -124,6 +124,9 @@ void policy_free(struct policy *policy);
 /* Is any filter installed at all? Not where enabled = false or mode = disabled. */
 bool policy_filters(const struct policy *policy);
 
+/* Are socket calls told of and then left to the kernel: audit mode, of all or of Unix sockets alone? */
+bool policy_observes_sockets(const struct policy *policy);
+
 /* Are calls on Unix sockets carried out, or reported, by a sidecar? */
 bool policy_mediates(const struct policy *policy);
 

@@ -68,6 +68,11 @@ static const struct named_rule io_uring_rules[] = {
     {"io_uring_register", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, 0, {{0}}},
 };
 
+/* In audit mode it is left open, and what a ring does is not seen: that there is one is told. */
+static const struct named_rule io_uring_told_rules[] = {
+    {"io_uring_setup", SCMP_ACT_NOTIFY, RULE_IO_URING, 0, {{0}}},
+};
+
 #define TABLE(rules) (rules), sizeof(rules) / sizeof((rules)[0])
 
 /* Arguments that name a process to be acted on: what a session must not do to its keeper. */
@@ -204,7 +209,7 @@ static int build_mediated(const struct policy *policy, struct rules *rules, stru
 static int build_sockets(const struct policy *policy, const struct rules_setting *setting, struct rules *rules,
 			 struct error *err)
 {
-	bool observed = policy->mode == MODE_AUDIT || policy->unix_socket.action == SOCKET_AUDIT;
+	bool observed = policy_observes_sockets(policy);
 	unsigned line = policy->lines[KEY_UNIX_DEGRADED];
 
 	rules->sockets.otherwise = SCMP_ACT_ALLOW;
@@ -220,7 +225,9 @@ static int build_sockets(const struct policy *policy, const struct rules_setting
 		if (build_mediated(policy, rules, err) != 0)
 			return -1;
 	}
-	return observed ? 0 : add_named(rules, TABLE(io_uring_rules), line, err);
+	if (observed)
+		return add_named(rules, TABLE(io_uring_told_rules), line, err);
+	return add_named(rules, TABLE(io_uring_rules), line, err);
 }
 
 static int build_keeper(const struct rules_setting *setting, struct rules *rules, struct error *err)
@@ -365,8 +372,11 @@ bool rules_block(const struct rules *rules, int number)
 
 bool rules_mediate(const struct rules *rules, int number)
 {
-	for (size_t i = 0; i < rules->sockets.count; i++)
-		if (rules->sockets.rules[i].number == number && rules->sockets.rules[i].action == SCMP_ACT_NOTIFY)
+	for (size_t i = 0; i < rules->sockets.count; i++) {
+		const struct rule *rule = &rules->sockets.rules[i];
+
+		if (rule->number == number && rule->action == SCMP_ACT_NOTIFY && rule->reason == RULE_MEDIATED)
 			return true;
+	}
 	return false;
 }

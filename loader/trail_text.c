@@ -145,6 +145,8 @@ static void say_blocked(struct text *text, const cJSON *event)
 		add(text, " is blocked");
 	else if (is(event, "reason", "would_be_blocked"))
 		add(text, " would be blocked");
+	else if (is(event, "reason", "blind_spot"))
+		add(text, ": what it does to sockets is not seen");
 	else
 		add_member(text, ": ", event, "reason", "");
 	add_member(text, " (", event, "rule", ")");

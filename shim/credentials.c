@@ -250,7 +250,7 @@ bool credentials_return(const struct credentials *target, const struct credentia
 {
 	/* The real uid is ours still, so the effective one may be; then the capabilities are back to be had. */
 	if (!same_ids(target, own)) {
-		if (syscall(SYS_setresuid, -1, own->euid, -1) != 0)
+		if (syscall(SYS_setresuid, -1, own->ruid, -1) != 0)
 			return false;
 		if (own->permitted && set_effective(own->permitted, own->permitted) != 0)
 			return false;
@@ -258,4 +258,29 @@ bool credentials_return(const struct credentials *target, const struct credentia
 			return own->permitted == 0; /* without any there was nothing that could be changed */
 	}
 	return own->permitted == 0 || set_effective(own->permitted, own->effective) == 0;
+}
+
+bool credentials_adopt(const struct credentials *target, struct credentials *own)
+{
+	struct credentials adopted = *own;
+
+	if (own->permitted == 0 || same_ids(target, own))
+		return true;
+	adopted.groups = calloc(target->group_count ? target->group_count : 1, sizeof(gid_t));
+	if (!adopted.groups)
+		return true; /* it works without */
+	if (target->group_count)
+		memcpy(adopted.groups, target->groups, target->group_count * sizeof(gid_t));
+	adopted.group_count = target->group_count;
+	adopted.euid = target->euid;
+	adopted.fsuid = target->fsuid;
+	adopted.egid = target->egid;
+	adopted.fsgid = target->fsgid;
+	if (set_ids(&adopted) != 0 || set_effective(own->permitted, own->effective) != 0) {
+		free(adopted.groups);
+		return credentials_return(target, own);
+	}
+	free(own->groups);
+	*own = adopted;
+	return true;
 }

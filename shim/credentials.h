@@ -38,6 +38,13 @@ void credentials_free(struct credentials *credentials);
  */
 int credentials_take(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own);
 
+/*
+ * The ids and groups of a target become the thread's own, for good, with our capabilities beside them as
+ * before: where every target has the same, only capabilities are left to be changed for each call. False: as
+ * for credentials_return.
+ */
+bool credentials_adopt(const struct credentials *target, struct credentials *own);
+
 /* Gives the thread its own rights back. False: it cannot be trusted any more, and must end. */
 bool credentials_return(const struct credentials *target, const struct credentials *own);
 

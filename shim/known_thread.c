@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,7 +23,41 @@ static void forget(struct known_thread *thread)
 	close_one(thread->directory);
 	close_one(thread->status);
 	close_one(thread->pidfd);
+	credentials_free(&thread->credentials);
 	*thread = (struct known_thread){.directory = -1, .status = -1, .pidfd = -1};
+}
+
+static bool in_our_user_namespace(const struct known_threads *known, const struct known_thread *thread)
+{
+	char link[NAMESPACE_NAME];
+	ssize_t length = readlinkat(thread->directory, "ns/user", link, sizeof(link));
+
+	return length > 0 && (size_t)length < sizeof(link) && strlen(known->user_namespace) == (size_t)length &&
+	       memcmp(link, known->user_namespace, (size_t)length) == 0;
+}
+
+/* One id in all places, and nothing that could give it another. */
+static bool is_settled(const struct known_threads *known, const struct credentials *credentials)
+{
+	return known->is_plain && credentials->permitted == 0 && credentials->effective == 0 &&
+	       credentials->euid == credentials->ruid && credentials->suid == credentials->ruid &&
+	       credentials->fsuid == credentials->ruid && credentials->egid == credentials->rgid &&
+	       credentials->sgid == credentials->rgid && credentials->fsgid == credentials->rgid;
+}
+
+/* False: it has ended, and its number may be another's by now. */
+static bool read_anew(const struct known_threads *known, struct known_thread *thread)
+{
+	bool ours;
+
+	credentials_free(&thread->credentials);
+	if (credentials_read_status(thread->status, &thread->credentials) != 0)
+		return false;
+	ours = (thread->credentials.effective != 0 || known->is_plain) && in_our_user_namespace(known, thread);
+	/* What its capabilities mean there, they do not mean here. */
+	thread->is_foreign = thread->credentials.effective != 0 && !ours;
+	thread->is_settled = ours && is_settled(known, &thread->credentials);
+	return true;
 }
 
 /* A thread's own descriptor table: it may have another than its process (CLONE_FILES). */
@@ -39,7 +74,7 @@ static int open_pidfd(pid_t tid, pid_t tgid)
 }
 
 /* The directory first: whatever is opened by it is of that same thread. */
-static bool learn(struct known_thread *thread, pid_t tid, struct credentials *credentials)
+static bool learn(const struct known_threads *known, struct known_thread *thread, pid_t tid)
 {
 	char path[32];
 
@@ -48,12 +83,10 @@ static bool learn(struct known_thread *thread, pid_t tid, struct credentials *cr
 	    .tid = tid, .directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), .status = -1, .pidfd = -1};
 	if (thread->directory >= 0)
 		thread->status = openat(thread->directory, "status", O_RDONLY | O_CLOEXEC);
-	if (thread->status >= 0 && credentials_read_status(thread->status, credentials) == 0) {
-		thread->pidfd = open_pidfd(tid, credentials->tgid);
-		if (thread->pidfd >= 0)
-			return true;
-		credentials_free(credentials);
-	}
+	if (thread->status >= 0 && read_anew(known, thread))
+		thread->pidfd = open_pidfd(tid, thread->credentials.tgid);
+	if (thread->pidfd >= 0)
+		return true;
 	forget(thread);
 	return false;
 }
@@ -72,17 +105,24 @@ static struct known_thread *place_of(struct known_threads *known, pid_t tid)
 	return oldest;
 }
 
-const struct known_thread *known_thread_find(struct known_threads *known, pid_t tid, struct credentials *credentials)
+/* Settled: its user namespace is what it was, and so it is there still. */
+static bool is_as_known(const struct known_threads *known, struct known_thread *thread, bool needs_mask)
+{
+	if (thread->is_settled && !needs_mask && in_our_user_namespace(known, thread))
+		return true;
+	return read_anew(known, thread);
+}
+
+const struct known_thread *known_thread_find(struct known_threads *known, pid_t tid, bool needs_mask)
 {
 	struct known_thread *thread = place_of(known, tid);
 
 	if (tid <= 0)
 		return NULL;
-	/* ESRCH from its status: it has ended, and the number may be another's by now. */
-	if (thread->tid != tid || credentials_read_status(thread->status, credentials) != 0) {
+	if (thread->tid != tid || !is_as_known(known, thread, needs_mask)) {
 		if (thread->tid)
 			forget(thread);
-		if (!learn(thread, tid, credentials))
+		if (!learn(known, thread, tid))
 			return NULL;
 	}
 	thread->used = ++known->count;

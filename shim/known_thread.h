@@ -6,12 +6,14 @@
 #ifndef AGENTSH_KNOWN_THREAD_H
 #define AGENTSH_KNOWN_THREAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "credentials.h"
 
-#define KNOWN_THREADS 4U /* of each server */
+#define KNOWN_THREADS  4U /* of each server */
+#define NAMESPACE_NAME 32U
 
 struct known_thread {
 	pid_t tid;     /* 0: free */
@@ -19,17 +21,29 @@ struct known_thread {
 	int status;    /* /proc/TID/status */
 	int pidfd;     /* of the thread, for its own descriptor table */
 	uint64_t used; /* when, by the server's count */
+	struct credentials credentials;
+	bool is_foreign; /* it has capabilities, and they are another user namespace's: they mean nothing here */
+	/*
+	 * Its credentials (but the umask), its root and its mount namespace cannot change for as long as its user
+	 * namespace does not: whatever changes them takes a capability (credentials(7), chroot(2), setns(2)), of
+	 * which the session has none but in user namespaces of its own, from which there is no way back.
+	 */
+	bool is_settled;
 };
 
 struct known_threads {
 	struct known_thread all[KNOWN_THREADS];
 	uint64_t count;
+	/* Constant: */
+	char user_namespace[NAMESPACE_NAME]; /* our own, as its link in /proc has it */
+	bool is_plain; /* the session began without any capability, and with no_new_privs none of it gets one */
 };
 
 /*
- * The thread of that number as it is now, with its credentials (to be freed), which are read anew.
- * NULL where it is gone or may not be read. What is returned is the table's, until the next call.
+ * The thread of that number as it is now: its credentials are read anew, unless they are settled
+ * (needs_mask: the umask is wanted too). NULL where it is gone or may not be read. What is
+ * returned is the table's, until the next call.
  */
-const struct known_thread *known_thread_find(struct known_threads *known, pid_t tid, struct credentials *credentials);
+const struct known_thread *known_thread_find(struct known_threads *known, pid_t tid, bool needs_mask);
 
 #endif

@@ -89,7 +89,7 @@ static struct outcome raced(struct mediation *mediation)
 }
 
 /* In the target's view and rights: the decision on the pinned directory, then bind(2) with the path as given. */
-static struct outcome bind_in_view(struct mediation *mediation, const struct address *address, const struct view *view)
+static struct outcome bind_in_view(struct mediation *mediation, const struct address *address, struct view *view)
 {
 	struct socket_name judged = {.abstract = false};
 	struct new_name name;
@@ -125,9 +125,9 @@ static struct outcome bind_path(struct mediation *mediation, const struct addres
 	struct outcome outcome;
 	struct view view;
 
-	if (view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, address->name,
-		      &view) != 0)
-		return mediation_deny(mediation, "unreadable_target");
+	if (view_open(&mediation->worker->origin, mediation->directory, mediation->is_settled,
+		      mediation->credentials.mask, address->name, &view) != 0)
+		return mediation_deny_unreadable(mediation);
 	/* The path is walked by the kernel itself, from a working directory: it must be the server's alone. */
 	if (mediation->server->pool->shares_files || !mediation_is_valid(mediation) ||
 	    mediation_enter(mediation, &view) != 0) {
@@ -157,6 +157,8 @@ static struct outcome bind_abstract(struct mediation *mediation, const struct ad
 
 	if (!mediation_allows(mediation, OPERATION_BIND, &name, NULL))
 		return mediation_fail(EACCES);
+	if (!mediation_take(mediation, 0))
+		return mediation_deny(mediation, "rights_not_to_be_had");
 	if (!begin(mediation))
 		return mediation_fail(EINTR);
 	outcome = carry_out(mediation, address);

@@ -47,7 +47,7 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 	int error = mediation_pin(mediation, address, &pinned);
 
 	if (error == ESRCH)
-		return mediation_deny(mediation, "unreadable_target");
+		return mediation_deny_unreadable(mediation);
 	if (error)
 		return mediation_fail(error);
 	if (!mediation_allows(mediation, OPERATION_CONNECT,

@@ -19,12 +19,16 @@
 
 static struct sender sender_of(const struct mediation *mediation)
 {
+	int type = mediation_type(mediation);
+
 	return (struct sender){
 	    .memory = mediation->memory,
 	    .thread = mediation->thread,
 	    .socket = mediation->socket,
+	    .domain = mediation->domain,
 	    .is_unix = mediation->is_unix,
-	    .is_stream = mediation->type == SOCK_STREAM,
+	    .is_addressed = mediation->is_unix && type == SOCK_DGRAM,
+	    .is_stream = type == SOCK_STREAM,
 	    .may_claim = (mediation->server->own.permitted & CLAIM) == CLAIM,
 	    .credentials = &mediation->credentials,
 	};
@@ -47,7 +51,7 @@ static bool take(struct mediation *mediation)
 /* A stream that nobody reads: the target gets its SIGPIPE as from its own call. */
 static void raise_pipe(const struct mediation *mediation, const struct sending *sending, int error)
 {
-	if (error != EPIPE || (sending->flags & MSG_NOSIGNAL) || mediation->type != SOCK_STREAM)
+	if (error != EPIPE || (sending->flags & MSG_NOSIGNAL) || mediation_type(mediation) != SOCK_STREAM)
 		return;
 	if (syscall(SYS_pidfd_send_signal, mediation->thread, SIGPIPE, NULL, PIDFD_SIGNAL_THREAD) != 0)
 		(void)syscall(SYS_tgkill, mediation->credentials.tgid, (pid_t)mediation->notif->pid, SIGPIPE);
@@ -86,7 +90,7 @@ static bool may_be_in_flight(struct mediation *mediation)
 	return may;
 }
 
-static struct outcome carry_out(struct mediation *mediation, const struct sending *sending, const void *address,
+static struct outcome carry_out(struct mediation *mediation, struct sending *sending, const void *address,
 				socklen_t length)
 {
 	const struct sender sender = sender_of(mediation);
@@ -102,13 +106,28 @@ static struct outcome carry_out(struct mediation *mediation, const struct sendin
 	sent = sending_send(&sender, sending, address, length);
 	if (sent >= 0)
 		return mediation_result(sent);
+	if (sending->refusal)
+		return mediation_deny(mediation, sending->refusal);
 	error = errno;
 	mediation_return(mediation);
 	raise_pipe(mediation, sending, error);
 	return mediation_fail(mediation_error(mediation, error));
 }
 
-static struct outcome send_to_path(struct mediation *mediation, const struct sending *sending)
+/*
+ * A socket that is shut for sending says so before it looks at the name: asked by a message to where nobody can be,
+ * for no option tells.
+ */
+static bool is_shut(const struct mediation *mediation)
+{
+	const struct sockaddr_un nowhere = {.sun_family = AF_UNIX, .sun_path = "/proc/self/fd/none"};
+
+	return sendto(mediation->socket, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&nowhere,
+		      sizeof(nowhere)) < 0 &&
+	       errno == EPIPE;
+}
+
+static struct outcome send_to_path(struct mediation *mediation, struct sending *sending)
 {
 	struct sockaddr_un reached;
 	struct pinned pinned;
@@ -116,9 +135,9 @@ static struct outcome send_to_path(struct mediation *mediation, const struct sen
 	int error = mediation_pin(mediation, &sending->address, &pinned);
 
 	if (error == ESRCH)
-		return mediation_deny(mediation, "unreadable_target");
+		return mediation_deny_unreadable(mediation);
 	if (error)
-		return mediation_fail(error);
+		return mediation_fail(is_shut(mediation) ? EPIPE : error);
 	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status))
 		outcome = mediation_fail(EACCES);
 	else
@@ -131,7 +150,7 @@ static struct outcome send_to_path(struct mediation *mediation, const struct sen
  * A datagram cannot be called back: that the name is still the session's own is asked right before
  * it is sent. Between the two its holder would have to close it and an outsider to take it.
  */
-static struct outcome send_to_abstract(struct mediation *mediation, const struct sending *sending)
+static struct outcome send_to_abstract(struct mediation *mediation, struct sending *sending)
 {
 	const struct address *address = &sending->address;
 	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
@@ -141,19 +160,13 @@ static struct outcome send_to_abstract(struct mediation *mediation, const struct
 	return carry_out(mediation, sending, &address->local, address->length);
 }
 
-/* Can an address on it lead anywhere? A stream's or seqpacket's is an error, or passed over. */
-static bool is_addressed(const struct mediation *mediation)
-{
-	return mediation->is_unix && mediation->type == SOCK_DGRAM;
-}
-
-static struct outcome send_out(struct mediation *mediation, const struct sending *sending)
+static struct outcome send_out(struct mediation *mediation, struct sending *sending)
 {
 	const struct address *address = &sending->address;
 
-	if (is_addressed(mediation) && address->kind == ADDRESS_PATH)
+	if (address->kind == ADDRESS_PATH)
 		return send_to_path(mediation, sending);
-	if (is_addressed(mediation) && address->kind == ADDRESS_ABSTRACT)
+	if (address->kind == ADDRESS_ABSTRACT)
 		return send_to_abstract(mediation, sending);
 	return carry_out(mediation, sending, &address->any, address->length);
 }
@@ -166,7 +179,7 @@ static struct outcome finish(struct mediation *mediation, struct sending *sendin
 	if (!mediation_is_valid(mediation))
 		outcome = mediation_fail(EINTR);
 	else if (error == EACCES)
-		outcome = mediation_deny(mediation, "unreadable_target");
+		outcome = mediation_deny_unreadable(mediation);
 	else if (error)
 		outcome = mediation_fail(error);
 	else

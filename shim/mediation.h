@@ -38,11 +38,13 @@ struct mediation {
 	int directory;                     /* owned; of the thread in /proc */
 	int thread;                        /* owned; a pidfd of the thread */
 	int socket;                        /* owned; the target's socket */
-	int type;                          /* SOCK_STREAM ... */
+	int domain;                        /* AF_UNIX ... */
 	bool is_unix;
-	bool foreign; /* the target is in another user namespace */
-	struct credentials credentials;
-	bool taken; /* the thread has the target's rights */
+	bool foreign;                   /* the target is in another user namespace */
+	bool is_settled;                /* it has the first root of the session, and no way to another */
+	struct credentials credentials; /* the groups are the server's table's */
+	bool taken;                     /* the thread has the target's rights */
+	uint64_t also;                  /* with these capabilities of ours */
 	struct memory memory;
 	bool is_denied;     /* a rule or default did */
 	bool is_untold;     /* an event of it could not be written */
@@ -89,6 +91,8 @@ bool mediation_read_address(struct mediation *mediation, struct address *address
 
 /* EACCES, for a reason that the event tells. */
 struct outcome mediation_deny(struct mediation *mediation, const char *reason);
+/* The same where it cannot be read; of one that has gone meanwhile there is nothing to be told. */
+struct outcome mediation_deny_unreadable(struct mediation *mediation);
 struct outcome mediation_deny_unknown(struct mediation *mediation); /* EIO: outcome unknown */
 struct outcome mediation_fail(int error);
 struct outcome mediation_result(int64_t value);
@@ -103,25 +107,35 @@ int mediation_error(const struct mediation *mediation, int error);
 bool mediation_take(struct mediation *mediation, uint64_t also);
 void mediation_return(struct mediation *mediation);
 
+/* Is it the call of that name? */
+bool mediation_is_call(const struct mediation *mediation, const char *name);
+
+/* SOCK_STREAM ...; -1: it has none. */
+int mediation_type(const struct mediation *mediation);
+
 /* The inode of the target's socket. */
 ino_t mediation_inode(const struct mediation *mediation);
 
 /* Is the target still waiting? Asked after everything of it is opened or read. */
 bool mediation_is_valid(const struct mediation *mediation);
 
-/* The same right before acting: from here on it may have been done. before: enum area_before. */
+/*
+ * The same right before acting: from here on it may have been done. before: enum area_before. No as well where the
+ * server has not the target's rights: with its own it does nothing for anybody.
+ */
 bool mediation_begin(struct mediation *mediation, uint32_t before);
 
 /*
  * The calling server takes the target's view and rights. 0, or EACCES: they are not to be had, and
  * it has its own. A server that cannot get its own back ends its worker.
  */
-int mediation_enter(struct mediation *mediation, const struct view *view);
+int mediation_enter(struct mediation *mediation, struct view *view);
 void mediation_leave(struct mediation *mediation, const struct view *view);
 
 /*
  * Looks a path up in the target's view and with its rights, and pins it. 0, or the errno that the
- * target gets; ESRCH: it cannot be read.
+ * target gets; ESRCH: it cannot be read. After 0 the server may have the target's rights still, which it is to
+ * act with next; whoever needs its own gives them back.
  */
 int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned);
 

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "mediation.h"
@@ -15,10 +16,10 @@ static bool name_path(struct mediation *mediation, const struct address *address
 	bool binds = operation == OPERATION_BIND;
 	int error;
 
-	if (view_open(&mediation->worker->origin, mediation->directory, mediation->credentials.mask, address->name,
-		      &view) != 0)
+	if (view_open(&mediation->worker->origin, mediation->directory, mediation->is_settled, VIEW_NO_MASK,
+		      address->name, &view) != 0)
 		return false;
-	error = mediation_enter(mediation, &view);
+	error = mediation_is_valid(mediation) ? mediation_enter(mediation, &view) : ESRCH;
 	if (error == 0) {
 		error = binds ? view_pin_parent(&view, address->name, &made)
 			      : view_pin(&view, address->name, false, &pinned);
@@ -44,17 +45,13 @@ static void judge(struct mediation *mediation, const struct address *address, en
 		(void)name_path(mediation, address, operation);
 }
 
-static bool is_call(const struct mediation *mediation, const char *name)
-{
-	return mediation->notif->data.nr == syscall_number(mediation->worker->rules.arch, name);
-}
-
 static void observe_address(struct mediation *mediation, uint64_t where, uint64_t length,
 			    enum socket_operation operation)
 {
 	struct address address;
 
-	if (where && sending_read_address(&mediation->memory, where, length, true, &address) == 0)
+	if (where && sending_read_address(&mediation->memory, where, length, true, &address) == 0 &&
+	    mediation_is_valid(mediation))
 		judge(mediation, &address, operation);
 }
 
@@ -71,11 +68,11 @@ void observed_call(struct mediation *mediation)
 {
 	const uint64_t *arguments = (const uint64_t *)mediation->notif->data.args;
 
-	if (is_call(mediation, "connect"))
+	if (mediation_is_call(mediation, "connect"))
 		observe_address(mediation, arguments[1], arguments[2], OPERATION_CONNECT);
-	else if (is_call(mediation, "bind"))
+	else if (mediation_is_call(mediation, "bind"))
 		observe_address(mediation, arguments[1], arguments[2], OPERATION_BIND);
-	else if (is_call(mediation, "sendto"))
+	else if (mediation_is_call(mediation, "sendto"))
 		observe_address(mediation, arguments[4], arguments[5], OPERATION_SENDTO);
 	else
 		observe_message(mediation);

@@ -82,24 +82,28 @@ static void handle(struct server *server)
 	atomic_store(&server->busy_since, 0);
 }
 
-/* One notification, if there is one. False: there will be none any more. */
+/* After the last target RECV answers ENOENT for ever. */
+static bool has_hung_up(int listener)
+{
+	struct pollfd ready = {.fd = listener};
+
+	return poll(&ready, 1, 0) > 0 && (ready.revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
+/*
+ * One notification, if there is one. False: there will be none any more. Before Linux 6.11 RECV waits for ever
+ * where the last target ends meanwhile: the main thread sees that, and ends the worker.
+ */
 static bool serve_one(struct server *server)
 {
 	struct pool *pool = server->pool;
-	struct pollfd ready = {.fd = pool->worker->listener, .events = POLLIN};
-	int received = 0;
+	int received = listener_receive(pool->worker->listener, &server->slot->notif);
 
-	if (poll(&ready, 1, -1) < 0)
-		return true;
-	if (ready.revents & POLLIN) {
-		received = listener_receive(pool->worker->listener, &server->slot->notif);
-		if (received > 0)
-			handle(server);
-	}
-	if (received < 0)
+	if (received > 0)
+		handle(server);
+	else if (received < 0)
 		finish(pool, -1);
-	/* After the last target RECV would answer ENOENT for ever. */
-	else if (received == 0 && (ready.revents & (POLLHUP | POLLERR | POLLNVAL)))
+	else if (has_hung_up(pool->worker->listener))
 		finish(pool, 1);
 	return !atomic_load(&pool->end);
 }
@@ -142,6 +146,8 @@ static bool add_server(struct pool *pool)
 	/* First: a notification in a slot that is not counted would be lost with this worker. */
 	if (atomic_load(&pool->worker->area->used) <= pool->count)
 		atomic_store(&pool->worker->area->used, pool->count + 1);
+	server->known = (struct known_threads){.is_plain = pool->worker->area->session.capabilities == 0};
+	memcpy(server->known.user_namespace, pool->worker->user_namespace, sizeof(server->known.user_namespace));
 	server->reach = (struct reach){.channel = pool->worker->reader, .connection = -1};
 	if (pthread_attr_init(&attributes) != 0)
 		return false;

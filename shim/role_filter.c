@@ -111,6 +111,7 @@ static const struct listed listed[] = {
     {"rseq", WORKER},
     {"sched_getaffinity", WORKER},
     {"set_robust_list", WORKER},
+    {"close_range", WORKER},
     {"unshare", WORKER},
     /* places where events go, the roles' lives */
     {"dup2", KEEPER},

@@ -8,6 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "detached.h"
+#include "netlink.h"
+
 #ifndef MSG_ZEROCOPY
 #define MSG_ZEROCOPY 0x4000000
 #endif
@@ -28,6 +31,12 @@ int sending_read_address(const struct memory *memory, uint64_t where, uint64_t l
 	return address_parse(address, is_unix);
 }
 
+/* Does it end where no process has memory? */
+static bool is_beyond(const struct iovec *piece)
+{
+	return (uintptr_t)piece->iov_base + piece->iov_len > (uintptr_t)INTPTR_MAX;
+}
+
 static int read_pieces(const struct sender *sender, const struct msghdr *header, struct sending *sending)
 {
 	size_t size;
@@ -46,6 +55,9 @@ static int read_pieces(const struct sender *sender, const struct msghdr *header,
 
 		if (length > SSIZE_MAX)
 			return EINVAL;
+		/* As __import_iovec, which asks this of the whole length, but of a piece that is the only one. */
+		if (sending->piece_count > 1 && is_beyond(&sending->pieces[i]))
+			return EFAULT;
 		/* As import_iovec: what goes beyond MAX_RW_COUNT is cut off. */
 		if (length > (INT32_MAX & ~0xfffU) - sending->total)
 			sending->pieces[i].iov_len = length = (INT32_MAX & ~0xfffU) - sending->total;
@@ -107,6 +119,8 @@ static int check_claim(const struct sender *sender, struct cmsghdr *item, struct
 	if (item->cmsg_len != CMSG_LEN(sizeof(*claim)))
 		return EINVAL;
 	memcpy(claim, CMSG_DATA(item), sizeof(*claim));
+	if (claim->uid == (uid_t)-1 || claim->gid == (gid_t)-1)
+		return EINVAL;
 	if (claim->pid == credentials->ns_tgid)
 		claim->pid = credentials->tgid;
 	else if (!has(sender, CAP_SYS_ADMIN) || credentials->ns_tgid != credentials->tgid)
@@ -221,7 +235,7 @@ int sending_from_buffer(const struct sender *sender, uint64_t buffer, uint64_t l
 	}
 	if (!address)
 		return 0;
-	return sending_read_address(&sender->memory, address, address_length, sender->is_unix, &sending->address);
+	return sending_read_address(&sender->memory, address, address_length, sender->is_addressed, &sending->address);
 }
 
 int sending_from_header(const struct sender *sender, uint64_t header, int flags, struct sending *sending)
@@ -240,7 +254,7 @@ int sending_from_header(const struct sender *sender, uint64_t header, int flags,
 		if ((int32_t)theirs.msg_namelen < 0)
 			return EINVAL;
 		error = sending_read_address(&sender->memory, (uint64_t)(uintptr_t)theirs.msg_name, length,
-					     sender->is_unix, &sending->address);
+					     sender->is_addressed, &sending->address);
 	}
 	if (!error)
 		error = read_pieces(sender, &theirs, sending);
@@ -260,8 +274,36 @@ void sending_free(struct sending *sending)
 	sending->control = NULL;
 }
 
+/* What cannot be carried out for another without the meaning of something in it becoming another as well. */
+static ssize_t refuse(struct sending *sending, const char *reason)
+{
+	sending->refusal = reason;
+	errno = EACCES;
+	return -1;
+}
+
+static int protocol_of(const struct sender *sender)
+{
+	int protocol = -1;
+	socklen_t size = sizeof(protocol);
+
+	return getsockopt(sender->socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 ? protocol : -1;
+}
+
+static ssize_t send_netlink(const struct sender *sender, struct sending *sending, const struct msghdr *message)
+{
+	const struct credentials *credentials = sender->credentials;
+
+	if (!netlink_is_to_kernel(sender->socket, message->msg_name, message->msg_namelen))
+		return sendmsg(sender->socket, message, sending->flags | MSG_NOSIGNAL);
+	if (credentials->ns_tgid != credentials->tgid &&
+	    !netlink_asks(protocol_of(sender), message->msg_iov->iov_base, message->msg_iov->iov_len))
+		return refuse(sending, "netlink_of_pid_namespace");
+	return detached_send(sender->socket, message, sending->flags | MSG_NOSIGNAL);
+}
+
 /* One sendmsg(2) of our own memory; first: with what goes along, once. */
-static ssize_t send_part(const struct sender *sender, const struct sending *sending, const struct sockaddr *address,
+static ssize_t send_part(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
 			 socklen_t length, void *bytes, size_t size, bool first)
 {
 	struct iovec part = {.iov_base = bytes, .iov_len = size};
@@ -272,10 +314,11 @@ static ssize_t send_part(const struct sender *sender, const struct sending *send
 		message.msg_control = sending->control_length ? sending->control : NULL;
 		message.msg_controllen = sending->control_length;
 	}
-	return sendmsg(sender->socket, &message, sending->flags | MSG_NOSIGNAL);
+	return sender->domain == AF_NETLINK ? send_netlink(sender, sending, &message)
+					    : sendmsg(sender->socket, &message, sending->flags | MSG_NOSIGNAL);
 }
 
-static ssize_t send_whole(const struct sender *sender, const struct sending *sending, const struct sockaddr *address,
+static ssize_t send_whole(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
 			  socklen_t length, void *buffer)
 {
 	ssize_t gathered =
@@ -290,7 +333,7 @@ static ssize_t send_whole(const struct sender *sender, const struct sending *sen
 	return send_part(sender, sending, address, length, buffer, sending->total, true);
 }
 
-static ssize_t send_stream(const struct sender *sender, const struct sending *sending, const struct sockaddr *address,
+static ssize_t send_stream(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
 			   socklen_t length, void *buffer)
 {
 	size_t done = 0;
@@ -299,10 +342,13 @@ static ssize_t send_stream(const struct sender *sender, const struct sending *se
 		size_t size = sending->total - done < SENDING_CHUNK ? sending->total - done : SENDING_CHUNK;
 		ssize_t gathered =
 		    memory_gather(&sender->memory, sending->pieces, sending->piece_count, done, buffer, size);
-		ssize_t sent = gathered < 0
-				   ? -1
-				   : send_part(sender, sending, address, length, buffer, (size_t)gathered, done == 0);
+		ssize_t sent = -1;
 
+		/* What is not all there is not sent in part either: the kernel copies before it sends. */
+		if (gathered >= 0 && (size_t)gathered < size)
+			errno = EFAULT;
+		else if (gathered >= 0)
+			sent = send_part(sender, sending, address, length, buffer, size, done == 0);
 		if (sent < 0)
 			return done ? (ssize_t)done : -1;
 		done += (size_t)sent;
@@ -312,7 +358,7 @@ static ssize_t send_stream(const struct sender *sender, const struct sending *se
 	return (ssize_t)done;
 }
 
-ssize_t sending_send(const struct sender *sender, const struct sending *sending, const struct sockaddr *address,
+ssize_t sending_send(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
 		     socklen_t length)
 {
 	size_t room = sender->is_stream && sending->total > SENDING_CHUNK ? SENDING_CHUNK : sending->total;
@@ -320,6 +366,9 @@ ssize_t sending_send(const struct sender *sender, const struct sending *sending,
 	void *buffer;
 	int error;
 
+	/* Its control data has addresses of memory. */
+	if (sender->domain == AF_RDS && sending->control_length > 0)
+		return refuse(sending, "control_data_of_rds");
 	/* Our copy is gone before the kernel is done with it: it is as if it could pin no memory. */
 	if (sending->flags & MSG_ZEROCOPY) {
 		errno = ENOBUFS;

@@ -33,6 +33,7 @@ struct sending {
 	bool has_claim;
 	struct ucred claim; /* what the target says of itself, checked; as our pid namespace numbers it */
 	int flags;
+	const char *refusal; /* why it is not carried out; NULL: it was tried */
 };
 
 /* Whose message it is. */
@@ -40,7 +41,9 @@ struct sender {
 	struct memory memory;
 	int thread; /* a pidfd of the thread, for its descriptors */
 	int socket; /* ours: a copy of its descriptor */
+	int domain; /* AF_UNIX ... */
 	bool is_unix;
+	bool is_addressed; /* a Unix datagram socket: on any other an address is an error, or passed over */
 	bool is_stream;
 	bool may_claim; /* we have what it takes to send the target's ids in place of ours: CAP_SYS_ADMIN ... */
 	const struct credentials *credentials; /* of the target */
@@ -57,10 +60,10 @@ void sending_free(struct sending *sending);
 
 /*
  * Sends it to address (ours, already decided; length 0: to nobody in particular). A stream in
- * pieces, as much of it as is taken. Returns the bytes, or -1 and errno. Never SIGPIPE: that is the
- * target's.
+ * pieces, as much of it as is taken. Returns the bytes, or -1 and errno (with sending->refusal: it was not tried).
+ * Never SIGPIPE: that is the target's.
  */
-ssize_t sending_send(const struct sender *sender, const struct sending *sending, const struct sockaddr *address,
+ssize_t sending_send(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
 		     socklen_t length);
 
 /* Reads an address, of at most ADDRESS_MAX bytes, and takes it apart. 0, or an errno. */

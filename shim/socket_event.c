@@ -42,11 +42,6 @@ static struct event_process process_of(const struct tracee *tracee)
 	};
 }
 
-static bool observes(const struct worker *worker)
-{
-	return worker->policy.mode == MODE_AUDIT || worker->policy.unix_socket.action == SOCKET_AUDIT;
-}
-
 /* The count of repeats, whose place is free then. */
 static void write_folded(struct worker *worker, const struct folded *folded)
 {
@@ -152,7 +147,7 @@ static bool write_event(const struct telling *telling, const struct tracee *trac
 				  .hint = telling->hint,
 				  .outcome = telling->outcome};
 	const struct event_socket socket = {.operation = telling->operation ? telling->operation : name,
-					    .type = descriptors_type_name(mediation->type),
+					    .type = descriptors_type_name(mediation_type(mediation)),
 					    .path = telling->path,
 					    .service = telling->service};
 	struct event event = worker_event(mediation->worker, telling->type);
@@ -188,8 +183,10 @@ static bool tell(const struct telling *telling, bool is_wanted)
 {
 	const struct area_slot *slot = telling->mediation->slot;
 	struct worker *worker = telling->mediation->worker;
+	bool had_taken = telling->mediation->taken;
 	bool written = true;
 
+	mediation_return(telling->mediation); /* what is read of the target takes rights of ours */
 	worker_lock(worker);
 	if (area_is_told(slot, telling->told)) {
 		written = !slot->is_kept;
@@ -200,6 +197,8 @@ static bool tell(const struct telling *telling, bool is_wanted)
 		commit(telling);
 	}
 	worker_unlock(worker);
+	if (had_taken)
+		(void)mediation_take(telling->mediation, telling->mediation->also); /* else nothing can be begun */
 	return written;
 }
 
@@ -226,6 +225,7 @@ static void notice(const struct telling *telling)
 	char what[PATH_MAX + 64];
 	struct tracee tracee;
 
+	mediation_return(mediation);
 	if (mediation->worker->notice.descriptor < 0 || !mediation->worker->notice.each || is_noticed(telling))
 		return;
 	(void)tracee_read((pid_t)mediation->notif->pid, &tracee);
@@ -258,10 +258,10 @@ static struct telling decided(struct mediation *mediation, enum socket_operation
 	struct telling telling = {.mediation = mediation,
 				  .operation = socket_operation_name(operation),
 				  .told = allowed ? TOLD_ALLOWED : TOLD_DENIED,
-				  .is_denial = !allowed && !observes(mediation->worker),
-				  .is_audit = observes(mediation->worker)};
+				  .is_denial = !allowed && !policy_observes_sockets(&mediation->worker->policy),
+				  .is_audit = policy_observes_sockets(&mediation->worker->policy)};
 
-	if (observes(mediation->worker)) {
+	if (policy_observes_sockets(&mediation->worker->policy)) {
 		telling.type = EVENT_UNIX_SOCKET_AUDIT;
 		telling.reason = allowed ? "allowed_by_policy" : "would_be_blocked";
 		telling.action = "allowed";
@@ -271,6 +271,12 @@ static struct telling decided(struct mediation *mediation, enum socket_operation
 		telling.action = allowed ? "allowed" : "denied";
 	}
 	return telling;
+}
+
+/* Allowed, and nobody wants to hear of it. */
+static bool is_silent(const struct worker *worker, bool allowed)
+{
+	return allowed && !is_wanted(worker, allowed) && !policy_observes_sockets(&worker->policy);
 }
 
 bool socket_event_decided(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
@@ -284,6 +290,8 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 	char hint[SOCKET_HINT_SIZE] = "";
 	bool written;
 
+	if (is_silent(worker, allowed))
+		return true;
 	telling.path = show(name, shown);
 	telling.service = decision->service ? decision->service->name : NULL;
 	worker_rule(worker, decision->line, rule, sizeof(rule));
@@ -292,7 +300,7 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 		telling.hint = hint;
 	written = tell(&telling, is_wanted(worker, allowed));
 	mediation->is_untold = mediation->is_untold || !written;
-	if (observes(worker))
+	if (policy_observes_sockets(&worker->policy))
 		return true;
 	if (!allowed)
 		notice(&telling);
@@ -309,7 +317,7 @@ static enum area_told told_of(const char *reason)
 
 void socket_event_unread(struct mediation *mediation, const char *reason)
 {
-	bool observed = observes(mediation->worker);
+	bool observed = policy_observes_sockets(&mediation->worker->policy);
 	struct telling telling = {.mediation = mediation,
 				  .type = observed ? EVENT_UNIX_SOCKET_AUDIT : EVENT_UNIX_SOCKET_BLOCKED,
 				  .reason = reason,

@@ -51,9 +51,10 @@ struct verdict verdict_of(const struct policy *policy, const struct rules *rules
 	if (rules_block(rules, data->nr))
 		return blocked(policy, rules_of_call(rules, data->nr).line);
 	if (rules_mediate(rules, data->nr))
-		return (struct verdict){.kind = policy->mode == MODE_AUDIT || policy->unix_socket.action == SOCKET_AUDIT
-						    ? VERDICT_OBSERVE
-						    : VERDICT_MEDIATE};
+		return (struct verdict){.kind = policy_observes_sockets(policy) ? VERDICT_OBSERVE : VERDICT_MEDIATE};
+	if (rules_of_call(rules, data->nr).reason == RULE_IO_URING)
+		return (struct verdict){
+		    VERDICT_CONTINUE, EVENT_SECCOMP_AUDIT, "blind_spot", "allowed", 0, policy->lines[KEY_UNIX_ENABLED]};
 	/* Nothing else is trapped: whatever it is, it does not run. */
 	return unexpected;
 }

@@ -65,14 +65,30 @@ int view_origin_open(int first, struct view_origin *origin)
 	return -1;
 }
 
-int view_open(const struct view_origin *origin, int directory, mode_t mask, const char *path, struct view *view)
+static int open_root(int directory, struct view *view)
 {
-	*view = (struct view){.origin = origin, .mask = mask, .root = {.descriptor = -1}, .cwd = -1};
+	const struct view_origin *origin = view->origin;
+
+	if (view->is_first) {
+		view->root = origin->first;
+		view->is_ours = place_is(&view->root, &origin->ours);
+		return 0;
+	}
 	/* Nearly always it is ours, which is open already. */
 	if (!identify(directory, "root", 0, &view->root))
 		return EACCES;
 	view->is_ours = place_is(&view->root, &origin->ours);
-	if (!view->is_ours && !place_take(openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC), &view->root))
+	if (view->is_ours || place_take(openat(directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC), &view->root))
+		return 0;
+	return EACCES;
+}
+
+int view_open(const struct view_origin *origin, int directory, bool is_first, mode_t mask, const char *path,
+	      struct view *view)
+{
+	*view =
+	    (struct view){.origin = origin, .is_first = is_first, .mask = mask, .root = {.descriptor = -1}, .cwd = -1};
+	if (open_root(directory, view) != 0)
 		return EACCES;
 	if (path[0] == '/')
 		return 0;
@@ -91,29 +107,35 @@ static int cwd_for(const struct view *view, const char *path)
 
 void view_close(struct view *view)
 {
-	place_close(&view->root);
+	if (!view->is_first)
+		place_close(&view->root);
+	view->root.descriptor = -1;
 	if (view->cwd >= 0)
 		close(view->cwd);
 	view->cwd = -1;
 }
 
-int view_enter(const struct view *view)
+int view_enter(struct view *view)
 {
 	if (!view->is_ours && (fchdir(view->root.descriptor) != 0 || chroot(".") != 0))
 		return fchdir(view->origin->ours.descriptor) == 0 ? EACCES : EIO; /* it may have been the target's */
-	(void)umask(view->mask);
+	view->has_moved = !view->is_ours;
+	if (view->mask != VIEW_NO_MASK)
+		(void)umask(view->mask);
 	return 0;
 }
 
-int view_change_directory(const struct view *view)
+int view_change_directory(struct view *view)
 {
+	view->has_moved = true;
 	return fchdir(view->cwd) == 0 ? 0 : errno;
 }
 
 bool view_leave(const struct view *view)
 {
-	(void)umask(0077);
-	if (fchdir(view->origin->ours.descriptor) != 0)
+	if (view->mask != VIEW_NO_MASK)
+		(void)umask(0077);
+	if (view->has_moved && fchdir(view->origin->ours.descriptor) != 0)
 		return false;
 	return view->is_ours || chroot(".") == 0;
 }
@@ -150,7 +172,7 @@ int view_pin(const struct view *view, const char *path, bool directory, struct p
 	int cwd = cwd_for(view, path);
 	ssize_t length;
 
-	*pinned = (struct pinned){.descriptor = -1};
+	pinned->length = 0; /* of a name that is long: it is not cleared */
 	pinned->descriptor = (int)syscall(SYS_openat2, cwd, path, &how, sizeof(how));
 	if (pinned->descriptor < 0 && errno == ELOOP)
 		return error_of_loop(cwd, path, how);

@@ -24,6 +24,9 @@ struct place {
 	uint32_t major, minor;
 };
 
+/* For lookups that make nothing. */
+#define VIEW_NO_MASK ((mode_t)-1)
+
 /* What stays the same for a worker. */
 struct view_origin {
 	struct place ours;  /* our own root */
@@ -33,10 +36,12 @@ struct view_origin {
 
 struct view {
 	const struct view_origin *origin;
-	struct place root; /* its descriptor is open where it is not ours */
+	struct place root; /* its descriptor is open where it is not ours, and the origin's where it is the first */
 	int cwd;           /* owned; O_PATH; -1: it is not needed */
-	mode_t mask;
-	bool is_ours; /* root is our own */
+	mode_t mask;       /* VIEW_NO_MASK: it is not needed */
+	bool is_ours;      /* root is our own */
+	bool is_first;     /* root is the origin's first */
+	bool has_moved;    /* the calling thread's working directory is not its own */
 };
 
 /* An inode that cannot become another one. */
@@ -57,21 +62,22 @@ int view_origin_open(int first, struct view_origin *origin);
 
 /*
  * The view of a thread, from its directory in /proc, to look path up: the working directory is had only
- * where that is relative, and now, for the target's own rights may not be enough to ask for it. 0, or an
- * errno: EACCES where it may not be had.
+ * where that is relative, and now, for the target's own rights may not be enough to ask for it. is_first: its
+ * root is known to be the one in which the session began. 0, or an errno: EACCES where it may not be had.
  */
-int view_open(const struct view_origin *origin, int directory, mode_t mask, const char *path, struct view *view);
+int view_open(const struct view_origin *origin, int directory, bool is_first, mode_t mask, const char *path,
+	      struct view *view);
 void view_close(struct view *view);
 
 /*
  * The calling thread, which has a file system view of its own, takes the target's root and umask,
  * with its own rights still. 0, then view_leave; or EACCES: its root and umask are its own.
  */
-int view_enter(const struct view *view);
+int view_enter(struct view *view);
 
 /* And the target's working directory, with the target's rights: for what cannot be told of it otherwise. Of a relative
  * path. */
-int view_change_directory(const struct view *view);
+int view_change_directory(struct view *view);
 
 /* Its own again, with its own rights. False: it cannot be trusted any more, and must end. */
 bool view_leave(const struct view *view);

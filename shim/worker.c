@@ -84,13 +84,19 @@ static int make_attestation(const struct area *area, struct error *err)
 	return reader;
 }
 
+static bool name_user_namespace(struct worker *worker)
+{
+	ssize_t length = readlink("/proc/self/ns/user", worker->user_namespace, sizeof(worker->user_namespace) - 1);
+
+	return length > 0 && (size_t)length < sizeof(worker->user_namespace) - 1;
+}
+
 static int open_origin(struct worker *worker, struct error *err)
 {
 	if (worker->area->session.flags & AREA_COMMONS)
 		worker->commons = commons_map(WORKER_COMMONS);
 	if (pthread_mutex_init(&worker->writing, NULL) == 0 && view_origin_open(WORKER_ROOT, &worker->origin) == 0 &&
-	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 &&
-	    stat("/proc/self/ns/user", &worker->user_namespace) == 0)
+	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 && name_user_namespace(worker))
 		return 0;
 	return error_set(err, "session: its root cannot be had: %s", strerrordesc_np(errno));
 }

@@ -38,7 +38,7 @@ struct worker {
 	struct bindings bindings;
 	struct commons *commons; /* NULL: default is not user */
 	struct view_origin origin;
-	struct stat user_namespace; /* ours */
+	char user_namespace[NAMESPACE_NAME]; /* ours, as its link in /proc has it */
 	struct pool pool;
 };
 

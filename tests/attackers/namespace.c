@@ -27,12 +27,26 @@
 #define MOVE_MOUNT_F_EMPTY_PATH 4
 #endif
 
-static void new_namespace(void)
+/* An honest call first: what is found out of the caller then is not to be believed afterwards. */
+static void be_known(const struct stage *stage)
+{
+	struct sockaddr_un address;
+	socklen_t length;
+	int made = attack_socket(SOCK_STREAM);
+
+	(void)attack_address(stage, 'a', "stream", false, &address, &length);
+	if (connect(made, (const struct sockaddr *)(const void *)&address, length) != 0)
+		err(1, "%s", address.sun_path);
+	close(made);
+}
+
+static void new_namespace(const struct stage *stage)
 {
 	unsigned uid = getuid();
 	unsigned gid = getgid();
 	char map[40];
 
+	be_known(stage);
 	if (uid == 0) {
 		if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 			err(77, "unshare");
@@ -95,7 +109,7 @@ static void connect_allowed(struct stage *stage)
 
 void namespace_mount(struct stage *stage)
 {
-	new_namespace();
+	new_namespace(stage);
 	put_denied_on_allowed(stage);
 	connect_allowed(stage);
 }
@@ -116,7 +130,7 @@ static int open_elsewhere(const struct stage *stage)
 		return place;
 	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	new_namespace();
+	new_namespace(stage);
 	put_denied_on_allowed(stage);
 	door(stage, 'a', path, sizeof(path));
 	place = open(path, O_PATH | O_DIRECTORY);
@@ -141,7 +155,7 @@ void namespace_root(struct stage *stage)
 	char path[200];
 	int inside;
 
-	new_namespace();
+	new_namespace(stage);
 	put_denied_on_allowed(stage);
 	door(stage, 'a', path, sizeof(path));
 	inside = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -172,7 +186,7 @@ void namespace_symlink(struct stage *stage)
 	(void)mkdir(mine, 0755);
 	if (symlink(denied, link) != 0)
 		err(1, "%s", link);
-	new_namespace();
+	new_namespace(stage);
 	put(over, open_folder);
 	put(denied, link);
 	(void)snprintf(mine, sizeof(mine), "%s/stream", link);
@@ -199,7 +213,7 @@ void chroot_link(struct stage *stage)
 	(void)snprintf(inside, sizeof(inside), "%s%s/door/a", jail, stage->directory);
 	(void)mkdir(inside, 0755);
 	door(stage, 'd', denied, sizeof(denied));
-	new_namespace();
+	new_namespace(stage);
 	put(denied, inside);
 	if (chroot(jail) != 0 || chdir("/") != 0)
 		err(77, "chroot");

@@ -169,6 +169,34 @@ tries_of() {
 	is "$output" 'ring: 3 tries, 3 calls succeeded'
 }
 
+@test "io_uring: one that the kernel polls needs no system call, and is not to be inherited" {
+	run -125 as root "$work/with_ring" -p "$work/agentsh-exec" -f "$work/p.ini" --sidecar=private \
+		"--events=$work/open/events" -- true
+	[[ $output == *'descriptor 40: an inherited io_uring that the kernel polls (close it, or set close_fds = yes)' ]]
+	sed -i '1i close_fds = yes' "$work/p.ini"
+	sed -i '1i [loader]' "$work/p.ini"
+	run -0 as root "$work/with_ring" -p "$work/agentsh-exec" -f "$work/p.ini" --sidecar=private \
+		"--events=$work/open/events" -- true
+}
+
+@test "io_uring: in audit mode it is left open, and told of" {
+	tries=1
+	sed -i '1i mode = audit' "$work/p.ini"
+	sed -i '1i [sandbox.seccomp]' "$work/p.ini"
+	outsider_start ring
+	run -0 as root "$work/with_ring" "$work/agentsh-exec" -f "$work/p.ini" --sidecar=private \
+		"--events=$work/open/events" -- "$work/attack" ring "$stage"
+	outsider_end
+	is "$output" 'ring: 3 tries, 3 calls succeeded'
+	wait_for grep -q session_end "$work/open/events"
+	is "$(jq -r 'select(.type == "session_start").inherited_sockets[] | select(test("^40"))' "$work/open/events")" \
+		'40 io_uring -'
+	is "$(jq -r 'select(.type == "seccomp_audit") | "\(.syscall) \(.reason) \(.action)"' "$work/open/events")" \
+		'io_uring_setup blind_spot allowed'
+	run -0 "$BUILD/agentshctl" events "$work/open/events"
+	[[ $output == *'io_uring_setup: what it does to sockets is not seen'* ]]
+}
+
 # --- Nobody else waits ---
 
 # stalls NAME: a session that takes all of its worker's time; a neighbour's calls go on, and with the session the

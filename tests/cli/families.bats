@@ -93,6 +93,26 @@ ip netns list"
 	grep -q 127.7.7.7 "$work/inside"
 }
 
+@test "netlink: what names a descriptor or a process of the caller's would name another's, and is refused" {
+	# A network of its own, by a process's number and by its file.
+	there root "unshare --net sleep 1000 & other=\$!
+until [ \"\$(readlink /proc/\$other/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]; do :; done
+ip link add one type veth peer name two
+ip link set one netns \$other; echo by number: \$?
+ip link add three type veth peer name four
+exec 9</proc/\$other/ns/net
+ip link set three netns /proc/self/fd/9 2>/dev/null; echo by file: \$?
+ip link del three
+kill \$other"
+	is "$(grep '^by' "$work/native" | xargs)" 'by number: 0 by file: 0'
+	is "$(grep '^by' "$work/inside" | xargs)" 'by number: 0 by file: 2'
+	# Of another PID namespace: what asks is carried out, what changes something is not.
+	there root "unshare --pid --fork --mount-proc bash -c 'ip -o addr show dev lo; ip link add dummy0 type dummy; echo add: \$?'"
+	is "$(grep -c 127.0.0.1 "$work/inside")" 1
+	is "$(grep '^add' "$work/inside")" 'add: 2'
+	is "$(jq -r 'select(.type == "unix_socket_blocked").reason' "$work/open/events.root" | sort -u)" netlink_of_pid_namespace
+}
+
 @test "a call that waits: a signal interrupts it, and a limit of time ends it" {
 	cat >"$work/wait.py" <<-'EOT'
 		import ctypes, os, signal, socket, struct, sys, threading

@@ -138,6 +138,15 @@ static void time_sendmsg(struct bench *bench, uint64_t *taken)
 	receive(bench);
 }
 
+/* Waits for ever where the backlog is full: whoever is slow. */
+static void time_slow(struct bench *bench, uint64_t *taken)
+{
+	(void)taken;
+	must(connect(socket(AF_UNIX, SOCK_STREAM, 0), (const struct sockaddr *)&bench->local, sizeof(bench->local)) ==
+		 0,
+	     "connect");
+}
+
 static void time_tcp(struct bench *bench, uint64_t *taken)
 {
 	const struct linger at_once = {.l_onoff = 1};
@@ -220,6 +229,8 @@ static operation *prepare(const char *name, struct bench *bench)
 		return make_echo(bench), time_pipe;
 	if (strcmp(name, "connect") == 0)
 		return make_local(bench, SOCK_STREAM), time_connect;
+	if (strcmp(name, "slow") == 0)
+		return make_local(bench, SOCK_STREAM), time_slow;
 	if (strcmp(name, "dgram-connect") == 0)
 		return make_local(bench, SOCK_DGRAM), time_dgram_connect;
 	if (strcmp(name, "sendto") == 0)

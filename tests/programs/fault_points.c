@@ -329,6 +329,13 @@ static bool is_wait(uint64_t number)
 	return number == SYS_ppoll;
 }
 
+/* Does a server wait for the next notification? */
+static bool waits(const struct thread *thread)
+{
+	return is_wait(thread->number) ||
+	       (thread->number == SYS_ioctl && (uint32_t)thread->request == (uint32_t)SECCOMP_IOCTL_NOTIF_RECV);
+}
+
 /* A call begins. Where the thread waits for the next notification, it is through with this one. */
 static void enter(struct driver *driver, struct thread *thread)
 {
@@ -337,7 +344,7 @@ static void enter(struct driver *driver, struct thread *thread)
 
 	if (thread->role == ROLE_BROKER && is_wait(thread->number))
 		driver->broker_waits = true;
-	if (wanted && thread->counts && !main_thread && is_wait(thread->number) && !is(driver, "start")) {
+	if (wanted && thread->counts && !main_thread && waits(thread) && !is(driver, "start")) {
 		thread->counts = false;
 		driver->is_through = serves_calls(driver);
 	}
@@ -349,7 +356,7 @@ static void enter(struct driver *driver, struct thread *thread)
 		if (is(driver, "watch") || strcmp(driver->mode, "end") == 0)
 			thread->counts = true;
 	}
-	driver->server_waits = driver->server_waits || (wanted && !main_thread && is_wait(thread->number));
+	driver->server_waits = driver->server_waits || (wanted && !main_thread && waits(thread));
 	if (is(driver, "start") && driver->main_waits && (driver->server_waits || thread->role == ROLE_BROKER))
 		driver->is_through = true;
 	pass(driver, thread, true);

@@ -17,7 +17,7 @@
 #define FOREIGN_X32 (0x40000000 | SYS_getpid)
 #define NO_CALL     (-1)
 
-enum call { PTRACE, MKDIRAT, GETPID, READ, I386, X32, ARM, RESERVED, RESERVED_HIGH, PRCTL, SKIPPED };
+enum call { PTRACE, MKDIRAT, GETPID, READ, I386, X32, ARM, RESERVED, RESERVED_HIGH, PRCTL, SKIPPED, RING };
 
 /* As the kernel hands them over. */
 static struct seccomp_data call_of(enum call call)
@@ -36,6 +36,7 @@ static struct seccomp_data call_of(enum call call)
 	    [RESERVED_HIGH] = {.nr = SYS_prctl, .arch = native, .args = {0xdead00000000U | RESERVED_CALL}},
 	    [PRCTL] = {.nr = SYS_prctl, .arch = native, .args = {RESERVED_CALL - 1}},
 	    [SKIPPED] = {.nr = NO_CALL, .arch = native},
+	    [RING] = {.nr = SYS_io_uring_setup, .arch = native},
 	};
 
 	return calls[call];
@@ -76,6 +77,10 @@ static const struct row rows[] = {
     /* Audit: whatever on_block says. */
     {AUDIT LIST, PTRACE, VERDICT_CONTINUE, EVENT_SECCOMP_AUDIT, "would_be_blocked", "allowed", 4},
     {AUDIT LIST "on_block = log_and_kill\n", PTRACE, VERDICT_CONTINUE, EVENT_SECCOMP_AUDIT, "would_be_blocked",
+     "allowed", 4},
+    /* What sockets do through it is not seen. */
+    {AUDIT, RING, VERDICT_CONTINUE, EVENT_SECCOMP_AUDIT, "blind_spot", "allowed", 0},
+    {AUDIT SECTION "block = io_uring_setup\n", RING, VERDICT_CONTINUE, EVENT_SECCOMP_AUDIT, "would_be_blocked",
      "allowed", 4},
     {AUDIT ALLOWED, GETPID, VERDICT_CONTINUE, EVENT_SECCOMP_AUDIT, "would_be_blocked", "allowed", 0},
     /* Foreign: whatever on_block says; of what is blocked here by its number as well. */
