@@ -107,6 +107,11 @@ $(B)/static/agentsh-sidecar: $(B)/agentsh-sidecar
 weakened:
 	$(MAKE) B='$(B)/weakened' DEFINES=-DAGENTSH_WEAKENED $(B)/weakened/agentsh-exec $(B)/weakened/agentsh-sidecar
 
+# For the bench alone: a worker whose slots are in memory of its own, and are lost with it.
+.PHONY: unslotted
+unslotted:
+	$(MAKE) B='$(B)/unslotted' DEFINES=-DAGENTSH_UNSLOTTED $(B)/unslotted/agentsh-sidecar
+
 # For the tests of upgrades alone: a sidecar of another version, and one that has another layout of a session's memory.
 .PHONY: upgrades
 upgrades:
@@ -170,7 +175,7 @@ lint:
 	tests/lint
 
 .PHONY: bench demo install-deps
-bench: all weakened test-programs
+bench: all weakened unslotted test-programs
 	AGENTSH_BUILD='$(abspath $(B))' tests/bench/bench
 
 demo: install-deps
