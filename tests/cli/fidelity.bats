@@ -62,3 +62,25 @@ sed -E 's/^[0-9]+ +//; s/sin_port=htons\([0-9]+\)/PORT/' trace"
 		grep -q '^sendto(' "$work/native"
 	done
 }
+
+# tags: of each difference that can be tried.
+tags() {
+	sed -n 's/^def \([a-z_]*\)(\(_\|outside\)):$/\1/p' "$TOP/tests/lib/differences.py" | sort
+}
+
+@test "what differs is what agentsh.ini(5) lists: each of it, and each in it" {
+	local setting tag found=()
+	sed -i '/everything/,$d' "$work/p.ini"
+	install -m 644 "$TOP/tests/lib/differences.py" "$work"
+	serve stream "$work/s/outside"
+	sidecar_start
+	for tag in $(tags); do
+		for setting in root plain system; do
+			compare "$setting" "/usr/bin/python3 '$work/differences.py' $tag '$work/s/outside'"
+			echo "$setting $tag: $(<"$work/native") -> $(<"$work/inside")"
+			cmp -s "$work/native" "$work/inside" || found+=("$tag")
+		done
+	done
+	is "$(printf '%s\n' "${found[@]}" | sort -u)" "$(tags)"
+	is "$(sed -n 's/^\.\\" difference: //p' "$TOP/loader/agentsh.ini.5" | sort)" "$(tags)"
+}
