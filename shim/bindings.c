@@ -96,9 +96,10 @@ bool bindings_add_path(struct bindings *bindings, int descriptor, const struct s
 	return false;
 }
 
-bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t length, int socket)
+bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t length, int socket,
+			   const struct holder *holder)
 {
-	struct binding binding = {.descriptor = -1, .length = length};
+	struct binding binding = {.descriptor = -1, .holder = *holder, .length = length};
 
 	if (length > sizeof(binding.name) || !identify(socket, &binding.socket))
 		return false;
@@ -127,7 +128,43 @@ bool bindings_have_path(struct bindings *bindings, const struct stat *status)
 	return found;
 }
 
-bool bindings_have_abstract(struct bindings *bindings, const char *name, size_t length, ino_t client)
+/* The entry of that socket; NULL: none. With the lock. */
+static struct binding *find(const struct bindings *bindings, const struct socket_identity *socket)
+{
+	struct bindings_table *table = bindings->table;
+
+	for (size_t i = 0; i < table->count; i++)
+		if (!table->all[i].is_path && table->all[i].socket.cookie == socket->cookie)
+			return &table->all[i];
+	return NULL;
+}
+
+struct holder bindings_holder(struct bindings *bindings, const struct socket_identity *socket)
+{
+	struct holder holder = {.process = 0};
+	const struct binding *binding;
+
+	(void)pthread_mutex_lock(&bindings->lock);
+	binding = find(bindings, socket);
+	if (binding)
+		holder = binding->holder;
+	(void)pthread_mutex_unlock(&bindings->lock);
+	return holder;
+}
+
+void bindings_set_holder(struct bindings *bindings, const struct socket_identity *socket, const struct holder *holder)
+{
+	struct binding *binding;
+
+	(void)pthread_mutex_lock(&bindings->lock);
+	binding = find(bindings, socket);
+	if (binding)
+		binding->holder = *holder;
+	(void)pthread_mutex_unlock(&bindings->lock);
+}
+
+bool bindings_have_abstract(struct bindings *bindings, const char *name, size_t length, ino_t client,
+			    struct socket_identity *which)
 {
 	const struct bindings_table *table = bindings->table;
 	bool have = false;
@@ -138,6 +175,8 @@ bool bindings_have_abstract(struct bindings *bindings, const char *name, size_t 
 
 		if (!binding->is_path && binding->length == length && memcmp(binding->name, name, length) == 0)
 			have = socket_diag_is_named(&bindings->diag, &binding->socket, name, length);
+		if (have)
+			*which = binding->socket;
 	}
 	have = have && socket_diag_knows(&bindings->diag, client);
 	(void)pthread_mutex_unlock(&bindings->lock);

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+#include "holder.h"
 #include "socket_diag.h"
 
 #define BINDINGS_MAX 1024U /* at once; beyond, none is added, with an event */
@@ -26,6 +27,7 @@ struct binding {
 	dev_t device;                  /* of the pathname */
 	ino_t inode;                   /* of the pathname */
 	struct socket_identity socket; /* that was bound */
+	struct holder holder;          /* of an abstract name's socket, when it was looked at last */
 	size_t length;                 /* of the abstract name */
 	char name[108];                /* abstract */
 };
@@ -47,8 +49,13 @@ int bindings_init(struct bindings *bindings, struct bindings_table *table);
 /* A pathname has been bound by that socket (borrowed); descriptor (O_PATH) is taken over. False: there is no room. */
 bool bindings_add_path(struct bindings *bindings, int descriptor, const struct stat *status, int socket);
 
-/* An abstract name has been bound by that socket (borrowed). False: there is no room for it. */
-bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t length, int socket);
+/* An abstract name has been bound by that socket (borrowed), which holder has. False: there is no room for it. */
+bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t length, int socket,
+			   const struct holder *holder);
+
+/* Who holds a socket with an abstract name, as far as it is known. */
+struct holder bindings_holder(struct bindings *bindings, const struct socket_identity *socket);
+void bindings_set_holder(struct bindings *bindings, const struct socket_identity *socket, const struct holder *holder);
 
 /* Is that socket (borrowed) bound to the pathname of that inode, as the kernel says? */
 bool bindings_is_bound_to(struct bindings *bindings, int socket, const struct stat *status);
@@ -58,8 +65,9 @@ bool bindings_have_path(struct bindings *bindings, const struct stat *status);
 /*
  * Has one of the session's own sockets that name now, as client, a socket, sees it? Asked before
  * and after a connect: a socket keeps its name until it is closed, so what was connected to in
- * between is that socket. No where the client is in another network namespace than we are.
+ * between is that socket, *which. No where the client is in another network namespace than we are.
  */
-bool bindings_have_abstract(struct bindings *bindings, const char *name, size_t length, ino_t client);
+bool bindings_have_abstract(struct bindings *bindings, const char *name, size_t length, ino_t client,
+			    struct socket_identity *which);
 
 #endif

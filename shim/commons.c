@@ -90,13 +90,13 @@ bool commons_have_path(struct commons *commons, struct socket_diag *diag, const 
 	return false;
 }
 
-bool commons_have_abstract(struct commons *commons, struct socket_diag *diag, const char *name, size_t length)
+bool commons_have_abstract(struct commons *commons, struct socket_diag *diag, const char *name, size_t length,
+			   struct socket_identity *which)
 {
-	struct socket_identity identity;
 	unsigned place = 0;
 
-	while (find(commons, key_of_bytes(name, length), &place, &identity))
-		if (socket_diag_is_named(diag, &identity, name, length))
+	while (find(commons, key_of_bytes(name, length), &place, which))
+		if (socket_diag_is_named(diag, which, name, length))
 			return true;
 	return false;
 }

@@ -38,6 +38,8 @@ struct commons *commons_map(int memfd);
 void commons_add(struct commons *commons, int socket, const struct stat *status, const char *name, size_t length);
 
 bool commons_have_path(struct commons *commons, struct socket_diag *diag, const struct stat *status);
-bool commons_have_abstract(struct commons *commons, struct socket_diag *diag, const char *name, size_t length);
+/* *which: the socket. */
+bool commons_have_abstract(struct commons *commons, struct socket_diag *diag, const char *name, size_t length,
+			   struct socket_identity *which);
 
 #endif

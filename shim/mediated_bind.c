@@ -143,8 +143,10 @@ static struct outcome bind_path(struct mediation *mediation, const struct addres
 static void remember_abstract(struct mediation *mediation, const struct address *address)
 {
 	struct worker *worker = mediation->worker;
+	const struct holder holder = {.process = mediation->credentials.tgid,
+				      .number = (int)(uint32_t)mediation->notif->data.args[0]};
 
-	if (!bindings_add_abstract(&worker->bindings, address->name, address->name_length, mediation->socket))
+	if (!bindings_add_abstract(&worker->bindings, address->name, address->name_length, mediation->socket, &holder))
 		socket_event_unread(mediation, SOCKET_EVENT_BINDINGS);
 	if (worker->commons)
 		commons_add(worker->commons, mediation->socket, NULL, address->name, address->name_length);

@@ -66,8 +66,10 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 /* Was it the session's own socket that was connected to? An outsider may have taken the name since. */
 static bool is_still_own(const struct mediation *mediation, const struct address *address)
 {
+	struct socket_identity now;
+
 	return bindings_have_abstract(&mediation->worker->bindings, address->name, address->name_length,
-				      mediation_inode(mediation));
+				      mediation_inode(mediation), &now);
 }
 
 static struct outcome deny_changed(struct mediation *mediation)

@@ -146,18 +146,23 @@ static struct outcome send_to_path(struct mediation *mediation, struct sending *
 	return outcome;
 }
 
-/*
- * A datagram cannot be called back: that the name is still the session's own is asked right before
- * it is sent. Between the two its holder would have to close it and an outsider to take it.
- */
+/* A datagram cannot be called back: a name that is the session's own is held while it is sent. */
 static struct outcome send_to_abstract(struct mediation *mediation, struct sending *sending)
 {
 	const struct address *address = &sending->address;
 	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
+	struct outcome outcome;
+	int held;
 
 	if (!may_send(mediation, &name, NULL))
 		return mediation_fail(EACCES);
-	return carry_out(mediation, sending, &address->local, address->length);
+	held = mediation->is_by_owner ? mediation_hold(mediation) : -1;
+	if (mediation->is_by_owner && held < 0)
+		return mediation_deny(mediation, "peer_changed");
+	outcome = carry_out(mediation, sending, &address->local, address->length);
+	if (held >= 0)
+		close(held);
+	return outcome;
 }
 
 static struct outcome send_out(struct mediation *mediation, struct sending *sending)

@@ -367,16 +367,31 @@ static enum socket_owner owner_of(struct mediation *mediation, const struct sock
 	struct worker *worker = mediation->worker;
 	struct bindings *bindings = &worker->bindings;
 
-	if (name->abstract ? bindings_have_abstract(bindings, name->bytes, name->length, mediation_inode(mediation))
+	if (name->abstract ? bindings_have_abstract(bindings, name->bytes, name->length, mediation_inode(mediation),
+						    &mediation->named)
 			   : status && bindings_have_path(bindings, status))
 		return OWNER_SESSION;
 	if (!worker->commons)
 		return OWNER_OUTSIDE;
 	if (name->abstract ? socket_diag_knows(&bindings->diag, mediation_inode(mediation)) &&
-				 commons_have_abstract(worker->commons, &bindings->diag, name->bytes, name->length)
+				 commons_have_abstract(worker->commons, &bindings->diag, name->bytes, name->length,
+						       &mediation->named)
 			   : status && commons_have_path(worker->commons, &bindings->diag, status))
 		return OWNER_USER;
 	return OWNER_OUTSIDE;
+}
+
+int mediation_hold(struct mediation *mediation)
+{
+	struct bindings *bindings = &mediation->worker->bindings;
+	struct holder holder = bindings_holder(bindings, &mediation->named);
+	int held;
+
+	mediation_return(mediation);
+	held = holder_take(&mediation->server->reach, &mediation->named, &holder);
+	if (held >= 0)
+		bindings_set_holder(bindings, &mediation->named, &holder);
+	return held;
 }
 
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
@@ -388,5 +403,6 @@ bool mediation_allows(struct mediation *mediation, enum socket_operation operati
 	    socket_rules_decide(&mediation->worker->policy, operation, name, owner, confirm, &question);
 
 	mediation->is_denied = mediation->is_denied || !decision.allowed;
+	mediation->is_by_owner = name->abstract && owner != OWNER_OUTSIDE && !decision.rule;
 	return socket_event_decided(mediation, operation, name, &decision);
 }

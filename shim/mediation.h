@@ -46,9 +46,11 @@ struct mediation {
 	bool taken;                     /* the thread has the target's rights */
 	uint64_t also;                  /* with these capabilities of ours */
 	struct memory memory;
-	bool is_denied;     /* a rule or default did */
-	bool is_untold;     /* an event of it could not be written */
-	const char *reason; /* of a denial that no rule made; NULL: a rule or default did */
+	bool is_denied;               /* a rule or default did */
+	bool is_by_owner;             /* allowed, for who has bound the abstract name, and not by a rule */
+	struct socket_identity named; /* the socket that has it */
+	bool is_untold;               /* an event of it could not be written */
+	const char *reason;           /* of a denial that no rule made; NULL: a rule or default did */
 };
 
 /*
@@ -145,6 +147,12 @@ int mediation_pin(struct mediation *mediation, const struct address *address, st
  */
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
 		      const struct stat *status);
+
+/*
+ * Where mediation->is_by_owner: holds the socket that has the name, so that it is nobody else's for as long as it is
+ * held: a descriptor, to be closed. -1: whoever holds it cannot be found.
+ */
+int mediation_hold(struct mediation *mediation);
 
 /* The address by which a pinned inode is reached from this thread, whatever its name is. */
 socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *address);

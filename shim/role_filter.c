@@ -87,6 +87,7 @@ static const struct listed listed[] = {
     {"capset", WORKER},
     {"chroot", WORKER},
     {"fchdir", WORKER},
+    {"getdents64", WORKER},
     {"getsockname", WORKER},
     {"kcmp", WORKER},
     {"openat2", WORKER},
