@@ -12,11 +12,15 @@ B ?= build
 CC ?= gcc
 
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
-HARDENING = -fPIE -fstack-protector-strong $(FORTIFY)
+# The loader's functions are guarded where they have an array of bytes, the sidecar's, below, where they have any
+# array at all: that would be a thirtieth of the loader.
+HARDENING = -fPIE -fstack-protector $(FORTIFY)
 FORTIFY ?= -D_FORTIFY_SOURCE=2
 # The loader is tiny: for size, without tables for exceptions that C does not have, and without stubs
 # for calls that are bound before it starts.
-OPTIMISE ?= -Oz -g -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt
+OPTIMISE ?= -Oz -g -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt $(SMALLER)
+SMALLER = $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-tree-loop-im -fno-tree-dominator-opts \
+	-fno-partial-inlining)
 CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
@@ -42,7 +46,7 @@ MODULES = $(filter-out $(MAINS:%=loader/%.c),$(SOURCES))
 LIBRARY = $(B)/libagentsh.a
 
 # The sidecar is to be fast, not small: -O2 after the loader's -Oz.
-SHIM_OPTIMISE ?= -O2
+SHIM_OPTIMISE ?= -O2 $(SMALLER:-fno-%=-f%) -fstack-protector-strong
 # The same for the sidecar. Its library rests on the loader's, so it stands before that one in a link.
 SHIM_MAINS = sidecar preload
 SHIM_SOURCES = $(wildcard shim/*.c)

@@ -102,15 +102,10 @@ static bool is_polled(int descriptor)
 	return polled;
 }
 
-static int judge_ring(int directory, const char *name, struct error *err)
+static int no_list(struct error *err)
 {
-	int descriptor = (int)strtol(name, NULL, 10);
-
-	if (!is_io_uring(directory, name) || !is_polled(descriptor))
-		return 0;
-	return error_set(
-	    err, "descriptor %d: an inherited io_uring that the kernel polls (close it, or set close_fds = yes)",
-	    descriptor);
+	return error_set(err, "/proc/self/fd: %s (mount /proc: inherited descriptors are looked at)",
+			 strerrordesc_np(errno));
 }
 
 static int judge(int directory, const char *name, struct error *err)
@@ -133,35 +128,22 @@ static int judge(int directory, const char *name, struct error *err)
 	return 0;
 }
 
-typedef int judge_descriptor(int directory, const char *name, struct error *err);
-
-static int judge_all(judge_descriptor *judge_one, struct error *err)
+int descriptors_refuse_addressable(struct error *err)
 {
 	DIR *directory = opendir("/proc/self/fd");
 	const struct dirent *entry;
 	int result = 0;
 
 	if (!directory)
-		return error_set(err, "/proc/self/fd: %s (mount /proc: inherited descriptors are looked at)",
-				 strerrordesc_np(errno));
+		return no_list(err);
 	errno = 0;
 	while (result == 0 && (entry = readdir(directory)) != NULL)
 		if (entry->d_name[0] != '.')
-			result = judge_one(dirfd(directory), entry->d_name, err);
+			result = judge(dirfd(directory), entry->d_name, err);
 	if (result == 0 && errno != 0)
-		result = error_set(err, "/proc/self/fd: %s", strerrordesc_np(errno));
+		result = no_list(err);
 	(void)closedir(directory);
 	return result;
-}
-
-int descriptors_refuse_addressable(struct error *err)
-{
-	return judge_all(judge, err);
-}
-
-int descriptors_refuse_polled_rings(struct error *err)
-{
-	return judge_all(judge_ring, err);
 }
 
 const char *descriptors_type_name(int type)
@@ -198,43 +180,59 @@ static void name_peer(int descriptor, char *name, size_t size)
 		(void)snprintf(name, size, "%.*s", (int)used, peer.sun_path);
 }
 
-/* What a session must not be thought to be without. */
-static bool describe(int directory, const char *entry, const char **type, char *name, size_t size)
+/* "FD TYPE NAME" of what a session must not be thought to be without. Returns its length; 0: it is nothing such. */
+static size_t describe(int directory, const char *entry, char *text, size_t size)
 {
+	char link[sizeof(IO_URING_LINK) + 1] = "";
+	char name[sizeof(struct sockaddr_un) + 2] = "-";
+	const char *type = "io_uring";
 	int descriptor = (int)strtol(entry, NULL, 10);
+	ssize_t length = readlinkat(directory, entry, link, sizeof(link));
+	int written;
 
-	if (is_io_uring(directory, entry)) {
-		*type = "io_uring";
-		(void)snprintf(name, size, "-");
-		return true;
+	if (length > 0 && strncmp(link, "socket:", 7) == 0) {
+		if (integer_option(descriptor, SO_DOMAIN) != AF_UNIX)
+			return 0;
+		name_peer(descriptor, name, sizeof(name));
+		type = descriptors_type_name(integer_option(descriptor, SO_TYPE));
+	} else if (length != (ssize_t)strlen(IO_URING_LINK) || memcmp(link, IO_URING_LINK, (size_t)length) != 0) {
+		return 0;
 	}
-	if (integer_option(descriptor, SO_DOMAIN) != AF_UNIX)
-		return false;
-	*type = descriptors_type_name(integer_option(descriptor, SO_TYPE));
-	name_peer(descriptor, name, size);
-	return true;
+	written = snprintf(text, size, "%d %s %s", descriptor, type ? type : "-", name);
+	return written < 0 ? 0 : (size_t)written;
 }
 
-size_t descriptors_list_unix(char *text, size_t size)
+static bool is_ring(const char *text)
+{
+	return strstr(text, " io_uring -") != NULL;
+}
+
+int descriptors_list(char *text, size_t size, bool refuses_polled, size_t *used, struct error *err)
 {
 	DIR *directory = opendir("/proc/self/fd");
 	const struct dirent *entry;
-	size_t used = 0;
+	int result = 0;
 
-	while (directory && (entry = readdir(directory)) != NULL) {
-		int descriptor = (int)strtol(entry->d_name, NULL, 10);
-		char name[sizeof(struct sockaddr_un) + 2];
-		const char *type;
-		int length;
+	*used = 0;
+	if (!directory)
+		return refuses_polled ? no_list(err) : 0;
+	while (result == 0 && (entry = readdir(directory)) != NULL) {
+		char line[sizeof(struct sockaddr_un) + 32];
+		size_t length =
+		    entry->d_name[0] == '.' ? 0 : describe(dirfd(directory), entry->d_name, line, sizeof(line));
 
-		if (entry->d_name[0] == '.' || !describe(dirfd(directory), entry->d_name, &type, name, sizeof(name)))
+		if (length == 0)
 			continue;
-		length = snprintf(text + used, size - used, "%d %s %s", descriptor, type ? type : "-", name);
-		if (length < 0 || (size_t)length >= size - used)
-			break;
-		used += (size_t)length + 1;
+		if (refuses_polled && is_ring(line) && is_polled((int)strtol(line, NULL, 10)))
+			result = error_set(err,
+					   "descriptor %s: an inherited io_uring that the kernel polls (close it, or "
+					   "set close_fds = yes)",
+					   entry->d_name);
+		if (length < size - *used) {
+			memcpy(text + *used, line, length + 1);
+			*used += length + 1;
+		}
 	}
-	if (directory)
-		(void)closedir(directory);
-	return used;
+	(void)closedir(directory);
+	return result;
 }

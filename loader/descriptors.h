@@ -4,6 +4,7 @@
 #ifndef AGENTSH_DESCRIPTORS_H
 #define AGENTSH_DESCRIPTORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "error.h"
@@ -22,21 +23,18 @@ int descriptors_close(struct error *err);
  */
 int descriptors_refuse_addressable(struct error *err);
 
-/*
- * Mediation: refuses an inherited io_uring with a thread of the kernel's (IORING_SETUP_SQPOLL), or of which that
- * cannot be known: what is put into its queue is done without a system call that a filter could see.
- */
-int descriptors_refuse_polled_rings(struct error *err);
-
 /* A socket's type (SO_TYPE): stream, dgram or seqpacket; NULL: any other. */
 const char *descriptors_type_name(int type);
 
 /*
  * Writes the Unix sockets and the io_urings among the descriptors to text (size bytes), each as "FD TYPE NAME"
  * with a NUL behind it: TYPE is stream, dgram, seqpacket or io_uring, NAME the peer's path, "@" and an abstract
- * name, or "-". Returns the bytes used; what does not fit is left out, as is everything where
- * /proc cannot be read.
+ * name, or "-". *used: the bytes; what does not fit is left out, as is everything where /proc cannot be read.
+ *
+ * refuses_polled (mediation): -1 and *err where that is so, and for an inherited io_uring with a thread of the
+ * kernel's (IORING_SETUP_SQPOLL): what is put into its queue is done without a system call that a filter could
+ * see. Else 0.
  */
-size_t descriptors_list_unix(char *text, size_t size);
+int descriptors_list(char *text, size_t size, bool refuses_polled, size_t *used, struct error *err);
 
 #endif

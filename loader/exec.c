@@ -97,22 +97,23 @@ static int prepare_descriptors(struct load *load, struct error *err)
 
 	if (policy->close_fds && descriptors_close(err) != 0)
 		return -1;
-	if (!policy_filters(policy) || !policy->unix_socket.enabled)
-		return 0;
-	if (policy->unix_socket.degraded == DEGRADED_NO_UNIX)
+	if (policy_filters(policy) && policy->unix_socket.enabled && policy->unix_socket.degraded == DEGRADED_NO_UNIX)
 		return descriptors_refuse_addressable(err);
-	return policy_observes_sockets(policy) ? 0 : descriptors_refuse_polled_rings(err);
+	return 0;
 }
 
 /* Outside of any session, and with a filter to come: the sidecar is told. */
 static int begin_session(const struct invocation *invocation, struct load *load, struct error *err)
 {
+	const struct policy *policy = &load->config.policy;
+	bool mediates = policy_mediates(policy) && !policy_observes_sockets(policy);
 	struct handover_part inherited;
 
 	if (load->supervision.kind == SUPERVISED_ALREADY || !policy_filters(&load->config.policy))
 		return 0;
-	if (supervision_wanted(invocation))
-		load->inherited_length = descriptors_list_unix(load->inherited, sizeof(load->inherited));
+	if (supervision_wanted(invocation) &&
+	    descriptors_list(load->inherited, sizeof(load->inherited), mediates, &load->inherited_length, err) != 0)
+		return -1;
 	inherited = (struct handover_part){load->inherited, load->inherited_length};
 	return supervision_begin(invocation, &load->config, load->target.arguments, &inherited, &load->supervision,
 				 err);

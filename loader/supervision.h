@@ -53,7 +53,7 @@ int supervision_stay(const struct invocation *invocation, const struct config *c
 
 /*
  * Outside of any session: connects to the sidecar that --sidecar asks for and tells it of this
- * one. command is the target's argument vector, inherited what descriptors_list_unix wrote.
+ * one. command is the target's argument vector, inherited what descriptors_list wrote.
  * 0, or -1 and *err.
  */
 int supervision_begin(const struct invocation *invocation, const struct config *config, char *const *command,

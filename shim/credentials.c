@@ -212,16 +212,25 @@ static int set_effective(uint64_t permitted, uint64_t effective)
 	return (int)syscall(SYS_capset, &header, data);
 }
 
-static int set_ids(const struct credentials *to)
+/* setfsuid(2) and setfsgid(2) do not tell whether they have done it: asked of no id, they tell what it is. */
+static bool set_file_system_ids(const struct credentials *to)
+{
+	(void)syscall(SYS_setfsgid, to->fsgid);
+	(void)syscall(SYS_setfsuid, to->fsuid);
+	return (gid_t)syscall(SYS_setfsgid, -1) == to->fsgid && (uid_t)syscall(SYS_setfsuid, -1) == to->fsuid;
+}
+
+/* permitted: our capabilities, which a change of the effective uid may have taken out of effect. */
+static int set_ids(const struct credentials *to, uint64_t permitted)
 {
 	if (syscall(SYS_setgroups, to->group_count, to->groups) != 0 || syscall(SYS_setresgid, -1, to->egid, -1) != 0 ||
 	    syscall(SYS_setresuid, -1, to->euid, -1) != 0)
 		return -1;
-	if (to->fsgid != to->egid)
-		(void)syscall(SYS_setfsgid, to->fsgid);
-	if (to->fsuid != to->euid)
-		(void)syscall(SYS_setfsuid, to->fsuid);
-	return 0;
+	if (to->fsgid == to->egid && to->fsuid == to->euid)
+		return 0;
+	if (permitted && set_effective(permitted, permitted) != 0)
+		return -1;
+	return set_file_system_ids(to) ? 0 : -1;
 }
 
 /* Never more than the target has, nor than we have. */
@@ -234,7 +243,7 @@ int credentials_take(const struct credentials *target, bool foreign, uint64_t al
 {
 	uint64_t wanted = capabilities_of(target, foreign, own) | (also & own->permitted);
 
-	if (!same_ids(target, own) && set_ids(target) != 0) {
+	if (!same_ids(target, own) && set_ids(target, own->permitted) != 0) {
 		if (!credentials_return(target, own))
 			_exit(EXIT_FAILURE); /* half of one and half of the other: nothing may be done like that */
 		return EACCES;
@@ -254,7 +263,7 @@ bool credentials_return(const struct credentials *target, const struct credentia
 			return false;
 		if (own->permitted && set_effective(own->permitted, own->permitted) != 0)
 			return false;
-		if (set_ids(own) != 0)
+		if (set_ids(own, own->permitted) != 0)
 			return own->permitted == 0; /* without any there was nothing that could be changed */
 	}
 	return own->permitted == 0 || set_effective(own->permitted, own->effective) == 0;
@@ -276,7 +285,7 @@ bool credentials_adopt(const struct credentials *target, struct credentials *own
 	adopted.fsuid = target->fsuid;
 	adopted.egid = target->egid;
 	adopted.fsgid = target->fsgid;
-	if (set_ids(&adopted) != 0 || set_effective(own->permitted, own->effective) != 0) {
+	if (set_ids(&adopted, own->permitted) != 0 || set_effective(own->permitted, own->effective) != 0) {
 		free(adopted.groups);
 		return credentials_return(target, own);
 	}

@@ -183,6 +183,8 @@ static struct outcome bind_plain(struct mediation *mediation, const struct addre
 {
 	struct outcome outcome;
 
+	if (mediation_names_descriptor(mediation, address))
+		return mediation_deny(mediation, "descriptor_in_address");
 	if (!mediation_take(mediation, 0))
 		return mediation_deny(mediation, "rights_not_to_be_had");
 	if (!begin(mediation))

@@ -99,6 +99,8 @@ static struct outcome connect_abstract(struct mediation *mediation, const struct
 /* Of any other family, and what names nobody. */
 static struct outcome connect_plain(struct mediation *mediation, const struct address *address)
 {
+	if (mediation_names_descriptor(mediation, address))
+		return mediation_deny(mediation, "descriptor_in_address");
 	if (!mediation_take(mediation, 0))
 		return mediation_deny(mediation, "rights_not_to_be_had");
 	if (!begin(mediation, false))

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_xdp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,14 @@ bool mediation_read_address(struct mediation *mediation, struct address *address
 	else
 		return true;
 	return false;
+}
+
+bool mediation_names_descriptor(const struct mediation *mediation, const struct address *address)
+{
+	struct sockaddr_xdp xdp = {.sxdp_flags = 0};
+
+	memcpy(&xdp, address->bytes, address->length < sizeof(xdp) ? address->length : sizeof(xdp));
+	return mediation->domain == AF_PPPOX || (mediation->domain == AF_XDP && (xdp.sxdp_flags & XDP_SHARED_UMEM));
 }
 
 struct outcome mediation_deny_unknown(struct mediation *mediation)

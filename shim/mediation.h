@@ -100,6 +100,12 @@ struct outcome mediation_fail(int error);
 struct outcome mediation_result(int64_t value);
 
 /*
+ * Does an address of a family other than AF_UNIX name a descriptor (a socket's of AF_XDP or PPPoL2TP)? The kernel
+ * would look it up among those of whoever makes the call.
+ */
+bool mediation_names_descriptor(const struct mediation *mediation, const struct address *address);
+
+/*
  * An interruption of what waited: what a native call would have answered. ERESTARTSYS where a signal
  * is pending, which the kernel makes EINTR or a restart of.
  */

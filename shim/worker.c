@@ -221,12 +221,17 @@ static int serve(struct worker *worker)
 		int wait = shorter(pool_watch(&worker->pool), see_to_events(worker));
 		int over = atomic_load(&worker->pool.end);
 		enum then then = THEN_GO_ON;
+		int count;
 
 		if (over < 0)
 			return EXIT_FAILURE;
 		if (over > 0)
 			return end(worker, "all_exited");
-		if (poll(ready, 4, wait) <= 0)
+		count = poll(ready, 4, wait);
+		/* A session may have lowered the limits of a worker of its own user: another has the keeper's. */
+		if (count < 0 && errno != EINTR)
+			return EXIT_FAILURE;
+		if (count <= 0)
 			continue;
 		if (ready[3].revents)
 			pool_end(&worker->pool);

@@ -113,6 +113,23 @@ kill \$other"
 	is "$(jq -r 'select(.type == "unix_socket_blocked").reason' "$work/open/events.root" | sort -u)" netlink_of_pid_namespace
 }
 
+@test "AF_XDP: an address that names a descriptor of the caller's would name one of the worker's, and is denied" {
+	cat >"$work/xdp.py" <<-'EOT'
+		import ctypes, errno, socket, struct
+		libc = ctypes.CDLL(None, use_errno=True)
+		for flags in 0, 1:
+		    made = socket.socket(44, socket.SOCK_RAW)
+		    made.setsockopt(283, 2, 64)  # SOL_XDP, XDP_RX_RING
+		    address = struct.pack("HHIII", 44, flags, 1, 0, 999)
+		    libc.bind(made.fileno(), address, len(address))
+		    print("xdp", flags, errno.errorcode[ctypes.get_errno()])
+	EOT
+	there root "/usr/bin/python3 '$work/xdp.py'"
+	is "$(<"$work/native")" $'xdp 0 EINVAL\nxdp 1 ENOTSOCK'
+	is "$(<"$work/inside")" $'xdp 0 EINVAL\nxdp 1 EACCES'
+	is "$(jq -r 'select(.type == "unix_socket_blocked").reason' "$work/open/events.root")" descriptor_in_address
+}
+
 @test "a call that waits: a signal interrupts it, and a limit of time ends it" {
 	cat >"$work/wait.py" <<-'EOT'
 		import ctypes, os, signal, socket, struct, sys, threading

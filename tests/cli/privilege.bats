@@ -70,14 +70,15 @@ confined() {
 		2 $work/log
 		3 socket
 		4 anon_inode:seccomp notify
-		5 /
+		5 /memfd:agentsh-session
 		6 $work/events
 		7 /
 		8 anon_inode:[pidfd]
-		9 /proc/$worker/fd
-		10 socket
-		11 anon_inode:[eventfd]
-		12 /memfd:agentsh-session
+		9 /
+		10 /proc/$worker/fd
+		11 socket
+		12 anon_inode:[eventfd]
+		13 /memfd:agentsh-session
 	EOT
 }
 
@@ -133,14 +134,15 @@ has_descriptors() {
 		2 /dev/null
 		3 socket
 		4 anon_inode:seccomp notify
-		5 /
+		5 /memfd:agentsh-session
 		6 $work/open/events
 		7 /
 		8 anon_inode:[pidfd]
-		9 /proc/$worker/fd
-		10 socket
-		11 anon_inode:[eventfd]
-		12 /memfd:agentsh-session
+		9 /
+		10 /proc/$worker/fd
+		11 socket
+		12 anon_inode:[eventfd]
+		13 /memfd:agentsh-session
 	EOT
 	# Once the broker has ended.
 	wait_for has_descriptors "$keeper" "0 /dev/null
@@ -167,8 +169,24 @@ has_descriptors() {
 	done
 	limited+=(prlimit --nofile=4096)
 	session_start plain private 8</dev/null
-	[ "$(descriptors_of "$worker" | wc -l)" -eq 13 ]
+	[ "$(descriptors_of "$worker" | wc -l)" -eq 14 ]
 	[ "$(descriptors_of "$worker" | grep -c /dev/null)" -eq 3 ]
+}
+
+@test "private sidecar: a session that takes its worker's descriptors away ends with it all the same" {
+	as plain "$work/agentsh-exec" -f "$work/p.ini" --sidecar=private "--events=$work/open/events" -- \
+		/usr/bin/python3 -c 'import os, resource
+for process in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        with open(f"/proc/{process}/cmdline") as file:
+            if "role=worker" in file.read() and os.stat(f"/proc/{process}").st_uid in (0, os.getuid()):
+                resource.prlimit(int(process), resource.RLIMIT_NOFILE, (0, 0))
+                print("lowered")
+    except OSError:
+        pass' >"$work/open/said"
+	grep -q lowered "$work/open/said"
+	wait_for nothing_runs
+	[ "$(jq -r 'select(.type == "session_end").how' "$work/open/events")" = all_exited ]
 }
 
 @test "private sidecar: a file-size limit loses events, and no session" {

@@ -62,13 +62,41 @@ $do thread $(to_places)"
 	words=$(to_places)
 	who=
 	for steps in "groups $GROUP gid $PLAIN uid $PLAIN" "groups '' gid $PLAIN uid $PLAIN" "groups '' egid $GROUP euid $PLAIN" \
-		"euid $PLAIN" "fsuid $PLAIN" "gid $GROUP fsuid $PLAIN" nocaps "groups $GROUP nocaps" \
+		"euid $PLAIN" "fsuid $PLAIN" "euid $PLAIN fsuid 0" "egid $PLAIN fsgid 0 euid $PLAIN fsuid 0" "gid $GROUP fsuid $PLAIN" nocaps "groups $GROUP nocaps" \
 		"groups 1,2,3,$GROUP,$((GROUP + 1)) gid $PLAIN uid $PLAIN exec" "euid $PLAIN euid 0" "uid $PLAIN thread"; do
 		who+="$do $steps $words
 "
 	done
 	same root -- "$who"
 	is "$(grep -c ': EACCES$' "$work/inside")" 180
+}
+
+@test "the ids that the file system goes by, where they are neither root's nor the effective ones" {
+	serve stream "$work/s/first"
+	serve stream "$work/s/second"
+	chown "$((PLAIN + 1))" "$work/s/first"
+	chown "$((PLAIN + 2))" "$work/s/second"
+	chmod 700 "$work/s/first" "$work/s/second"
+	cat >"$work/ids.py" <<-'EOT'
+		import ctypes, os, socket, sys
+		first, second = (os.stat(sys.argv[1] + name).st_uid for name in ("/first", "/second"))
+		os.setgroups([])
+		os.setresgid(first, second, second)
+		os.setresuid(first, second, second)
+		libc = ctypes.CDLL(None)
+		libc.setfsgid(first)
+		libc.setfsuid(first)
+		for name in "/first", "/second":
+		    try:
+		        socket.socket(socket.AF_UNIX).connect(sys.argv[1] + name)
+		        print(name, "ok")
+		    except OSError as error:
+		        print(name, error)
+		socket.socket(socket.AF_UNIX).bind("made")
+		print(os.stat("made").st_uid == first, os.stat("made").st_gid == first)
+	EOT
+	same root -- "/usr/bin/python3 '$work/ids.py' '$work/s'"
+	is "$(<"$work/native")" $'/first ok\n/second [Errno 13] Permission denied\nTrue True'
 }
 
 @test "what is bound: umask, folder, owner, group" {

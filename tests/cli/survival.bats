@@ -59,6 +59,11 @@ load_session() {
 	SESSIONS+=("$!")
 }
 
+# runs_survivor ID: the loader has become the session's program.
+runs_survivor() {
+	pgrep -f "^$PROGRAMS/survivor $PWD/$1 " >/dev/null
+}
+
 # loads_end: they do, each of them well.
 loads_end() {
 	local session
@@ -188,12 +193,17 @@ points_of() {
 }
 
 @test "workers and the broker killed at random, under the load of four sessions" {
-	local kills=${AGENTSH_KILLS:-200} seed
+	local kills=${AGENTSH_KILLS:-200} seed kills_after
 	sidecar_start
 	load_session a log
 	load_session b kill
 	load_session c log_and_kill
 	load_session d audit
+	# A loader whose broker dies after it has loaded its filter ends with 125: agentsh-sidecar(8), SURVIVAL.
+	for kills_after in a b c d; do
+		wait_for grep -q "\"session_start\",[^{]*\"session_id\":\"$kills_after\"" "$EVENTS"
+		wait_for runs_survivor "$kills_after"
+	done
 	seed=${AGENTSH_SEED:-$RANDOM}
 	echo "# seed $seed" >&3
 	"$PROGRAMS/kill_roles" "$SIDECAR" "$kills" "$seed" 3>&-

@@ -298,10 +298,7 @@ static void try_flags(const struct world *world)
 /* --- Control data --- */
 
 struct control {
-	union {
-		struct cmsghdr align;
-		char bytes[4096];
-	};
+	_Alignas(struct cmsghdr) char bytes[4096];
 	size_t length;
 };
 
