@@ -17,7 +17,7 @@
 /* To send the target's ids in place of ours: scm_check_creds. */
 #define CLAIM ((1ULL << CAP_SYS_ADMIN) | (1ULL << CAP_SETUID) | (1ULL << CAP_SETGID))
 
-static struct sender sender_of(const struct mediation *mediation)
+static struct sender sender_of(struct mediation *mediation)
 {
 	int type = mediation_type(mediation);
 
@@ -49,7 +49,7 @@ static bool take(struct mediation *mediation)
 }
 
 /* A stream that nobody reads: the target gets its SIGPIPE as from its own call. */
-static void raise_pipe(const struct mediation *mediation, const struct sending *sending, int error)
+static void raise_pipe(struct mediation *mediation, const struct sending *sending, int error)
 {
 	if (error != EPIPE || (sending->flags & MSG_NOSIGNAL) || mediation_type(mediation) != SOCK_STREAM)
 		return;

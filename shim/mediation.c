@@ -164,9 +164,11 @@ static struct outcome take_socket(struct mediation *mediation)
 	return mediation_result(0);
 }
 
-int mediation_type(const struct mediation *mediation)
+int mediation_type(struct mediation *mediation)
 {
-	return integer_option(mediation->socket, SO_TYPE);
+	if (mediation->type == 0)
+		mediation->type = integer_option(mediation->socket, SO_TYPE);
+	return mediation->type;
 }
 
 ino_t mediation_inode(const struct mediation *mediation)
@@ -178,7 +180,7 @@ ino_t mediation_inode(const struct mediation *mediation)
 
 bool mediation_is_call(const struct mediation *mediation, const char *name)
 {
-	return mediation->notif->data.nr == syscall_number(mediation->worker->rules.arch, name);
+	return mediation->call && strcmp(mediation->call->name, name) == 0;
 }
 
 /* Everything of the target that the call is carried out with. */
@@ -214,6 +216,7 @@ static struct mediation begin(struct worker *worker, struct server *server, stru
 				  .server = server,
 				  .slot = slot,
 				  .notif = &slot->notif,
+				  .call = find_call(worker->rules.arch, slot->notif.data.nr),
 				  .is_resumed = slot->begun == slot->done + 1,
 				  .directory = -1,
 				  .thread = -1,
@@ -264,8 +267,8 @@ bool mediation_observe(struct worker *worker, struct server *server, struct area
 
 struct outcome mediation_carry_out(struct worker *worker, struct server *server, struct area_slot *slot)
 {
-	const struct mediated_call *call = find_call(worker->rules.arch, slot->notif.data.nr);
 	struct mediation mediation = begin(worker, server, slot);
+	const struct mediated_call *call = mediation.call;
 	struct outcome outcome = open_target(&mediation);
 
 	/* connect(2) looks at the address before it looks whether it is a socket. */
@@ -412,6 +415,7 @@ bool mediation_allows(struct mediation *mediation, enum socket_operation operati
 	    socket_rules_decide(&mediation->worker->policy, operation, name, owner, confirm, &question);
 
 	mediation->is_denied = mediation->is_denied || !decision.allowed;
-	mediation->is_by_owner = name->abstract && owner != OWNER_OUTSIDE && !decision.rule;
+	mediation->is_by_owner = name->abstract && owner != OWNER_OUTSIDE && !decision.rule &&
+				 mediation->worker->policy.unix_socket.otherwise != SOCKET_DEFAULT_ALLOW;
 	return socket_event_decided(mediation, operation, name, &decision);
 }

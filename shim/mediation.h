@@ -20,6 +20,7 @@
 #include "view.h"
 
 struct worker;
+struct mediated_call;
 
 /* What the target gets. */
 struct outcome {
@@ -33,12 +34,14 @@ struct mediation {
 	struct server *server;
 	struct area_slot *slot;
 	const struct seccomp_notif *notif; /* the slot's */
+	const struct mediated_call *call;  /* NULL: none of those */
 	bool is_resumed;                   /* a worker before this one may have carried it out */
 	bool is_done;                      /* and has */
 	int directory;                     /* owned; of the thread in /proc */
 	int thread;                        /* owned; a pidfd of the thread */
 	int socket;                        /* owned; the target's socket */
 	int domain;                        /* AF_UNIX ... */
+	int type;                          /* 0: it has not been asked for: mediation_type() */
 	bool is_unix;
 	bool foreign;                   /* the target is in another user namespace */
 	bool is_settled;                /* it has the first root of the session, and no way to another */
@@ -119,7 +122,7 @@ void mediation_return(struct mediation *mediation);
 bool mediation_is_call(const struct mediation *mediation, const char *name);
 
 /* SOCK_STREAM ...; -1: it has none. */
-int mediation_type(const struct mediation *mediation);
+int mediation_type(struct mediation *mediation);
 
 /* The inode of the target's socket. */
 ino_t mediation_inode(const struct mediation *mediation);
