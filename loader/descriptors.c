@@ -204,7 +204,8 @@ static size_t describe(int directory, const char *entry, char *text, size_t size
 
 static bool is_ring(const char *text)
 {
-	return strstr(text, " io_uring -") != NULL;
+	return strncmp(text + strspn(text, "0123456789"), " io_uring ", 10) ==
+	       0; /* its type: a name may say anything */
 }
 
 int descriptors_list(char *text, size_t size, bool refuses_polled, size_t *used, struct error *err)
