@@ -86,6 +86,7 @@ static void stop(const struct init *init, int signo)
 	if (getpid() == INIT_PID)
 		return;
 	/* The group's own signal, where it has not come up yet: this stop is its effect. */
+	signals_settle();
 	if (signo != SIGSTOP && signals_take(SIGNALS_ONE(signo), false, &info) != 0)
 		(void)canary_got(&init->canary, &info);
 	if (!(signals_pending() & SIGNALS_ONE(SIGCONT)))
@@ -126,9 +127,17 @@ static bool has_own_group(const struct init *init)
 /* A stop and SIGCONT cancel each other in the kernel: has the other one come since? */
 static bool is_cancelled(int signo)
 {
+	signals_settle();
 	if (signo == SIGCONT)
 		return signals_pending() & SIGNALS_STOPPING;
 	return (SIGNALS_ONE(signo) & SIGNALS_STOPPING) && (signals_pending() & SIGNALS_ONE(SIGCONT));
+}
+
+/* Takes one that was sent before this is called, also where it is on its way yet. */
+static bool come_meanwhile(signal_set of, siginfo_t *info)
+{
+	signals_settle();
+	return signals_take(of, false, info) != 0;
 }
 
 /* Has the target got this signal already, as one of our process group? */
@@ -137,6 +146,7 @@ static bool has_reached_target(const struct init *init, const siginfo_t *info)
 	signal_set one = SIGNALS_ONE(info->si_signo);
 	siginfo_t another = *info;
 
+	signals_settle();
 	/* A queued one, or a thread's, was sent to a process. */
 	if (info->si_code < 0 || !canary_got(&init->canary, info))
 		return false;
@@ -144,8 +154,7 @@ static bool has_reached_target(const struct init *init, const siginfo_t *info)
 	 * Another one for the group, sent before the canary was asked, was one with the first there: it
 	 * would not be found. As ever, two standard signals at once may be one. (Each SIGCHLD is looked at.)
 	 */
-	while (info->si_signo < SIGNALS_FIRST_QUEUED && info->si_signo != SIGCHLD &&
-	       signals_take(one, false, &another) != 0)
+	while (info->si_signo < SIGNALS_FIRST_QUEUED && info->si_signo != SIGCHLD && come_meanwhile(one, &another))
 		(void)canary_got(&init->canary, &another);
 	return !has_own_group(init);
 }

@@ -1,6 +1,7 @@
 #include "signals.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -20,6 +21,11 @@ signal_set signals_pending(void)
 
 	(void)syscall(SYS_rt_sigpending, &pending, sizeof(pending));
 	return pending;
+}
+
+void signals_settle(void)
+{
+	(void)syscall(SYS_setpgid, INT_MAX, INT_MAX);
 }
 
 int signals_take(signal_set of, bool wait, siginfo_t *info)

@@ -25,6 +25,13 @@ signal_set signals_block(signal_set blocked);
 /* Those that are blocked and waiting. */
 signal_set signals_pending(void);
 
+/*
+ * Returns when each signal to a process group that has come to one of its members has come to all: kill(2) holds
+ * the kernel's list of tasks while it goes through the group, and setpgid(2) waits until nobody does, also
+ * where, as here, it then finds no such process.
+ */
+void signals_settle(void);
+
 /* Takes one of the blocked signals. Returns its number, or 0 where none is there (wait: never 0). */
 int signals_take(signal_set of, bool wait, siginfo_t *info);
 
