@@ -3,6 +3,7 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 BINDIR = $(PREFIX)/bin
+SHIMDIR = $(PREFIX)/lib/agentsh-exec
 MANDIR = $(PREFIX)/share/man
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 DOCDIR = $(PREFIX)/share/doc/agentsh-exec
@@ -21,7 +22,7 @@ FORTIFY ?= -D_FORTIFY_SOURCE=2
 OPTIMISE ?= -Oz -g -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt $(SMALLER)
 SMALLER = $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-tree-loop-im -fno-tree-dominator-opts \
 	-fno-partial-inlining)
-CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"'
+CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"' -DAGENTSH_SHIM='"$(SHIMDIR)/$(PRELOAD)"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 
@@ -53,9 +54,16 @@ SHIM_SOURCES = $(wildcard shim/*.c)
 SHIM_MODULES = $(filter-out $(SHIM_MAINS:%=shim/%.c),$(SHIM_SOURCES))
 SHIM_LIBRARY = $(B)/libagentsh-sidecar.a
 
+# The preload library is a guest in programs of every kind: without a C library, the compiler's helpers, or pages that
+# it does not need. Its relocations are such as musl's older dynamic linkers know.
+PRELOAD = libagentsh-shim.so
+PRELOAD_FLAGS = -std=gnu17 -Os $(WARNINGS) -ffreestanding -fPIC -fvisibility=hidden -fno-plt -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -D_GNU_SOURCE -U_FORTIFY_SOURCE -Iloader -Ishim
+PRELOAD_LDFLAGS = -shared -nostdlib -Wl,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code,-z,defs,--build-id=none,-s
+
 # A parallel build of two output folders must not share one: everything built is below $(B).
 .PHONY: all
-all: $(B)/agentsh-exec $(B)/agentshctl $(B)/agentsh-sidecar $(B)/static/agentsh-exec $(B)/static/agentsh-sidecar
+all: $(B)/agentsh-exec $(B)/agentshctl $(B)/agentsh-sidecar $(B)/$(PRELOAD) $(addprefix $(B)/static/,agentsh-exec agentsh-sidecar $(PRELOAD))
 
 $(B)/%.o: loader/%.c Makefile
 	@mkdir -p $(@D)
@@ -105,6 +113,15 @@ $(B)/agentsh-sidecar: $(B)/shim/sidecar.o $(SHIM_LIBRARY) $(LIBRARY)
 $(B)/static/agentsh-sidecar: $(B)/agentsh-sidecar
 	@mkdir -p $(@D)
 	ln -sf ../agentsh-sidecar $@
+
+# Without the sanitizers, too: those are the program's own business.
+$(B)/$(PRELOAD): shim/preload.c shim/claim.h loader/attestation.h loader/session.h loader/rules.h Makefile
+	@mkdir -p $(@D)
+	$(CC) $(PRELOAD_FLAGS) $(PRELOAD_LDFLAGS) -o $@ $<
+
+$(B)/static/$(PRELOAD): $(B)/$(PRELOAD)
+	@mkdir -p $(@D)
+	ln -sf ../$(PRELOAD) $@
 
 # For the tests of attackers alone: a sidecar that checks and then lets the target's own call go on.
 .PHONY: weakened
@@ -203,12 +220,13 @@ $(B)/fuzz/%: tests/fuzz/%.c $(MODULES) $(SHIM_MODULES) $(SERVICES_TABLE) Makefil
 UNITS_OF_SYSTEMD = agentsh-sidecar.service agentsh-sidecar.socket
 .PHONY: install uninstall
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LOGROTATEDIR)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHIMDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LOGROTATEDIR)
 	install -m 755 -s $(B)/static/agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
 	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
 # Not readable, so that the kernel lets no user trace it, not even before its main().
 	install -m 711 -s $(B)/agentsh-sidecar $(DESTDIR)$(BINDIR)/agentsh-sidecar
+	install -m 755 $(B)/$(PRELOAD) $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
 	install -m 644 $(wildcard loader/*.1) $(DESTDIR)$(MANDIR)/man1
 	ln -sf agentsh-exec.1 $(DESTDIR)$(MANDIR)/man1/agentsh-shell.1
 	install -m 644 $(wildcard loader/*.5) $(DESTDIR)$(MANDIR)/man5
@@ -222,6 +240,8 @@ install: all
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-shell agentsh-sidecar agentshctl)
+	rm -f $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
+	if [ -d $(DESTDIR)$(SHIMDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SHIMDIR); fi
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5 man8/agentsh-sidecar.8)
 	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,agentsh-exec agentshctl)

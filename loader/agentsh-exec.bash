@@ -114,7 +114,7 @@ _agentsh_exec() {
 		;;
 	--events) _agentsh_files ;;
 	*)
-		_agentsh_offer -f -s --sidecar= --events= --init -h --help -V --version --
+		_agentsh_offer -f -s --sidecar= --events= --init --shim -h --help -V --version --
 		if [ "$COMP_CWORD" -eq 1 ]; then _agentsh_offer -c; fi
 		;;
 	esac

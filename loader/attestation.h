@@ -14,8 +14,12 @@
 #include "policy.h"
 #include "session.h"
 
-/* Operations of the reserved call; anything else answers EINVAL. */
-enum reserved_operation { RESERVED_ATTEST = 1 };
+/*
+ * Operations of the reserved call. RESERVED_REPORT is the preload library's: a process has begun, or has another name.
+ * Its arguments are claims (claim.h), zero where nothing is claimed: the session, the process's number in its own pid
+ * namespace. It answers EINVAL, as anything else does.
+ */
+enum reserved_operation { RESERVED_ATTEST = 1, RESERVED_REPORT = 2 };
 
 #define ATTESTATION_MAGIC   0x41475341U /* "AGSA" */
 #define ATTESTATION_VERSION 1U

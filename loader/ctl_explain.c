@@ -135,16 +135,11 @@ static void explain_elsewhere(const struct explanation *explanation, const struc
 static void explain_header(const struct explanation *explanation)
 {
 	const struct policy *policy = &explanation->config->policy;
-	const char *remedy;
-	unsigned line;
-	const char *unsupported = policy_unsupported(policy, &line, &remedy);
 
 	printf("# policy: %s; architecture: %s\n", config_name(explanation->config),
 	       syscall_arch_name(explanation->rules->arch));
 	if (!policy_filters(policy))
 		printf("# no filter is installed: enabled = false or mode = disabled\n");
-	if (unsupported)
-		printf("# agentsh-exec refuses it: %s is not in this version (what runs: %s)\n", unsupported, remedy);
 	printf(ROW, "# CALL", "NUMBER", "ACTION", "WHY");
 }
 

@@ -27,10 +27,8 @@ static int refuse_sidecar_policy(const struct config *config, struct error *err)
 {
 	const char *remedy;
 	unsigned line;
-	const char *needed = policy_unsupported(&config->policy, &line, &remedy);
+	const char *needed = policy_needs_sidecar(&config->policy, &line, &remedy);
 
-	if (!needed)
-		needed = policy_needs_sidecar(&config->policy, &line, &remedy);
 	if (!needed)
 		return 0;
 	return error_set(err, "%s:%u: %s: it needs the sidecar, which no export has (what can be exported: %s)",

@@ -21,6 +21,7 @@
 #include "filter.h"
 #include "invocation.h"
 #include "isolation.h"
+#include "preload.h"
 #include "program.h"
 #include "rules.h"
 #include "supervision.h"
@@ -59,25 +60,6 @@ static int refuse_foreign_rights(struct error *err)
 			      "program may not call it either)");
 }
 
-static int refuse_options(const struct invocation *invocation, struct error *err)
-{
-	if (!invocation->shim)
-		return 0;
-	return error_set(err, "--shim: it is not in this version (leave it out)");
-}
-
-static int refuse_unsupported(const struct config *config, struct error *err)
-{
-	unsigned line = 0;
-	const char *remedy = NULL;
-	const char *what = policy_unsupported(&config->policy, &line, &remedy);
-
-	if (!what)
-		return 0;
-	return error_set(err, "%s:%u: %s: it is not in this version (what runs: %s)", config_name(config), line, what,
-			 remedy);
-}
-
 static int load_policy(const struct invocation *invocation, struct config *config, struct error *err)
 {
 	struct config_search search = {.system_only = true};
@@ -86,9 +68,23 @@ static int load_policy(const struct invocation *invocation, struct config *confi
 	if (invocation->form == INVOKED_AS_PREFIX)
 		search = config_search_environment(invocation->file);
 	diagnostics_init(&diagnostics);
-	if (config_load(&search, config, &diagnostics, err) != 0)
-		return -1;
-	return refuse_unsupported(config, err);
+	return config_load(&search, config, &diagnostics, err);
+}
+
+/*
+ * The library that reports: where there is somebody to report to. Its call is one that the filter leaves alone
+ * in a session with a listener, and in no other.
+ */
+static int find_preload(const struct invocation *invocation, const struct load *load, struct preload *preload,
+			struct error *err)
+{
+	const struct policy *policy = &load->config.policy;
+	bool has_listener =
+	    load->supervision.kind == SUPERVISED_ALREADY || (policy_filters(policy) && supervision_wanted(invocation));
+
+	if (!has_listener || !(invocation->shim || policy->shim))
+		return 0;
+	return preload_find(preload, err) == 0 ? 0 : STATUS_FAILED;
 }
 
 static int prepare_descriptors(struct load *load, struct error *err)
@@ -218,15 +214,17 @@ static int load_filter(struct load *load, struct error *err)
 static int run(const struct invocation *invocation, const char *called, struct error *err)
 {
 	struct load load = {.config = {.path = ""}};
+	struct preload preload = {.library = NULL};
 	int status;
 
-	if (refuse_foreign_rights(err) != 0 || refuse_options(invocation, err) != 0 ||
-	    load_policy(invocation, &load.config, err) != 0 ||
+	if (refuse_foreign_rights(err) != 0 || load_policy(invocation, &load.config, err) != 0 ||
 	    supervision_find(invocation, &load.config, &load.supervision, err) != 0)
 		return STATUS_FAILED;
 	status = target_find(invocation, called, &load.config.policy, &load.target, err);
 	if (status == 0)
-		status = target_set_session(&load.target, load.supervision.session, err);
+		status = find_preload(invocation, &load, &preload, err);
+	if (status == 0)
+		status = target_set_session(&load.target, load.supervision.session, &preload, err);
 	if (status != 0)
 		return status;
 	if (prepare_descriptors(&load, err) != 0 ||

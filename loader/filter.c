@@ -76,7 +76,7 @@ static int append_reserved(const struct rules *rules, struct filter *filter, str
 	    jump(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)syscall_number(rules->arch, "prctl"), 0, 4),
 	    statement(BPF_LD | BPF_W | BPF_ABS, ARGUMENT_OFFSET),
 	    jump(BPF_JMP | BPF_JEQ | BPF_K, RESERVED_CALL, 0, 1),
-	    statement(BPF_RET | BPF_K, SCMP_ACT_NOTIFY),
+	    statement(BPF_RET | BPF_K, rules->answered),
 	    statement(BPF_LD | BPF_W | BPF_ABS, NUMBER_OFFSET),
 	};
 

@@ -13,7 +13,7 @@ const char invocation_help[] =
     "  -s ID                 the session's name: 1 to 64 of A-Z a-z 0-9 _ . -\n"
     "      --sidecar WHICH   who is told: auto (default), private, none, or the PATH of a sidecar's socket\n"
     "      --events FILE     where events go; -: standard error\n"
-    "      --shim            refused: it is not in this version\n"
+    "      --shim            a library in every program tells the sidecar of its start\n"
     "      --init            stay above the command as its init (as PID 1 always)\n"
     "  -c ...                as a shell: all arguments go to the [shell] program\n"
     "  -h, --help            this text\n"

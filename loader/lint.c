@@ -128,20 +128,12 @@ static void lint_exempt(const struct list *block, struct diagnostics *diagnostic
 
 static void lint_without_effect(const struct policy *policy, struct diagnostics *diagnostics)
 {
-	const char *remedy;
-	unsigned line;
-	const char *needed = policy_unsupported(policy, &line, &remedy);
-
 	if (!policy_filters(policy))
 		(void)diagnostics_warning(diagnostics, policy->lines[policy->enabled ? KEY_MODE : KEY_ENABLED],
 					  "this policy installs no filter: nothing is blocked");
 	if (policy->syscalls.default_action == DEFAULT_ALLOW && policy->syscalls.allow.count)
 		(void)diagnostics_warning(diagnostics, policy->lines[KEY_ALLOW],
 					  "allow has no effect while default_action = allow");
-	if (needed)
-		(void)diagnostics_warning(diagnostics, line,
-					  "agentsh-exec refuses this: %s is not in this version (what runs: %s)",
-					  needed, remedy);
 }
 
 void lint(const struct policy *policy, lint_can_write *can_write, struct diagnostics *diagnostics)

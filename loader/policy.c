@@ -412,12 +412,3 @@ const char *policy_needs_sidecar(const struct policy *policy, unsigned *line, co
 
 	return first_need(policy, needs, sizeof(needs) / sizeof(needs[0]), line, remedy);
 }
-
-const char *policy_unsupported(const struct policy *policy, unsigned *line, const char **remedy)
-{
-	const struct need needs[] = {
-	    {policy->shim, KEY_SHIM, "[shim] enabled = true", "enabled = false"},
-	};
-
-	return first_need(policy, needs, sizeof(needs) / sizeof(needs[0]), line, remedy);
-}

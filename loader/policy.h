@@ -137,7 +137,4 @@ bool policy_mediates(const struct policy *policy);
  */
 const char *policy_needs_sidecar(const struct policy *policy, unsigned *line, const char **remedy);
 
-/* The same for what this version cannot apply at all. */
-const char *policy_unsupported(const struct policy *policy, unsigned *line, const char **remedy);
-
 #endif

@@ -317,7 +317,8 @@ int rules_build_for(const struct policy *policy, const struct rules_setting *set
 	    .sockets = {.otherwise = SCMP_ACT_ALLOW},
 	    .highest = -1,
 	    .foreign = setting->sidecar ? SCMP_ACT_NOTIFY : SCMP_ACT_KILL_PROCESS,
-	    .reserved = setting->sidecar,
+	    .reserved = setting->sidecar || setting->outer,
+	    .answered = setting->sidecar ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW,
 	};
 	if (!syscall_arch_name(arch))
 		return error_set(err, "filter: no support for this architecture (run on x86_64 or aarch64)");

@@ -69,7 +69,8 @@ struct rules {
 	struct stage sockets; /* no_unix, mediation, the keeper; otherwise is always SCMP_ACT_ALLOW */
 	int highest;          /* calls above answer ENOSYS; -1: no such limit (default_action = allow) */
 	uint32_t foreign;     /* the action of a call of another architecture */
-	bool reserved;        /* the reserved call is a notification, before all else */
+	bool reserved;        /* the reserved call has an action of its own, before all else: ... */
+	uint32_t answered;    /* ... a notification, or in a session, whose own filter notifies, SCMP_ACT_ALLOW */
 };
 
 /*

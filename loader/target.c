@@ -112,14 +112,18 @@ int target_find(const struct invocation *invocation, const char *called, const s
 	return status ? status : prepare_fallback(target, err);
 }
 
-int target_set_session(struct target *target, const char *session, struct error *err)
+int target_set_session(struct target *target, const char *session, const struct preload *preload, struct error *err)
 {
-	char *settings[2] = {target->session};
+	char *settings[4] = {target->session};
 	size_t count = 1;
 
 	(void)snprintf(target->session, sizeof(target->session), SESSION_VARIABLE "=%s", session);
 	if (target->shell_setting)
 		settings[count++] = target->shell_setting;
+	if (preload->library)
+		settings[count++] = preload->library;
+	if (preload->asan)
+		settings[count++] = preload->asan;
 	target->environment = environment_with(environ, settings, count);
 	return target->environment ? 0 : out_of_memory(err);
 }

@@ -10,6 +10,7 @@
 #include "error.h"
 #include "invocation.h"
 #include "policy.h"
+#include "preload.h"
 #include "program.h"
 #include "session.h"
 
@@ -34,8 +35,8 @@ struct target {
 int target_find(const struct invocation *invocation, const char *called, const struct policy *policy,
 		struct target *target, struct error *err);
 
-/* Makes its environment: the caller's, with the session's ID. 0, or the exit status and *err. */
-int target_set_session(struct target *target, const char *session, struct error *err);
+/* Makes its environment: the caller's, with the session's ID and what preload has. 0, or the exit status and *err. */
+int target_set_session(struct target *target, const char *session, const struct preload *preload, struct error *err);
 
 /*
  * execve(2), and nothing else unless that fails. Then a line, where write(2) may be called, and

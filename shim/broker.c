@@ -87,9 +87,7 @@ static bool judge_policy(struct conversation *conversation, char *reason, size_t
 	struct diagnostics diagnostics;
 	const struct diagnostic *first;
 	struct policy policy;
-	const char *remedy;
-	unsigned line;
-	const char *unsupported;
+	bool filters;
 
 	diagnostics_init(&diagnostics);
 	if (policy_parse(conversation_text(conversation, TEXT_POLICY), conversation->hello.lengths[TEXT_POLICY],
@@ -99,14 +97,14 @@ static bool judge_policy(struct conversation *conversation, char *reason, size_t
 			       first ? first->text : "refused");
 		return false;
 	}
-	unsupported = policy_unsupported(&policy, &line, &remedy);
-	if (!policy_filters(&policy))
-		unsupported = "a policy without a filter";
+	filters = policy_filters(&policy);
 	conversation->shares = policy.unix_socket.enabled && policy.unix_socket.otherwise == SOCKET_DEFAULT_USER;
-	if (unsupported)
-		(void)snprintf(reason, size, "%s: it cannot be served (install the same version of both)", unsupported);
+	if (!filters)
+		(void)snprintf(reason, size,
+			       "a policy without a filter: it cannot be served (install the same version of "
+			       "both)");
 	policy_free(&policy);
-	return !unsupported;
+	return filters;
 }
 
 /* One that cannot be read is not known to be another. */

@@ -8,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "socket_event.h"
 #include "worker.h"
 
 #define EXIT_PATIENCE_MS 2000
@@ -97,6 +96,77 @@ bool worker_write(struct worker *worker, const struct event *event)
 
 	tell_loss(worker);
 	return written;
+}
+
+struct event_process worker_process(const struct tracee *tracee)
+{
+	return (struct event_process){
+	    .pid = tracee->tgid,
+	    .tid = tracee->tid,
+	    .uid = tracee->uid,
+	    .comm = {tracee->has_comm ? tracee->comm : NULL, tracee->comm_length},
+	    .exe = {tracee->has_exe ? tracee->exe : NULL, tracee->exe_length},
+	};
+}
+
+/* The count of repeats, whose place is free then. Without a name: not repeats, but too many. */
+static void write_folded(struct worker *worker, const struct folded *folded)
+{
+	const struct event_suppressed suppressed = {.reason = folded->key.length ? "repeated" : "rate",
+						    .of = event_type_name(folded->key.type),
+						    .count = folded->count,
+						    .first_seq = folded->first_seq,
+						    .last_seq = folded->last_seq};
+	struct event event = worker_event(worker, EVENT_EVENTS_SUPPRESSED);
+
+	event.process.tid = folded->key.tid;
+	event.suppressed = &suppressed;
+	area_begin(worker->area, NULL)->fold = (uint32_t)(folded - worker->area->fold.entries);
+	(void)worker_write(worker, &event);
+}
+
+void worker_fold_flush(struct worker *worker, bool all)
+{
+	const struct folded *folded;
+
+	worker_lock(worker);
+	while ((folded = fold_next(&worker->area->fold, worker_now_us(), all)))
+		write_folded(worker, folded);
+	worker_unlock(worker);
+}
+
+void worker_count_repeat(struct worker *worker, const struct folded *folded)
+{
+	struct area *area = worker->area;
+	struct area_step *step = &area->step;
+
+	step->seq = area_next_seq(area);
+	step->fold = (uint32_t)(folded - area->fold.entries);
+	step->folded = folded->count + 1;
+	step->fold_first = folded->count ? folded->first_seq : step->seq;
+	step->fold_last = step->seq;
+	area_commit(area);
+	area_over(area);
+}
+
+bool worker_fold(struct worker *worker, const struct area_slot *slot, const struct fold_key *key)
+{
+	const struct folded *folded = fold_find(&worker->area->fold, key, worker_now_us());
+
+	if (!folded)
+		return false;
+	area_begin(worker->area, slot)->told = TOLD_CALL;
+	worker_count_repeat(worker, folded);
+	return true;
+}
+
+struct folded *worker_fold_place(struct worker *worker, const struct fold_key *key)
+{
+	struct folded *place = fold_place(&worker->area->fold, key);
+
+	if (place->begun_us && place->count)
+		write_folded(worker, place);
+	return place;
 }
 
 void worker_redo(struct worker *worker)
@@ -216,7 +286,7 @@ void worker_end(struct worker *worker, const char *how)
 	struct event event;
 
 	pool_settle(&worker->pool);
-	socket_event_flush(worker, true);
+	worker_fold_flush(worker, true);
 	worker_lock(worker); /* for good: after session_end there is no other event */
 	count_end(&worker->area->counts, &end);
 	notice_end(&worker->notice, worker->area, worker->rules.arch);

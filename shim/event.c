@@ -328,6 +328,12 @@ static void add_recovered(struct form *form, const struct event_recovered *recov
 	add_unsigned(form, "gone", recovered->gone);
 }
 
+static void add_report(struct form *form, const struct event_report *report)
+{
+	add_string(form, MEMBER("reason"), report->reason, EVENT_NAME_MAX);
+	add_known(form, "claimed_pid", report->claimed_pid, 0);
+}
+
 /* What users' collectors know, in their order; and nothing between. */
 static void add_head(struct form *form, const struct event *event)
 {
@@ -370,6 +376,8 @@ static void add_event(struct form *form, const struct event *event)
 		add_suppressed(form, event->suppressed);
 	if (event->recovered)
 		add_recovered(form, event->recovered);
+	if (event->report)
+		add_report(form, event->report);
 	add_beside_head(form, event);
 }
 

@@ -115,11 +115,17 @@ struct event_recovered {
 
 /* events_suppressed: events that stand nowhere else. */
 struct event_suppressed {
-	const char *reason; /* "repeated", "event_loss" */
+	const char *reason; /* "repeated", "event_loss", "rate" */
 	const char *of;     /* the type of what was repeated; NULL: of several, null */
 	uint64_t count;
 	uint64_t first_seq;
 	uint64_t last_seq;
+};
+
+/* report_mismatch: what a report of the preload library claims, and is not so. */
+struct event_report {
+	const char *reason;  /* "session", "pid"; NULL: null */
+	int64_t claimed_pid; /* in the process's own pid namespace; 0: it claims none, null */
 };
 
 /* At most one of the details (socket apart) is not NULL; which, type says. Everything is borrowed. */
@@ -135,6 +141,7 @@ struct event {
 	const struct event_end *end;
 	const struct event_suppressed *suppressed;
 	const struct event_recovered *recovered;
+	const struct event_report *report;
 };
 
 /* The name of a type, as it stands in "type". */

@@ -9,6 +9,7 @@
 #include "attestation.h"
 #include "mediation.h"
 #include "recovery.h"
+#include "report.h"
 #include "socket_event.h"
 #include "syscall_table.h"
 #include "tracee.h"
@@ -32,17 +33,6 @@ struct handling {
 static uint64_t id_of(const struct handling *handling)
 {
 	return handling->slot->notif.id;
-}
-
-static struct event_process process_of(const struct tracee *tracee)
-{
-	return (struct event_process){
-	    .pid = tracee->tgid,
-	    .tid = tracee->tid,
-	    .uid = tracee->uid,
-	    .comm = {tracee->has_comm ? tracee->comm : NULL, tracee->comm_length},
-	    .exe = {tracee->has_exe ? tracee->exe : NULL, tracee->exe_length},
-	};
 }
 
 static const char *arch_name(uint32_t arch, const struct seccomp_data *data)
@@ -94,7 +84,7 @@ static bool report_locked(struct handling *handling, const char *action)
 	event = worker_event(handling->worker, handling->verdict.type);
 	for (size_t i = 0; i < EVENT_ARGUMENTS; i++)
 		call.arguments[i] = data->args[i];
-	event.process = process_of(&slot->tracee);
+	event.process = worker_process(&slot->tracee);
 	event.call = &call;
 	event.socket = handling->is_socket ? &socket : NULL;
 	area_begin(handling->worker->area, slot)->told = (uint32_t)handling->told;
@@ -210,6 +200,10 @@ static void do_reserved(struct handling *handling)
 	const struct seccomp_data *data = &handling->slot->notif.data;
 	int error = EINVAL; /* what the kernel says of an option that it does not know */
 
+	if (data->args[1] == RESERVED_REPORT) {
+		report_handle(handling->worker, handling->slot);
+		return;
+	}
 	if (data->args[1] == RESERVED_ATTEST) {
 		bool again = handling->slot->begun;
 

@@ -31,43 +31,6 @@ struct telling {
 	bool is_audit;       /* the same */
 };
 
-static struct event_process process_of(const struct tracee *tracee)
-{
-	return (struct event_process){
-	    .pid = tracee->tgid,
-	    .tid = tracee->tid,
-	    .uid = tracee->uid,
-	    .comm = {tracee->has_comm ? tracee->comm : NULL, tracee->comm_length},
-	    .exe = {tracee->has_exe ? tracee->exe : NULL, tracee->exe_length},
-	};
-}
-
-/* The count of repeats, whose place is free then. */
-static void write_folded(struct worker *worker, const struct folded *folded)
-{
-	const struct event_suppressed suppressed = {.reason = "repeated",
-						    .of = event_type_name(folded->key.type),
-						    .count = folded->count,
-						    .first_seq = folded->first_seq,
-						    .last_seq = folded->last_seq};
-	struct event event = worker_event(worker, EVENT_EVENTS_SUPPRESSED);
-
-	event.process.tid = folded->key.tid;
-	event.suppressed = &suppressed;
-	area_begin(worker->area, NULL)->fold = (uint32_t)(folded - worker->area->fold.entries);
-	(void)worker_write(worker, &event);
-}
-
-void socket_event_flush(struct worker *worker, bool all)
-{
-	const struct folded *folded;
-
-	worker_lock(worker);
-	while ((folded = fold_next(&worker->area->fold, worker_now_us(), all)))
-		write_folded(worker, folded);
-	worker_unlock(worker);
-}
-
 static void count(struct area *area, const struct telling *telling)
 {
 	if (telling->is_audit)
@@ -95,40 +58,24 @@ static void commit(const struct telling *telling)
 	area_over(telling->mediation->worker->area);
 }
 
-/* One repeat more. */
-static void count_repeat(const struct telling *telling, const struct folded *folded)
-{
-	struct area *area = telling->mediation->worker->area;
-	struct area_step *step = begin(telling);
-
-	step->seq = area_next_seq(area);
-	step->fold = (uint32_t)(folded - area->fold.entries);
-	step->folded = folded->count + 1;
-	step->fold_first = folded->count ? folded->first_seq : step->seq;
-	step->fold_last = step->seq;
-	commit(telling);
-}
-
 /* Is it a repeat? Then it is counted, and that is all. Else *place is where it is to be remembered by key. */
 static bool is_folded(const struct telling *telling, struct fold_key *key, struct folded **place)
 {
 	struct worker *worker = telling->mediation->worker;
 	const struct seccomp_notif *notif = telling->mediation->notif;
-	struct fold *fold = &worker->area->fold;
 	const struct folded *folded;
 
 	*place = NULL;
 	if (!telling->path.data || !fold_key_make(key, telling->type, (pid_t)notif->pid, notif->data.nr,
 						  telling->path.data, telling->path.length))
 		return false;
-	folded = fold_find(fold, key, worker_now_us());
+	folded = fold_find(&worker->area->fold, key, worker_now_us());
 	if (folded) {
-		count_repeat(telling, folded);
+		(void)begin(telling);
+		worker_count_repeat(worker, folded);
 		return true;
 	}
-	*place = fold_place(fold, key);
-	if ((*place)->begun_us && (*place)->count)
-		write_folded(worker, *place);
+	*place = worker_fold_place(worker, key);
 	return false;
 }
 
@@ -153,7 +100,7 @@ static bool write_event(const struct telling *telling, const struct tracee *trac
 	struct event event = worker_event(mediation->worker, telling->type);
 
 	memcpy(call.arguments, data->args, sizeof(call.arguments));
-	event.process = process_of(tracee);
+	event.process = worker_process(tracee);
 	event.call = &call;
 	event.socket = &socket;
 	(void)begin(telling);

@@ -25,7 +25,4 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 /* Tells of a denial that no rule made: reason says what could not be had of the target. */
 void socket_event_unread(struct mediation *mediation, const char *reason);
 
-/* Writes the counts of repeats whose second is over; all of them at the end. */
-void socket_event_flush(struct worker *worker, bool all);
-
 #endif

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #define STATUS_SIZE 1024 /* the first lines of status: Name, Umask, State, Tgid, ..., Uid */
+#define BEGAN_FIELD 22   /* proc(5): starttime */
+#define GROUPS_SIZE 8192 /* as far as NStgid, with more groups than anybody is in */
 
 /* Reads a file below directory; -1, or the bytes that fit. */
 static ssize_t read_file(int directory, const char *name, char *out, size_t size)
@@ -85,4 +87,41 @@ bool tracee_read(pid_t tid, struct tracee *tracee)
 	tracee->has_exe = length > 0;
 	tracee->exe_length = length > 0 ? (size_t)length : 0;
 	return tracee->tgid > 0;
+}
+
+uint64_t tracee_began(pid_t tgid)
+{
+	char stat[STATUS_SIZE];
+	char path[32];
+	ssize_t length;
+	const char *at;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", tgid);
+	length = read_file(AT_FDCWD, path, stat, sizeof(stat) - 1);
+	stat[length > 0 ? length : 0] = '\0';
+	at = strrchr(stat, ')'); /* of the name, the second field, in which anything may stand */
+	for (int field = 2; at && field < BEGAN_FIELD; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+pid_t tracee_own_pid(pid_t tgid)
+{
+	static const char key[] = "\nNStgid:";
+	char status[GROUPS_SIZE];
+	char path[32];
+	ssize_t length;
+	char *at;
+	int64_t own = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", tgid);
+	length = read_file(AT_FDCWD, path, status, sizeof(status) - 1);
+	status[length > 0 ? length : 0] = '\0';
+	at = strstr(status, key);
+	if (!at)
+		return -1;
+	at += sizeof(key) - 1;
+	while (*at == '\t')
+		own = strtoll(at + 1, &at, 10);
+	return own > 0 ? (pid_t)own : -1;
 }

@@ -31,4 +31,10 @@ struct tracee {
  */
 bool tracee_read(pid_t tid, struct tracee *tracee);
 
+/* When a process began, in the kernel's ticks since the boot; 0: not known. */
+uint64_t tracee_began(pid_t tgid);
+
+/* The number of a process in its own pid namespace, the innermost; -1: it is not to be had. */
+pid_t tracee_own_pid(pid_t tgid);
+
 #endif

@@ -17,7 +17,6 @@
 #include "message.h"
 #include "recovery.h"
 #include "role.h"
-#include "socket_event.h"
 #include "syscall_table.h"
 
 #define PENDING_MS 200 /* between tries to write what could not be */
@@ -180,7 +179,7 @@ static int see_to_events(struct worker *worker)
 {
 	bool pending;
 
-	socket_event_flush(worker, false);
+	worker_fold_flush(worker, false);
 	worker_lock(worker);
 	if (sink_pending(&worker->sink) > 0)
 		(void)sink_flush(&worker->sink);
@@ -196,7 +195,7 @@ static int see_to_events(struct worker *worker)
 static int leave(struct worker *worker)
 {
 	pool_stop(&worker->pool);
-	socket_event_flush(worker, true);
+	worker_fold_flush(worker, true);
 	worker_lock(worker); /* for good */
 	(void)sink_flush(&worker->sink);
 	(void)sink_flush(&worker->copy);

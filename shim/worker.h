@@ -16,6 +16,7 @@
 #include "notice.h"
 #include "policy.h"
 #include "pool.h"
+#include "report.h"
 #include "rules.h"
 #include "sink.h"
 #include "view.h"
@@ -35,7 +36,8 @@ struct worker {
 	struct sink copy; /* descriptor -1: none is wanted */
 	bool copies;
 	struct notice notice;
-	pthread_mutex_t writing; /* of events: the area's step, line and fold; sinks */
+	pthread_mutex_t writing; /* of events: the area's step, line and fold; sinks; reports */
+	struct reports reports;
 	struct bindings bindings;
 	struct commons *commons; /* NULL: default is not user */
 	struct view_origin origin;
@@ -58,6 +60,23 @@ struct event worker_event(const struct worker *worker, enum event_type type);
  * (it is kept in memory, or lost and counted).
  */
 bool worker_write(struct worker *worker, const struct event *event);
+
+/* Whose event it is. Borrows. */
+struct event_process worker_process(const struct tracee *tracee);
+
+/*
+ * Is what the key says a repeat of what has been told within the last second? Then it is counted, as told of the
+ * slot's call; and that is all. Else worker_fold_place is where the
+ * first of its kind is to be remembered, once it has been written (fold_remember); what was counted there is told.
+ */
+bool worker_fold(struct worker *worker, const struct area_slot *slot, const struct fold_key *key);
+struct folded *worker_fold_place(struct worker *worker, const struct fold_key *key);
+
+/* One repeat more, in the step that has been begun: it is committed. */
+void worker_count_repeat(struct worker *worker, const struct folded *folded);
+
+/* Tells what was counted of those whose second is over (all: of any). */
+void worker_fold_flush(struct worker *worker, bool all);
 
 /* Takes up what a worker before this one had begun to write. */
 void worker_redo(struct worker *worker);

@@ -123,9 +123,9 @@ $off"
 	done
 }
 
-@test "explain: a policy that agentsh-exec refuses is said to be one" {
+@test "explain: no policy that agentsh-exec applies is said to be refused" {
 	write $'[shim]\nenabled = true'
-	[[ $("$CTL" explain p.ini) == *$'\n# agentsh-exec refuses it: [shim] enabled = true is not in this version'* ]]
+	[[ $("$CTL" explain p.ini) != *refuses* ]]
 	write $'[sandbox.seccomp]\nmode = audit'
 	[[ $("$CTL" explain p.ini) != *refuses* ]]
 }

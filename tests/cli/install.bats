@@ -25,6 +25,7 @@ setup() {
 		lrwxrwxrwx usr/bin/agentsh-shell agentsh-exec
 		-rwx--x--x usr/bin/agentsh-sidecar
 		-rwxr-xr-x usr/bin/agentshctl
+		-rwxr-xr-x usr/lib/agentsh-exec/libagentsh-shim.so
 		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.service
 		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.socket
 		-rw-r--r-- usr/share/bash-completion/completions/agentsh-exec

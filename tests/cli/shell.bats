@@ -327,12 +327,6 @@ program = bash'
 	refused "$SYSTEM_CONFIG:1: "
 }
 
-@test "a configuration that this version cannot apply is refused, with a remedy" {
-	system_config '[shim]
-enabled = true'
-	refused 'enabled = false'
-}
-
 @test "no sidecar is installed: nobody logs in" {
 	world mv /usr/local/bin/agentsh-sidecar /run/agentsh-sidecar
 	refused 'sidecar: neither beside this program nor at '

@@ -167,22 +167,6 @@ supported() {
 	is "$(event action seccomp_blocked)" '"killed"'
 }
 
-# unsupported LINE REMEDY POLICY: refused, with a sidecar as without.
-unsupported() {
-	local file which
-	file=$(policy "$3")
-	for which in auto private none; do
-		says 125 "$2" "$EXEC" --sidecar="$which" -f "$file" -- touch ran
-		[[ $stderr == "agentsh-exec: $file:$1: "*'it is not in this version'* ]] ||
-			is "$stderr" "agentsh-exec: $file:$1: ...version..."
-	done
-	[ ! -e ran ]
-}
-
-@test "policies that this version cannot apply: refused, with their line and what runs" {
-	unsupported 2 'enabled = false' $'[shim]\nenabled = true'
-}
-
 # --- Notices ---
 
 # notices STDERR POLICY: what is said of one blocked call.

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -99,6 +100,34 @@ static void time_connect(struct bench *bench, uint64_t *taken)
 	*taken = now() - start;
 	close(accept(bench->receiver, NULL, NULL));
 	close(client);
+}
+
+/* The least that a report to somebody who listens would cost. */
+static void time_connect_send(struct bench *bench, uint64_t *taken)
+{
+	uint64_t start = now();
+	int client = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	must(connect(client, (const struct sockaddr *)&bench->local, sizeof(bench->local)) == 0, "connect");
+	must(send(client, bench->payload, PAYLOAD, 0) == PAYLOAD, "send");
+	close(client);
+	*taken = now() - start;
+	close(accept(bench->receiver, NULL, NULL));
+}
+
+/* A program, from its start to its end; with whatever LD_PRELOAD has. */
+static void time_exec(struct bench *bench, uint64_t *taken)
+{
+	char name[] = "/bin/true";
+	char *arguments[] = {name, NULL};
+	uint64_t start = now();
+	int status;
+	pid_t child;
+
+	(void)bench;
+	must(posix_spawn(&child, name, NULL, NULL, arguments, environ) == 0, "posix_spawn");
+	must(waitpid(child, &status, 0) == child && status == 0, name);
+	*taken = now() - start;
 }
 
 static void time_dgram_connect(struct bench *bench, uint64_t *taken)
@@ -229,6 +258,10 @@ static operation *prepare(const char *name, struct bench *bench)
 		return make_echo(bench), time_pipe;
 	if (strcmp(name, "connect") == 0)
 		return make_local(bench, SOCK_STREAM), time_connect;
+	if (strcmp(name, "connect-send") == 0)
+		return make_local(bench, SOCK_STREAM), time_connect_send;
+	if (strcmp(name, "exec") == 0)
+		return time_exec;
 	if (strcmp(name, "slow") == 0)
 		return make_local(bench, SOCK_STREAM), time_slow;
 	if (strcmp(name, "dgram-connect") == 0)

@@ -189,6 +189,20 @@ static void events_suppressed(void **state)
 	expect_part(&event, "\"reason\":\"event_loss\",\"of\":null,\"count\":3,\"first_seq\":8,\"last_seq\":10}");
 }
 
+static void a_report_that_is_not_so(void **state)
+{
+	struct event_report report = {.reason = "pid", .claimed_pid = 77};
+	struct event event = example();
+
+	(void)state;
+	event.type = EVENT_REPORT_MISMATCH;
+	event.call = NULL;
+	event.report = &report;
+	expect_part(&event, "\"exe\":\"/usr/bin/gdb\",\"reason\":\"pid\",\"claimed_pid\":77}");
+	report = (struct event_report){.reason = "session"};
+	expect_part(&event, "\"reason\":\"session\",\"claimed_pid\":null}");
+}
+
 static void a_worker_takes_over(void **state)
 {
 	const struct event_recovered recovered = {1, 2, 3, 4, 5, 6};
@@ -403,6 +417,7 @@ int main(void)
 	    cmocka_unit_test(a_session_begins),
 	    cmocka_unit_test(a_session_ends),
 	    cmocka_unit_test(events_suppressed),
+	    cmocka_unit_test(a_report_that_is_not_so),
 	    cmocka_unit_test(a_worker_takes_over),
 	    cmocka_unit_test(every_type_has_its_name),
 	    cmocka_unit_test(bytes_that_are_no_text),

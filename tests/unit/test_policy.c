@@ -382,7 +382,7 @@ static void ask(const char *(*question)(const struct policy *, unsigned *, const
 static void what_needs_a_sidecar(void **state)
 {
 	static const struct need_case cases[] = {
-	    {OPEN "[shim]\n", NULL},
+	    {OPEN "[shim]\nenabled = true\n", NULL},
 	    {"[sandbox.seccomp]\nmode = audit\n", "mode = audit"},
 	    {SYSCALLS "on_block = log\n", "on_block = log"},
 	    {SYSCALLS "on_block = log_and_kill\n", "on_block = log_and_kill"},
@@ -401,22 +401,6 @@ static void what_needs_a_sidecar(void **state)
 	ask(policy_needs_sidecar, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
-static void what_this_version_has_not(void **state)
-{
-	static const struct need_case cases[] = {
-	    {"[shim]\n", NULL},
-	    {"[sandbox.seccomp]\nmode = audit\n", NULL},
-	    {"[sidecar]\nevents = /x\n", NULL},
-	    {"[sandbox.seccomp.unix_socket]\nenabled = true\n", NULL},
-	    {"[sandbox.seccomp.unix_socket]\nenabled = true\naction = audit\n", NULL},
-	    {"[shim]\nenabled = true\n", "[shim] enabled"},
-	    {"[sandbox.seccomp]\nenabled = false\n[shim]\nenabled = true\n", NULL},
-	};
-
-	(void)state;
-	ask(policy_unsupported, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,7 +413,6 @@ int main(void)
 	    cmocka_unit_test(the_bounds),
 	    cmocka_unit_test(findings_are_bounded_and_counted),
 	    cmocka_unit_test(what_needs_a_sidecar),
-	    cmocka_unit_test(what_this_version_has_not),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

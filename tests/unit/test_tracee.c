@@ -209,6 +209,26 @@ static void a_zombie(void **state)
 	assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
+/* A name that looks like what follows it misleads nobody. */
+static void when_it_began(void **state)
+{
+	char name[16];
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(prctl(PR_GET_NAME, name), 0);
+	assert_true(tracee_began(getpid()) > 0);
+	assert_int_equal(prctl(PR_SET_NAME, ") R 1 2 3 (x"), 0);
+	child = start(NULL);
+	assert_true(tracee_began(child) >= tracee_began(getpid()));
+	assert_int_equal(tracee_own_pid(child), child);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(tracee_began(child), 0);
+	assert_int_equal(tracee_own_pid(child), -1);
+	assert_int_equal(prctl(PR_SET_NAME, name), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +237,7 @@ int main(void)
 	    cmocka_unit_test(a_thread_that_has_gone),
 	    cmocka_unit_test(a_program_that_was_deleted),
 	    cmocka_unit_test(a_zombie),
+	    cmocka_unit_test(when_it_began),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

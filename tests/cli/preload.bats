@@ -1,0 +1,285 @@
+#!/usr/bin/env bats
+# The preload library: what it is, whom it reports, what is believed of it, and whom it disturbs: nobody.
+#
+# What a shell in the test expands stands in single quotes.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
+bats_require_minimum_version 1.5.0
+load ../lib/common
+load ../lib/world
+load ../lib/contract
+load ../lib/events
+
+setup() {
+	ulimit -c 0
+	cd "$BATS_TEST_TMPDIR" || return
+	umask 022
+	unset LD_PRELOAD ASAN_OPTIONS
+	LIBRARY=$BUILD/libagentsh-shim.so
+	REPORTED=$PROGRAMS/reported
+	file=$(watched '')
+	shim=("$EXEC" -s mine -f "$file" --shim --)
+}
+
+teardown() {
+	sidecar_stop
+}
+
+# reports: what was told of each process, but the loader's, in order, of N sessions.
+reports() {
+	events 'select(.type == "process_start" or .type == "report_mismatch") | "\(.type) \(.pid) \(.comm)"' "${1:-1}"
+}
+
+# names TYPE [N]: the names of those that such an event is of.
+names() {
+	events "select(.type == \"$1\").comm" "${2:-1}" | xargs
+}
+
+@test "the library: small, alone, and nothing in it that anybody could meet by accident" {
+	[ "$(stat -c %s "$LIBRARY")" -lt 16384 ]
+	run -0 readelf -W -d -l "$LIBRARY"
+	[[ $output != *NEEDED* && $output != *TEXTREL* && $output != *TLS* && $output != *RWE* && $output != *'R   E '*GNU_STACK* ]]
+	run -0 readelf -W -V "$LIBRARY"
+	[[ $output == *'No version information'* ]]
+	is "$(nm -D --defined-only "$LIBRARY" | cut -d' ' -f3 | sort | xargs)" 'prctl pthread_setname_np'
+	is "$(nm -D --undefined-only "$LIBRARY" | awk '$1 != "w"')" ''
+}
+
+@test "LD_PRELOAD: the library last, and once; ASAN_OPTIONS: ours first, and once; neither where nobody asks" {
+	say=(sh -c 'echo "${LD_PRELOAD-unset} ${ASAN_OPTIONS-unset}"')
+	ours="$LIBRARY verify_asan_link_order=0"
+	gives 0 'unset unset' "$EXEC" -f "$file" -- "${say[@]}"
+	gives 0 "$ours" "${shim[@]}" "${say[@]}"
+	gives 0 "$ours" "${shim[@]}" "$EXEC" --shim -f "$file" -- "$EXEC" --shim -f "$file" -- "${say[@]}"
+	gives 0 "$ours" "$EXEC" -f "$(watched $'[shim]\nenabled = true')" -- "${say[@]}"
+	printf 'int nothing;\n' | gcc -shared -x c -o "other one.so" -
+	mv "other one.so" other.so
+	gives 0 "$PWD/other.so:$LIBRARY a=b:verify_asan_link_order=0:c=d" \
+		env "LD_PRELOAD=$PWD/other.so:$LIBRARY" ASAN_OPTIONS=a=b:verify_asan_link_order=0:c=d "${shim[@]}" "${say[@]}"
+	gives 0 "$PWD/other.so:$LIBRARY verify_asan_link_order=0:a=b" \
+		env "LD_PRELOAD=$PWD/other.so" ASAN_OPTIONS=a=b "${shim[@]}" "${say[@]}"
+	gives 0 'unset unset' "${ALONE[@]}" --shim -f "$(policy '')" -- "${say[@]}"
+	gives 0 'unset unset' "$EXEC" --shim -f "$(policy $'[sandbox.seccomp]\nenabled = false')" -- "${say[@]}"
+	wait_for ended 6
+}
+
+@test "where the library is looked for: beside the loader, in the folder of libraries, and nowhere else" {
+	mkdir -p 'a/bin' a/lib/agentsh-exec 'b c'
+	cp "$EXEC" "$BUILD/agentsh-sidecar" a/bin
+	cp "$EXEC" "$BUILD/agentsh-sidecar" "$LIBRARY" 'b c'
+	[ ! -e /usr/local/lib/agentsh-exec/libagentsh-shim.so ] || skip 'it is installed here'
+	says 125 'shim: libagentsh-shim.so is neither beside this program nor at /usr/local/lib/agentsh-exec/' \
+		env "LD_LIBRARY_PATH=$BUILD" a/bin/agentsh-exec --shim -f "$file" -- touch ran
+	says 125 'shim: LD_PRELOAD cannot name ' 'b c/agentsh-exec' --shim -f "$file" -- touch ran
+	[ ! -e ran ]
+	cp "$LIBRARY" a/lib/agentsh-exec
+	gives 0 "$PWD/a/bin/../lib/agentsh-exec/libagentsh-shim.so" a/bin/agentsh-exec --shim -f "$file" -- printenv LD_PRELOAD
+	wait_for ended 1
+}
+
+# --- Who is reported ---
+
+@test "two hundred processes of all kinds: each that is dynamically linked, with its pid, its name and its session" {
+	need_command musl-gcc
+	need_command go
+	printf 'int main(void) { return 0; }\n' >small.c
+	gcc -static -o static small.c
+	musl-gcc -o musl small.c
+	gcc -o own small.c
+	[ "$(id -u)" -ne 0 ] || { chown 65534 own && chmod u+s own; }
+	printf 'package main\nfunc main() {}\n' >small.go
+	CGO_ENABLED=0 GOCACHE=$PWD/cache GOFLAGS=-mod=mod go build -o golang small.go
+	# "NAME PID", as its parent or it itself knows it: 30 rounds of 7, and 4 of an interpreter.
+	cat >tree <<-'TREE'
+		for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+			for program in ./own ./musl /bin/true; do
+				$program & echo "${program##*/} $!"
+			done
+			./static & ./golang &
+			sh -c 'echo "sh $$"'
+			bash -c 'echo "bash $BASHPID"'
+			wait
+		done
+		/usr/bin/python3 -c 'import os; print("python3", os.getpid())'
+		perl -e 'print "perl $$\n"'
+		echo "sh $$"
+	TREE
+	run -0 --separate-stderr "${shim[@]}" sh ./tree
+	is "$stderr" ''
+	[ "${#lines[@]}" -ge 150 ]
+	# A child that executes nothing else has the name of its parent, and is none of these.
+	diff <(sort <<<"$output") <(events 'select(.type == "process_start") | "\(.comm) \(.pid)"' | sort)
+	is "$(events 'select(.type == "process_start") | .session_id, .uid' | sort -u | xargs)" "$(id -u) mine"
+	is "$(events 'select(.type == "report_mismatch" or .type == "events_suppressed")')" ''
+	has_no_gap
+}
+
+@test "node, java, git and gcc: reported, and the threads that they name are no processes" {
+	local program
+	for program in node java git gcc; do
+		command -v "$program" >/dev/null || continue
+		"${shim[@]}" "$program" --version >"$program.with" 2>&1
+		"$program" --version >"$program.without" 2>&1
+		diff "$program.without" "$program.with"
+		events "select(.type == \"process_start\").comm" >told
+		is "$(grep -cx "$program" told)" 1
+		rm "$EVENTS"
+	done
+}
+
+@test "another name: told once more, by whatever way it was given; a thread's is none" {
+	gives 0 'done' "${shim[@]}" "$REPORTED" names
+	is "$(names process_start)" 'reported by-prctl by-itself 0123456789abcde by-another'
+	is "$(events 'select(.type == "process_start").pid' | sort -u | wc -l)" 1
+	rm "$EVENTS"
+	gives 0 '' "${shim[@]}" "$REPORTED" thread worker
+	is "$(names process_start)" reported
+}
+
+@test "a session of a system sidecar, another user's, and one inside another" {
+	need_root
+	for_others reported
+	cp "$LIBRARY" bin
+	sidecar_start
+	chmod 666 "$SOCKET"
+	chmod 644 "$file"
+	other_user "$EXEC" --sidecar="$SOCKET" -s theirs -f "$file" --shim -- "$EXEC" -f "$file" --shim -- "$PROGRAMS/reported" quiet
+	is "$(events 'select(.type == "process_start") | "\(.session_id) \(.uid) \(.comm)"')" \
+		$'theirs 65534 agentsh-exec\ntheirs 65534 reported'
+}
+
+# --- What is believed ---
+
+@test "a lie about the session or the number is an event, and tells nothing else" {
+	gives 0 'done' "${shim[@]}" "$REPORTED" lie other 0 3
+	gives 0 'done' "${shim[@]}" "$REPORTED" lie - 1 3
+	gives 0 'done' "${shim[@]}" "$REPORTED" lie mine 0 3
+	gives 0 '' "${shim[@]}" env AGENTSH_SESSION_ID=other "$REPORTED" quiet
+	gives 0 '' "${shim[@]}" env -u AGENTSH_SESSION_ID "$REPORTED" quiet
+	is "$(events 'select(.type == "report_mismatch") | "\(.session_id) \(.comm) \(.reason) \(.claimed_pid)"' 5)" \
+		$'mine reported session null\nmine reported pid 1\nmine reported session null'
+	is "$(events 'select(.type == "process_start").session_id' 5 | sort -u)" mine
+	is "$(names process_start 5)" 'reported reported reported env env reported'
+	is "$(events 'select(.type == "events_suppressed") | "\(.of) \(.reason) \(.count)"' 5)" \
+		$'report_mismatch repeated 2\nreport_mismatch repeated 2'
+}
+
+@test "the number is the process's own in a pid namespace of its own" {
+	need_root
+	gives 0 'done' "${shim[@]}" unshare --pid --fork "$REPORTED" lie mine 1 1
+	is "$(names report_mismatch)" ''
+	is "$(names process_start)" 'unshare reported'
+}
+
+@test "a hundred thousand reports: nothing that is false, few lines, and others are served meanwhile" {
+	gives 0 'done' "${shim[@]}" sh -c '"$1" lie other 0 100000 >/dev/null & "$1" lie - 0 100000 >/dev/null & "$1" quiet; /bin/true &
+		wait; echo done' sh "$REPORTED"
+	is "$(events 'select(.type == "process_start").comm' | sort | xargs)" 'reported reported reported sh true'
+	[ "$(wc -l <"$EVENTS")" -lt 200 ]
+	is "$(events 'select(.type == "report_mismatch" or .of == "report_mismatch") | .count // 1' | jq -s add)" 100000
+	# Whatever has no line is counted in one.
+	is "$(jq -s 'map(.count // 0) | add' "$EVENTS")" "$(jq -s '(map(.seq) | max) - length' "$EVENTS")"
+}
+
+@test "as another user: told as that one" {
+	need_root
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR"
+	for_others reported
+	cp "$LIBRARY" bin
+	gives 0 'done' "$EXEC" -f "$file" --shim -- setpriv --reuid 65534 --clear-groups "$PROGRAMS/reported" lie - 0 1
+	is "$(events 'select(.type == "process_start") | "\(.comm) \(.uid)"')" $'setpriv 0\nreported 65534'
+}
+
+# --- Whom it disturbs ---
+
+# plainly: what run has found, without what differs from one time to the next.
+plainly() {
+	echo "$status $output $stderr" | sed -E 's/[0-9:]{5}|pipe:\[.*|[0-9]+\/fd|separate-stderr-.*//g'
+}
+
+@test "programs run as without it: the same output, the same descriptors" {
+	look='import os; print(sorted((f, os.readlink("/proc/self/fd/" + f)) for f in os.listdir("/proc/self/fd") if f != "3"))'
+	for command in 'ls -l /proc/self/fd 2>&1' "/usr/bin/python3 -c '$look'" 'bash -c "echo \$-; ls /proc/\$\$/fd | xargs"' \
+		'git hash-object --stdin' 'gcc -x c -E -'; do
+		run --separate-stderr bash -c "exec $command" </dev/null
+		without=$(plainly)
+		run --separate-stderr "${shim[@]}" bash -c "exec $command" </dev/null
+		is "$(plainly)" "$without"
+	done
+	wait_for ended 5
+}
+
+@test "errno, signals: as for any program; descriptors closed, forks, other rights, filters of its own: no matter" {
+	gives 0 clean "${shim[@]}" "$REPORTED" clean
+	gives 0 'done' "${shim[@]}" "$REPORTED" careful
+	gives 0 'done' "${shim[@]}" "$REPORTED" confined
+	is "$(events 'select(.type == "process_start").comm' 3 | sort -u | xargs)" 'elsewhere exe forked reported vforked'
+}
+
+@test "a policy that blocks prctl, or allows next to nothing, kills nobody for the report" {
+	printf 'int main(void) { return 0; }\n' | gcc -x c -o small -
+	strace -o calls env -i ./small
+	list=$(sed -nE 's/^([a-z0-9_]+)\(.*/\1/p' calls | sort -u | paste -sd,)
+	[[ ,$list, != *,prctl,* && ,$list, != *,getpid,* ]]
+	file=$(watched "[sandbox.seccomp.syscalls]
+default_action = block
+allow = $list")
+	gives 0 '' "$EXEC" -f "$file" --shim -- ./small
+	file=$(watched $'[sandbox.seccomp.syscalls]\nblock = prctl, getpid\non_block = kill')
+	gives 0 '' "$EXEC" -f "$file" --shim -- ./small
+	# A filter within the session's that blocks more.
+	inner=$(policy $'[sandbox.seccomp.syscalls]\nblock = prctl, getpid\non_block = kill')
+	gives 0 '' "${shim[@]}" "$EXEC" -f "$inner" --sidecar=none --shim -- ./small
+	is "$(names process_start 3)" 'small small agentsh-exec small'
+	is "$(names seccomp_blocked 3)" ''
+}
+
+@test "static, musl, and the sanitizers: they run, and stderr is clean" {
+	need_command musl-gcc
+	printf '#include <stdio.h>\n#include <stdlib.h>\nint main(void) { free(malloc(3)); return puts("ran") < 0; }\n' >small.c
+	gcc -static -o static small.c
+	musl-gcc -o musl small.c
+	musl-gcc -static -o musl-static small.c
+	gcc -fsanitize=address -o asan small.c
+	gcc -fsanitize=undefined -o ubsan small.c
+	clang -fsanitize=address -o asan-static small.c
+	# What looks for leaks traces the program, which the policy blocks, with the library as without.
+	for program in static musl musl-static asan ubsan asan-static; do
+		run -0 --separate-stderr env ASAN_OPTIONS=detect_leaks=0 "${shim[@]}" "./$program"
+		is "$output $stderr" 'ran '
+	done
+	is "$(names process_start 6)" 'musl asan ubsan asan-static'
+}
+
+@test "the sidecar is killed: programs begin as before, and say nothing" {
+	mkfifo go
+	cat >inside <<-'INSIDE'
+		echo ready
+		read -r line <go
+		/usr/bin/python3 -c 'print("ran")'
+		exec true
+	INSIDE
+	sidecar_start
+	"$EXEC" --sidecar="$SOCKET" -f "$file" --shim -- sh ./inside >output 2>&1 3>&- &
+	session=$!
+	wait_for grep -q ready output
+	for pid in $(pgrep -P "$SIDECAR") "$SIDECAR"; do kill -KILL "$pid"; done
+	wait "$SIDECAR" || true
+	SIDECAR=
+	echo >go
+	wait "$session"
+	is "$(<output)" $'ready\nran'
+}
+
+@test "the worker is killed at any moment: processes go on, each is told, and its seq have no gap" {
+	sidecar_start
+	"$EXEC" --sidecar="$SOCKET" -f "$file" --shim -- sh -c 'for n in $(seq 300); do /bin/true & echo "true $!"; wait; done' >wanted 3>&- &
+	session=$!
+	while kill -0 "$session" 2>/dev/null; do
+		for pid in $(pgrep -P "$SIDECAR" -f -- --role=worker); do kill -KILL "$pid" || true; done
+		sleep 0.02
+	done
+	wait "$session"
+	wait_for ended 1
+	is "$(wc -l <wanted)" 300
+	diff <(sort -u wanted) <(events 'select(.type == "process_start" and .comm == "true") | "true \(.pid)"' | sort -u)
+}
