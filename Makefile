@@ -21,7 +21,7 @@ FORTIFY ?= -D_FORTIFY_SOURCE=2
 # for calls that are bound before it starts.
 OPTIMISE ?= -Oz -g -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt $(SMALLER)
 SMALLER = $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-tree-loop-im -fno-tree-dominator-opts \
-	-fno-partial-inlining)
+	-fno-partial-inlining -fno-tree-tail-merge -fno-forward-propagate)
 CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"' -DAGENTSH_SHIM='"$(SHIMDIR)/$(PRELOAD)"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
@@ -30,7 +30,7 @@ LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITI
 LTO ?= $(if $(findstring clang,$(CC))$(SANITIZE),,-flto=auto -ffat-lto-objects)
 # Pages between code and constants are a quarter of a small dynamic file; the static one, which is
 # what gets installed, keeps them apart.
-LOADER_LDFLAGS = -Wl,-z,noseparate-code,-z,pack-relative-relocs,-z,nodynamic-undefined-weak,--build-id=none
+LOADER_LDFLAGS = -Wl,-z,noseparate-code,-z,pack-relative-relocs,-z,nodynamic-undefined-weak,--build-id=none,--no-ld-generated-unwind-info,--no-eh-frame-hdr
 
 # What is linked, and why: libseccomp compiles the filter, inih parses the INI; libyaml serves
 # agentshctl flatten and nothing else; cJSON reads and writes the events, so the loader is without it; libmd

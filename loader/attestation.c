@@ -32,7 +32,7 @@ static int read_from(int memfd, struct attestation *attestation, struct error *e
 	attestation->policy_length = head.policy_length;
 	attestation->policy = malloc(attestation->policy_length + 1);
 	if (!attestation->policy)
-		return error_set(err, "memory: %s", strerrordesc_np(ENOMEM));
+		return error_set(err, "memory: %s", strerror(ENOMEM));
 	if (pread(memfd, attestation->policy, attestation->policy_length, sizeof(head)) ==
 	    (ssize_t)attestation->policy_length)
 		return 1;
@@ -67,7 +67,7 @@ int attestation_ask(struct attestation *attestation, struct error *err)
 	if (memfd < 0)
 		return error_set(err,
 				 "session: the sidecar around this command: %s (end the session and begin it anew)",
-				 strerrordesc_np(errno));
+				 strerror(errno));
 	result = read_from(memfd, attestation, err);
 	close(memfd);
 	return result;

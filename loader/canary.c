@@ -61,7 +61,7 @@ static _Noreturn void live(int descriptor)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	rename_self();
 	(void)dup2(descriptor, STDIN_FILENO);
-	closefrom(STDOUT_FILENO);
+	(void)close_range(STDOUT_FILENO, ~0U, 0);
 	/* The owner's end closes with it, also where it ended before it could be our end. */
 	while (read(STDIN_FILENO, &signo, sizeof(signo)) == (ssize_t)sizeof(signo)) {
 		siginfo_t info = {0};

@@ -206,7 +206,7 @@ static void describe_failure(const struct probe_result *result, char *out, size_
 	if (result->state == PROBE_HUNG)
 		(void)snprintf(out, size, "no answer within %d s", PROBE_SECONDS);
 	else if (result->state != PROBE_DIED)
-		(void)snprintf(out, size, "%s: %s", result->call, strerrordesc_np(result->error));
+		(void)snprintf(out, size, "%s: %s", result->call, strerror(result->error));
 	else if (signal)
 		(void)snprintf(out, size, "the probe was killed by SIG%s", signal);
 	else
@@ -286,7 +286,7 @@ int ctl_doctor(int argc, char **argv)
 	status = ctl_load(NULL, &config);
 	/* The host is the same whatever is wrong with the policy. */
 	if (status != CTL_OK && policy_defaults(&config.policy) != 0) {
-		(void)error_set(&err, "doctor: %s", strerrordesc_np(ENOMEM));
+		(void)error_set(&err, "doctor: %s", strerror(ENOMEM));
 		return ctl_failed(&err);
 	}
 	found = examine(&config.policy);

@@ -41,7 +41,7 @@ int descriptors_close(struct error *err)
 	if (close_range(FIRST_NOT_STANDARD, ~0U, 0) == 0)
 		return 0;
 	return error_set(err, "close_fds: close_range: %s (it needs Linux 5.9; set close_fds = no)",
-			 strerrordesc_np(errno));
+			 strerror(errno));
 }
 
 static int integer_option(int descriptor, int option)
@@ -96,7 +96,7 @@ static bool is_polled(int descriptor)
 	about = fopen(line, "re");
 	while (about && fgets(line, sizeof(line), about))
 		if (strncmp(line, "SqThread:", 9) == 0)
-			polled = strtol(line + 9, NULL, 10) > 0;
+			polled = (int)strtoul(line + 9, NULL, 10) > 0;
 	if (about)
 		(void)fclose(about);
 	return polled;
@@ -105,19 +105,19 @@ static bool is_polled(int descriptor)
 static int no_list(struct error *err)
 {
 	return error_set(err, "/proc/self/fd: %s (mount /proc: inherited descriptors are looked at)",
-			 strerrordesc_np(errno));
+			 strerror(errno));
 }
 
 static int judge(int directory, const char *name, struct error *err)
 {
-	int descriptor = (int)strtol(name, NULL, 10);
+	int descriptor = (int)strtoul(name, NULL, 10);
 	const char *remedy = descriptor < (int)FIRST_NOT_STANDARD ? "redirect it" : "close it, or set close_fds = yes";
 	struct stat status;
 
 	if (descriptor == directory)
 		return 0;
 	if (fstat(descriptor, &status) != 0)
-		return error_set(err, "descriptor %d: %s (%s)", descriptor, strerrordesc_np(errno), remedy);
+		return error_set(err, "descriptor %d: %s (%s)", descriptor, strerror(errno), remedy);
 	if (S_ISSOCK(status.st_mode) && !is_path_only(descriptor) && is_addressable_unix(descriptor))
 		return error_set(err, "descriptor %d: an inherited Unix socket that no peer is fixed to (%s)",
 				 descriptor, remedy);
@@ -186,7 +186,7 @@ static size_t describe(int directory, const char *entry, char *text, size_t size
 	char link[sizeof(IO_URING_LINK) + 1] = "";
 	char name[sizeof(struct sockaddr_un) + 2] = "-";
 	const char *type = "io_uring";
-	int descriptor = (int)strtol(entry, NULL, 10);
+	int descriptor = (int)strtoul(entry, NULL, 10);
 	ssize_t length = readlinkat(directory, entry, link, sizeof(link));
 	int written;
 
@@ -224,7 +224,7 @@ int descriptors_list(char *text, size_t size, bool refuses_polled, size_t *used,
 
 		if (length == 0)
 			continue;
-		if (refuses_polled && is_ring(line) && is_polled((int)strtol(line, NULL, 10)))
+		if (refuses_polled && is_ring(line) && is_polled((int)strtoul(line, NULL, 10)))
 			result = error_set(err,
 					   "descriptor %s: an inherited io_uring that the kernel polls (close it, or "
 					   "set close_fds = yes)",

@@ -142,13 +142,13 @@ static int require_action(uint32_t action, const char *what, struct error *err)
 	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
 		return 0;
 	return error_set(err, "seccomp: the kernel cannot %s: %s (see agentshctl doctor)", what,
-			 strerrordesc_np(errno));
+			 strerror(errno));
 }
 
 static int confine(const struct policy *policy, struct error *err)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return error_set(err, "no_new_privs: %s (see agentshctl doctor)", strerrordesc_np(errno));
+		return error_set(err, "no_new_privs: %s (see agentshctl doctor)", strerror(errno));
 	if (policy->isolate)
 		return isolation_enter(list_find(&policy->accept, ISOLATION_DEGRADATION) != NULL, err);
 	return 0;
@@ -177,7 +177,7 @@ static int not_loaded(struct error *err)
 		return error_set(err,
 				 "seccomp: another supervisor's listener is there already (--sidecar=none, where the "
 				 "policy needs no notifications)");
-	return error_set(err, "seccomp: the filter cannot be loaded: %s (%s)", strerrordesc_np(errno),
+	return error_set(err, "seccomp: the filter cannot be loaded: %s (%s)", strerror(errno),
 			 errno == ENOMEM ? "too many sessions inside one another, or too little memory"
 					 : "see agentshctl doctor");
 }
@@ -238,10 +238,13 @@ static int run(const struct invocation *invocation, const char *called, struct e
 static int print(const char *text)
 {
 	struct error err;
+	ssize_t written = 0;
 
-	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+	while (*text && (written = write(STDOUT_FILENO, text, strlen(text))) > 0)
+		text += written;
+	if (!*text)
 		return EXIT_SUCCESS;
-	(void)error_set(&err, "standard output: %s (redirect it)", strerrordesc_np(errno));
+	(void)error_set(&err, "standard output: %s (redirect it)", strerror(errno));
 	return give_up(&err, STATUS_FAILED);
 }
 

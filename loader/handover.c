@@ -48,7 +48,7 @@ static int check_peer(int socket, const char *path, struct error *err)
 	socklen_t size = sizeof(peer);
 
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-		return error_set(err, "sidecar: %s: %s (" OTHER_REMEDY ")", path, strerrordesc_np(errno));
+		return error_set(err, "sidecar: %s: %s (" OTHER_REMEDY ")", path, strerror(errno));
 	if (peer.uid == 0 || peer.uid == geteuid())
 		return 0;
 	return error_set(err, "sidecar: %s: it belongs to uid %u, neither root nor you (" OTHER_REMEDY ")", path,
@@ -95,11 +95,11 @@ int handover_connect(const char *path, struct handover *handover, struct error *
 	int error;
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(err, "sidecar: %s: %s (" OTHER_REMEDY ")", path, strerrordesc_np(ENAMETOOLONG));
+		return error_set(err, "sidecar: %s: %s (" OTHER_REMEDY ")", path, strerror(ENAMETOOLONG));
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	handover_adopt(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), handover);
 	if (handover->socket < 0)
-		return error_set(err, "sidecar: socket: %s (see agentshctl doctor)", strerrordesc_np(errno));
+		return error_set(err, "sidecar: socket: %s (see agentshctl doctor)", strerror(errno));
 	if (connect_until(handover->socket, &address, handover->deadline) == 0) {
 		if (check_peer(handover->socket, path, err) == 0)
 			return 0;
@@ -110,7 +110,7 @@ int handover_connect(const char *path, struct handover *handover, struct error *
 	handover_close(handover);
 	if (error == ENOENT || error == ENOTDIR || error == ECONNREFUSED)
 		return 1;
-	return error_set(err, "sidecar: %s: %s (" OTHER_REMEDY ")", path, strerrordesc_np(error));
+	return error_set(err, "sidecar: %s: %s (" OTHER_REMEDY ")", path, strerror(error));
 }
 
 bool handover_again(const char *path, struct handover *handover)
@@ -154,7 +154,7 @@ static int say(const struct handover *handover, const void *data, size_t length,
 	while (message_send(handover->socket, data, length, descriptors, count) != 0) {
 		if (errno != EAGAIN)
 			return error_set(err, "sidecar: it has gone: %s (start it again, or " OTHER_REMEDY ")",
-					 strerrordesc_np(errno));
+					 strerror(errno));
 		if (!wait_for(handover, POLLOUT))
 			return error_set(err, "sidecar: it takes nothing (restart it, or " OTHER_REMEDY ")");
 	}
@@ -293,7 +293,7 @@ int handover_arm(const struct handover *handover, struct error *err)
 	    setsockopt(handover->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
 	    setsockopt(handover->socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0)
 		return 0;
-	return error_set(err, "sidecar: setsockopt: %s (see agentshctl doctor)", strerrordesc_np(errno));
+	return error_set(err, "sidecar: setsockopt: %s (see agentshctl doctor)", strerror(errno));
 }
 
 static bool is_left_alone(const struct rules *rules, int number)

@@ -39,7 +39,7 @@ struct init {
 static int cannot(const char *call, struct error *err)
 {
 	return error_set(err, "the loader that stays: %s: %s (see RLIMIT_NPROC and RLIMIT_NOFILE)", call,
-			 strerrordesc_np(errno));
+			 strerror(errno));
 }
 
 /* What init_stay changes before it forks, as it was. */
@@ -121,7 +121,7 @@ static void reap(struct init *init)
  */
 static bool has_own_group(const struct init *init)
 {
-	return getpgrp() == getpid() && getpgid(init->target) == init->target;
+	return getpgid(0) == getpid() && getpgid(init->target) == init->target;
 }
 
 /* A stop and SIGCONT cancel each other in the kernel: has the other one come since? */
@@ -238,7 +238,7 @@ static void arrange_descriptors(struct init *init, int go, int channel, int life
 	put(go, GO_DESCRIPTOR);
 	put(channel, CHANNEL);
 	put(lifeline, LIFELINE);
-	closefrom(FIRST_FREE);
+	(void)close_range(FIRST_FREE, ~0U, 0);
 	lifeline_watch(&init->lifeline, lifeline < 0 ? -1 : LIFELINE);
 }
 

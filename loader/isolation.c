@@ -45,10 +45,10 @@ int isolation_enter(bool accept, struct error *err)
 		return 0;
 	if (ruleset < 0)
 		return error_set(err, "isolate: Landlock: %s (it needs Linux 6.12; or accept = %s)",
-				 strerrordesc_np(errno), ISOLATION_DEGRADATION);
+				 strerror(errno), ISOLATION_DEGRADATION);
 	result = syscall(SYS_landlock_restrict_self, ruleset, 0);
 	if (result != 0)
-		(void)error_set(err, "isolate: Landlock: %s (see agentshctl doctor)", strerrordesc_np(errno));
+		(void)error_set(err, "isolate: Landlock: %s (see agentshctl doctor)", strerror(errno));
 	close(ruleset);
 	return result == 0 ? 0 : -1;
 }

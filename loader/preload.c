@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "beside.h"
+
 #define NAME       "libagentsh-shim.so"
 #define ASAN_ORDER "verify_asan_link_order=0"
 
@@ -15,37 +17,14 @@
 #define SEPARATORS ": \t\n"
 #define REPLACED   "$"
 
-static bool is_there(const char *path)
-{
-	return access(path, R_OK) == 0;
-}
-
-/* From the folder of our own executable. */
-static bool find_near(const char *where, char path[PATH_MAX])
-{
-	size_t room = PATH_MAX - strlen(where) - 1;
-	ssize_t length = readlink("/proc/self/exe", path, room);
-	char *slash;
-
-	if (length <= 0 || length >= (ssize_t)room)
-		return false;
-	path[length] = '\0';
-	slash = strrchr(path, '/');
-	memcpy(slash ? slash + 1 : path, where, strlen(where) + 1);
-	return is_there(path);
-}
-
 static int find_library(char path[PATH_MAX], struct error *err)
 {
-	if (!find_near(NAME, path) && !find_near("../lib/agentsh-exec/" NAME, path)) {
-		(void)snprintf(path, PATH_MAX, "%s", AGENTSH_SHIM);
-		if (!is_there(path))
-			return error_set(err,
-					 "shim: " NAME
-					 " is neither beside this program nor at %s (install it, or leave "
-					 "--shim and [shim] enabled out)",
-					 path);
-	}
+	if (!beside_find(NAME, R_OK, path) && !beside_find("../lib/agentsh-exec/" NAME, R_OK, path) &&
+	    !beside_find(AGENTSH_SHIM, R_OK, path))
+		return error_set(err,
+				 "shim: " NAME " is neither beside this program nor at %s (install it, or leave "
+				 "--shim and [shim] enabled out)",
+				 path);
 	if (path[strcspn(path, SEPARATORS REPLACED)] == '\0')
 		return 0;
 	return error_set(err, "shim: LD_PRELOAD cannot name %s (install it at a path without a space, ':' or '$')",
@@ -71,7 +50,7 @@ static int set(char **out, const char *name, const char *first, const char *seco
 {
 	if (asprintf(out, "%s=%s%s%s", name, first, *first && *second ? ":" : "", second) >= 0)
 		return 0;
-	return error_set(err, "memory: %s", strerrordesc_np(ENOMEM));
+	return error_set(err, "memory: %s", strerror(ENOMEM));
 }
 
 static const char *present(const char *name)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "adoption.h"
+#include "beside.h"
 #include "descriptors.h"
 #include "signals.h"
 
@@ -22,25 +23,9 @@
 #define SIDECAR_LIFELINE 4 /* where there is one */
 #define SIDECAR_END      5
 
-static bool is_program(const char *path)
-{
-	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
-}
-
 int private_sidecar_find(char path[PATH_MAX], struct error *err)
 {
-	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof(PROGRAM));
-	char *slash;
-
-	if (length > 0 && length < (ssize_t)(PATH_MAX - sizeof(PROGRAM))) {
-		path[length] = '\0';
-		slash = strrchr(path, '/');
-		memcpy(slash ? slash + 1 : path, PROGRAM, sizeof(PROGRAM));
-		if (is_program(path))
-			return 0;
-	}
-	(void)snprintf(path, PATH_MAX, "%s", AGENTSH_SIDECAR);
-	if (is_program(path))
+	if (beside_find(PROGRAM, X_OK, path) || beside_find(AGENTSH_SIDECAR, X_OK, path))
 		return 0;
 	return error_set(err, "sidecar: neither beside this program nor at %s (" INSTALL_REMEDY ")", path);
 }
@@ -121,9 +106,9 @@ int private_sidecar_start(const char *events, int lifeline, struct error *err)
 	if (private_sidecar_find(path, err) != 0)
 		return -1;
 	if (strcmp(events, "-") == 0 && fcntl(STDERR_FILENO, F_GETFD) < 0)
-		return error_set(err, "sidecar: standard error: %s (name a file by --events)", strerrordesc_np(errno));
+		return error_set(err, "sidecar: standard error: %s (name a file by --events)", strerror(errno));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerrordesc_np(errno));
+		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerror(errno));
 	adopts = adoption_suspend();
 	error = start_detached(path, ends[1], lifeline, events) == 0 ? 0 : errno;
 	adoption_resume(adopts);
@@ -131,5 +116,5 @@ int private_sidecar_start(const char *events, int lifeline, struct error *err)
 	if (error == 0)
 		return ends[0];
 	close(ends[0]);
-	return error_set(err, "sidecar: %s cannot be started: %s (raise ulimit -u)", path, strerrordesc_np(error));
+	return error_set(err, "sidecar: %s cannot be started: %s (raise ulimit -u)", path, strerror(error));
 }

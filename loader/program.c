@@ -73,7 +73,7 @@ static int judge_script(const char *path, const unsigned char *head, size_t leng
 	if (error == 0)
 		return 0;
 	(void)error_set(err, "%s: its interpreter %s: %s (install it, or mend the first line)", path, interpreter,
-			strerrordesc_np(error));
+			strerror(error));
 	return STATUS_NOT_EXECUTABLE;
 }
 
@@ -102,7 +102,7 @@ static int judge_head(struct program *program, struct error *err)
 
 static int not_found(const char *name, int error, struct error *err)
 {
-	(void)error_set(err, "%.*s: %s (%s)", NAME_SHOWN, *name ? name : "''", strerrordesc_np(error),
+	(void)error_set(err, "%.*s: %s (%s)", NAME_SHOWN, *name ? name : "''", strerror(error),
 			error == ENOENT && !strchr(name, '/') ? "it is nowhere in PATH" : "name an executable file");
 	return error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 }

@@ -220,7 +220,7 @@ static int stay_with_reader(struct supervision *supervision, int lifeline, struc
 	if (private_sidecar_find(path, err) != 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerrordesc_np(errno));
+		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerror(errno));
 	successor.channel = ends[0];
 	supervision->reader = ends[1];
 	result = init_stay(&successor, lifeline, err);
@@ -239,7 +239,7 @@ static int make_lifeline(const struct invocation *invocation, const struct confi
 	    !policy_filters(&config->policy))
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) != 0)
-		return error_set(err, "sidecar: pipe: %s (see RLIMIT_NOFILE)", strerrordesc_np(errno));
+		return error_set(err, "sidecar: pipe: %s (see RLIMIT_NOFILE)", strerror(errno));
 	*lifeline = ends[0];
 	supervision->lifeline = ends[1];
 	return 0;

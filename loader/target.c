@@ -36,7 +36,7 @@ static char *translate_name(const char *program, const char *called, bool login)
 
 static int out_of_memory(struct error *err)
 {
-	(void)error_set(err, "memory: %s", strerrordesc_np(ENOMEM));
+	(void)error_set(err, "memory: %s", strerror(ENOMEM));
 	return STATUS_FAILED;
 }
 
@@ -150,7 +150,7 @@ void target_give_up(int status)
 	/* The policy may kill exit_group, which is a SIGSYS, or refuse it: then SIGSYS by our own hand. */
 	(void)syscall(SYS_exit_group, status);
 	signals_default(SIGSYS);
-	(void)raise(SIGSYS);
+	(void)kill(getpid(), SIGSYS);
 	_exit(status);
 }
 
@@ -166,7 +166,7 @@ void target_execute(const struct target *target, bool may_write)
 		error = errno;
 	}
 	if (may_write) {
-		(void)error_set(&err, "%s: %s (%s)", target->program.path, strerrordesc_np(error), remedy_of(error));
+		(void)error_set(&err, "%s: %s (%s)", target->program.path, strerror(error), remedy_of(error));
 		error_print(STDERR_FILENO, PROGRAM_NAME, &err);
 	}
 	target_give_up(STATUS_NOT_EXECUTABLE);

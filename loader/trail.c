@@ -84,7 +84,7 @@ static int make_one(const char *directory, mode_t mode, struct error *err)
 	if (error == EEXIST)
 		error = ENOTDIR;
 	return error_set(err, "events: %s: it cannot be made: %s (name another file with --events)", directory,
-			 strerrordesc_np(error));
+			 strerror(error));
 }
 
 int trail_make_directory(const char *path, struct error *err)

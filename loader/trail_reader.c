@@ -17,7 +17,7 @@ static int fail_open(const char *path, int error, struct error *err)
 		remedy = "no session has written there yet, or elsewhere: name the trail's FILE";
 	else if (error == EACCES || error == EPERM)
 		remedy = "read it as its owner, or as root";
-	return error_set(err, "%s: %s (%s)", path, strerrordesc_np(error), remedy);
+	return error_set(err, "%s: %s (%s)", path, strerror(error), remedy);
 }
 
 /* Whatever the path names: not waited for at the opening, but at reading, as cat(1) does. */
@@ -94,7 +94,7 @@ int trail_reader_open(struct trail_reader *reader, const char *path, bool may_wa
 	*reader = (struct trail_reader){.path = path, .descriptor = -1, .regular = true};
 	reader->buffer = malloc(TRAIL_LINE_MAX);
 	if (!reader->buffer)
-		return error_set(err, "%s: %s (free some memory)", path, strerrordesc_np(ENOMEM));
+		return error_set(err, "%s: %s (free some memory)", path, strerror(ENOMEM));
 	if (begin(reader, err) == 0)
 		return 0;
 	if (may_wait && errno == ENOENT) {
@@ -271,7 +271,7 @@ enum trail_result trail_reader_next(struct trail_reader *reader, struct trail_ev
 			return TRAIL_END;
 		if (count < 0) {
 			(void)error_set(err, "%s: %s (read the rest once that is mended)", reader->path,
-					strerrordesc_np(errno));
+					strerror(errno));
 			return TRAIL_FAILED;
 		}
 	}

@@ -109,7 +109,7 @@ static int allocate(size_t size, struct area **area)
 static int give_up(int memfd, struct error *err)
 {
 	(void)error_set(err, "session: its memory cannot be had: %s (raise its limits, as ulimit -f and -v)",
-			strerrordesc_np(errno));
+			strerror(errno));
 	if (memfd >= 0)
 		close(memfd);
 	return -1;
@@ -154,7 +154,7 @@ struct area *area_map(int memfd, struct error *err)
 	size = (size_t)status.st_size;
 	area = mmap(NULL, size, PROT_READ | PROT_WRITE, SHARING, memfd, 0);
 	if (area == MAP_FAILED) {
-		(void)error_set(err, "session: mmap: %s", strerrordesc_np(errno));
+		(void)error_set(err, "session: mmap: %s", strerror(errno));
 		return NULL;
 	}
 	if (is_whole(area, size))
@@ -176,7 +176,7 @@ int area_lock(int memfd, struct error *err)
 {
 	if (set_lock(memfd, F_WRLCK) == 0)
 		return 0;
-	return error_set(err, "session: another process serves it: %s", strerrordesc_np(errno));
+	return error_set(err, "session: another process serves it: %s", strerror(errno));
 }
 
 void area_unmap(struct area *area)
@@ -397,7 +397,7 @@ static int convert(int memfd, size_t size, struct error *err)
 
 	old.bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, memfd, 0);
 	if (old.bytes == MAP_FAILED)
-		return error_set(err, "session: mmap: %s", strerrordesc_np(errno));
+		return error_set(err, "session: mmap: %s", strerror(errno));
 	result = judge(memfd, &old, err);
 	if (result == 0)
 		result = renew(&old, err);

@@ -45,7 +45,7 @@ static int limit_capabilities(uint64_t kept, uint64_t effective, struct error *e
 		if (!(kept & BIT(capability)) && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
 			break;
 	if (syscall(SYS_capget, &header, data) != 0)
-		return error_set(err, "capget: %s", strerrordesc_np(errno));
+		return error_set(err, "capget: %s", strerror(errno));
 	/*
 	 * Without it, as in Docker's default, /proc shows a target only to one whose effective capabilities
 	 * are no fewer than those permitted to the target: ptrace(2), PTRACE_MODE_FSCREDS.
@@ -60,7 +60,7 @@ static int limit_capabilities(uint64_t kept, uint64_t effective, struct error *e
 		data[half].inheritable = 0;
 	}
 	if (syscall(SYS_capset, &header, data) != 0)
-		return error_set(err, "capset: %s", strerrordesc_np(errno));
+		return error_set(err, "capset: %s", strerror(errno));
 	return 0;
 }
 
@@ -102,9 +102,9 @@ int confinement_enter(enum confined_role role, struct error *err)
 	set_limits(role);
 	(void)umask(UMASK);
 	if (chdir("/") != 0)
-		return error_set(err, "/: %s", strerrordesc_np(errno));
+		return error_set(err, "/: %s", strerror(errno));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-		return error_set(err, "prctl: %s", strerrordesc_np(errno));
+		return error_set(err, "prctl: %s", strerror(errno));
 	if (limit_capabilities(capabilities_of(role), ~0ULL, err) != 0)
 		return -1;
 	return role_filter_load(role, err);

@@ -51,7 +51,7 @@ static void warn(const char *what)
 {
 	struct error err;
 
-	(void)error_set(&err, "%s: %s", what, strerrordesc_np(errno));
+	(void)error_set(&err, "%s: %s", what, strerror(errno));
 	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 }
 

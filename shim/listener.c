@@ -27,7 +27,7 @@ int listener_begin(int listener, struct error *err)
 	struct seccomp_notif_sizes sizes;
 
 	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0)
-		return error_set(err, "seccomp: no notifications: %s (see agentshctl doctor)", strerrordesc_np(errno));
+		return error_set(err, "seccomp: no notifications: %s (see agentshctl doctor)", strerror(errno));
 	if (sizes.seccomp_notif > LISTENER_NOTIF_MAX || sizes.seccomp_notif_resp > sizeof(struct seccomp_notif_resp) ||
 	    sizes.seccomp_data != sizeof(struct seccomp_data))
 		return error_set(err, "seccomp: this kernel's notifications are larger than known (install a newer "

@@ -201,7 +201,7 @@ int pool_start(struct pool *pool, struct worker *worker, struct error *err)
 		take_up(pool);
 		return 0;
 	}
-	return error_set(err, "session: no thread can be started: %s", strerrordesc_np(errno));
+	return error_set(err, "session: no thread can be started: %s", strerror(errno));
 }
 
 /* Makes one that waits the reader, a new one where none does. */

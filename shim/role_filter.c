@@ -253,5 +253,5 @@ int role_filter_load(enum confined_role role, struct error *err)
 	if (result == 0)
 		return 0;
 	return error_set(err, "seccomp: the sidecar's own filter cannot be loaded: %s (see agentshctl doctor)",
-			 strerrordesc_np(-result));
+			 strerror(-result));
 }

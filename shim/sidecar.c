@@ -103,17 +103,17 @@ static int listen_at(const char *path, struct error *err)
 				 sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (make_parent(path) != 0)
-		return error_set(err, "%s: its directory cannot be made: %s", path, strerrordesc_np(errno));
+		return error_set(err, "%s: its directory cannot be made: %s", path, strerror(errno));
 	remove_dead(&address);
 	listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (listening < 0)
-		return error_set(err, "socket: %s", strerrordesc_np(errno));
+		return error_set(err, "socket: %s", strerror(errno));
 	mask = umask(0111);
 	result = bind(listening, (const struct sockaddr *)&address, sizeof(address));
 	(void)umask(mask);
 	if (result == 0 && listen(listening, BACKLOG) == 0)
 		return listening;
-	(void)error_set(err, "%s: %s%s", path, strerrordesc_np(errno),
+	(void)error_set(err, "%s: %s%s", path, strerror(errno),
 			errno == EADDRINUSE ? " (another sidecar listens there, or a file is in the way)" : "");
 	close(listening);
 	return -1;

@@ -25,7 +25,7 @@ static int fail(int descriptor, struct error *err, const char *destination, cons
 
 static int fail_errno(int descriptor, struct error *err, const char *destination)
 {
-	const char *why = strerrordesc_np(errno);
+	const char *why = strerror(errno);
 
 	return fail(descriptor, err, destination, why ? why : "unknown error", REMEDY);
 }

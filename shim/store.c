@@ -103,12 +103,12 @@ int store_put(uint32_t number, uint64_t ticket, const int *descriptors, struct e
 
 	name_of(number, name);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-		return error_set(err, "session: it cannot be stored: %s", strerrordesc_np(errno));
+		return error_set(err, "session: it cannot be stored: %s", strerror(errno));
 	result = fill(ends[0], ticket, descriptors);
 	if (result == 0)
 		result = put(name, ends[1]);
 	if (result != 0)
-		(void)error_set(err, "session: it cannot be stored: %s", strerrordesc_np(errno));
+		(void)error_set(err, "session: it cannot be stored: %s", strerror(errno));
 	close(ends[0]);
 	close(ends[1]);
 	return result;
@@ -136,7 +136,7 @@ int store_read(int stored, uint64_t *ticket, int *descriptors, struct error *err
 	ssize_t length = message_peek(stored, &record, sizeof(record), &came);
 
 	if (length < 0)
-		return error_set(err, "session: what was stored of it cannot be had: %s", strerrordesc_np(errno));
+		return error_set(err, "session: what was stored of it cannot be had: %s", strerror(errno));
 	if (!is_sane(&record, length, came.count)) {
 		message_close(&came);
 		return error_set(err, "session: what was stored of it is none");

@@ -81,7 +81,7 @@ static int make_attestation(const struct area *area, struct error *err)
 	if (memfd >= 0)
 		close(memfd);
 	if (reader < 0)
-		return error_set(err, "session: no memory for the reserved call: %s", strerrordesc_np(errno));
+		return error_set(err, "session: no memory for the reserved call: %s", strerror(errno));
 	return reader;
 }
 
@@ -99,7 +99,7 @@ static int open_origin(struct worker *worker, struct error *err)
 	if (pthread_mutex_init(&worker->writing, NULL) == 0 && view_origin_open(WORKER_ROOT, &worker->origin) == 0 &&
 	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 && name_user_namespace(worker))
 		return 0;
-	return error_set(err, "session: its root cannot be had: %s", strerrordesc_np(errno));
+	return error_set(err, "session: its root cannot be had: %s", strerror(errno));
 }
 
 static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
