@@ -40,8 +40,7 @@ int descriptors_close(struct error *err)
 {
 	if (close_range(FIRST_NOT_STANDARD, ~0U, 0) == 0)
 		return 0;
-	return error_set(err, "close_fds: close_range: %s (it needs Linux 5.9; set close_fds = no)",
-			 strerror(errno));
+	return error_set(err, "close_fds: close_range: %s (it needs Linux 5.9; set close_fds = no)", strerror(errno));
 }
 
 static int integer_option(int descriptor, int option)
@@ -104,8 +103,7 @@ static bool is_polled(int descriptor)
 
 static int no_list(struct error *err)
 {
-	return error_set(err, "/proc/self/fd: %s (mount /proc: inherited descriptors are looked at)",
-			 strerror(errno));
+	return error_set(err, "/proc/self/fd: %s (mount /proc: inherited descriptors are looked at)", strerror(errno));
 }
 
 static int judge(int directory, const char *name, struct error *err)

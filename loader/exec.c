@@ -141,8 +141,7 @@ static int require_action(uint32_t action, const char *what, struct error *err)
 {
 	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
 		return 0;
-	return error_set(err, "seccomp: the kernel cannot %s: %s (see agentshctl doctor)", what,
-			 strerror(errno));
+	return error_set(err, "seccomp: the kernel cannot %s: %s (see agentshctl doctor)", what, strerror(errno));
 }
 
 static int confine(const struct policy *policy, struct error *err)

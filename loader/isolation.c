@@ -44,8 +44,8 @@ int isolation_enter(bool accept, struct error *err)
 	if (ruleset < 0 && is_missing(errno) && accept)
 		return 0;
 	if (ruleset < 0)
-		return error_set(err, "isolate: Landlock: %s (it needs Linux 6.12; or accept = %s)",
-				 strerror(errno), ISOLATION_DEGRADATION);
+		return error_set(err, "isolate: Landlock: %s (it needs Linux 6.12; or accept = %s)", strerror(errno),
+				 ISOLATION_DEGRADATION);
 	result = syscall(SYS_landlock_restrict_self, ruleset, 0);
 	if (result != 0)
 		(void)error_set(err, "isolate: Landlock: %s (see agentshctl doctor)", strerror(errno));
