@@ -28,9 +28,19 @@ LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITI
 
 # The loader is linked as one piece, by gcc; its objects serve the other programs without that.
 LTO ?= $(if $(findstring clang,$(CC))$(SANITIZE),,-flto=auto -ffat-lto-objects)
+# Against musl: "make static" names the folder of scripts/static-deps. Some of musl's types are others (an ioctl's
+# number, the alignment of control data), so conversions are the other builds' business.
+ifdef MUSL
+WARNINGS = -Wall -Wextra -Wshadow -Werror
+DEFINES = -isystem $(MUSL)/include -include loader/musl.h
+LDFLAGS += -L$(MUSL)/lib -s
+FORTIFY =
+endif
+
 # Pages between code and constants are a quarter of a small dynamic file; the static one, which is
 # what gets installed, keeps them apart.
-LOADER_LDFLAGS = -Wl,-z,noseparate-code,-z,pack-relative-relocs,-z,nodynamic-undefined-weak,--build-id=none,--no-ld-generated-unwind-info,--no-eh-frame-hdr
+LOADER_LDFLAGS = $(if $(MUSL),,-Wl,-z,noseparate-code,-z,pack-relative-relocs,-z,nodynamic-undefined-weak,--build-id=none \
+	-Wl,--no-ld-generated-unwind-info,--no-eh-frame-hdr)
 
 # What is linked, and why: libseccomp compiles the filter, inih parses the INI; libyaml serves
 # agentshctl flatten and nothing else; cJSON reads and writes the events, so the loader is without it; libmd
@@ -42,7 +52,7 @@ SIDECAR_LIBS = $(LOADER_LIBS) -lcjson -lmd -pthread
 # One policy module and one filter module for every program. Every other file of loader/ is in the
 # library that both programs and the unit tests link.
 MAINS = exec ctl
-SOURCES = $(wildcard loader/*.c)
+SOURCES = $(filter-out $(if $(MUSL),,loader/musl.c),$(wildcard loader/*.c))
 MODULES = $(filter-out $(MAINS:%=loader/%.c),$(SOURCES))
 LIBRARY = $(B)/libagentsh.a
 
@@ -122,6 +132,12 @@ $(B)/$(PRELOAD): shim/preload.c shim/claim.h loader/attestation.h loader/session
 $(B)/static/$(PRELOAD): $(B)/$(PRELOAD)
 	@mkdir -p $(@D)
 	ln -sf ../$(PRELOAD) $@
+
+# The same programs against musl, for a root that has nothing else: an image of any libc, or of none.
+STATIC = $(B)/musl
+.PHONY: static
+static:
+	musl=$$(scripts/static-deps) && $(MAKE) B='$(STATIC)' CC="gcc -specs=$$musl/specs" MUSL="$$musl" $(STATIC)/agentsh-exec $(STATIC)/agentshctl $(STATIC)/agentsh-sidecar
 
 # For the tests of attackers alone: a sidecar that checks and then lets the target's own call go on.
 .PHONY: weakened
@@ -256,6 +272,7 @@ help:
 	@echo 'make demo         build, then run real commands behind the default policy'
 	@echo 'make check        build, then every test (check-long: fuzzing as well)'
 	@echo 'make bench        what it costs, as ratios'
+	@echo 'make static       the programs for images that have no C library, or another'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR= SYSCONFDIR=$(SYSCONFDIR)'
 	@echo 'make uninstall    what install has put there, and nothing else'
 	@echo 'make lint         format, clang-tidy, cppcheck, shellcheck'

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "signals.h"
 
 #define PATIENCE_MS  20 /* after that it is asked whether it was stopped */
@@ -61,7 +62,7 @@ static _Noreturn void live(int descriptor)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	rename_self();
 	(void)dup2(descriptor, STDIN_FILENO);
-	(void)close_range(STDOUT_FILENO, ~0U, 0);
+	(void)descriptors_close_from(STDOUT_FILENO);
 	/* The owner's end closes with it, also where it ended before it could be our end. */
 	while (read(STDIN_FILENO, &signo, sizeof(signo)) == (ssize_t)sizeof(signo)) {
 		siginfo_t info = {0};

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "canary.h"
+#include "descriptors.h"
 #include "lifeline.h"
 #include "program.h"
 #include "signals.h"
@@ -238,7 +239,7 @@ static void arrange_descriptors(struct init *init, int go, int channel, int life
 	put(go, GO_DESCRIPTOR);
 	put(channel, CHANNEL);
 	put(lifeline, LIFELINE);
-	(void)close_range(FIRST_FREE, ~0U, 0);
+	(void)descriptors_close_from(FIRST_FREE);
 	lifeline_watch(&init->lifeline, lifeline < 0 ? -1 : LIFELINE);
 }
 

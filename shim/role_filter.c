@@ -52,16 +52,20 @@ static const struct listed listed[] = {
     {"fstat", ROLES},
     {"getsockopt", ROLES},
     {"lseek", WORKER},
+    {"lstat", ROLES},
     {"memfd_create", ROLES},
     {"newfstatat", ROLES},
     {"poll", ROLES},
     {"ppoll", ROLES},
     {"read", ROLES},
+    {"readv", ROLES},
     {"recvmsg", ROLES},
     {"sendmsg", ROLES},
     {"sendto", ROLES},
+    {"stat", ROLES},
     {"statx", ROLES},
     {"write", ROLES},
+    {"writev", ROLES},
     /* who a peer or a target is */
     {"geteuid", BROKER},
     {"getppid", BROKER},
@@ -109,6 +113,7 @@ static const struct listed listed[] = {
     {"clock_nanosleep", WORKER},
     {"eventfd2", WORKER},
     {"gettid", WORKER},
+    {"nanosleep", WORKER},
     {"rseq", WORKER},
     {"sched_getaffinity", WORKER},
     {"set_robust_list", WORKER},
@@ -122,6 +127,7 @@ static const struct listed listed[] = {
     {"epoll_pwait", KEEPER},
     {"epoll_wait", KEEPER},
     {"fchmod", KEEPER},
+    {"fork", KEEPER},
     {"kill", KEEPER},
     {"signalfd4", KEEPER},
     {"unlink", KEEPER},
@@ -136,6 +142,7 @@ static const struct listed listed[] = {
     {"faccessat", KEEPER},
     {"mmap", KEEPER},
     {"mprotect", KEEPER},
+    {"open", KEEPER},
     {"openat", KEEPER},
     {"prctl", KEEPER},
     {"pread64", ROLES},
@@ -152,7 +159,7 @@ struct compared {
 	uint32_t value;
 };
 
-#define WRITES     (O_ACCMODE | O_CREAT | O_TRUNC)
+#define WRITES     (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 #define NOT_A_FORK (CLONE_VM | CLONE_THREAD | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC)
 #define REQUEST(of)                                                                                                    \
 	{                                                                                                              \
@@ -169,6 +176,7 @@ static const struct compared compared[] = {
     REQUEST(PIDFD_INFORMATION),
     {"mmap", ROLES, 2, PROT_EXEC, 0},
     {"mprotect", ROLES, 2, PROT_EXEC, 0},
+    {"open", ROLES, 1, WRITES, O_RDONLY},
     {"openat", ROLES, 2, WRITES, O_RDONLY},
     {"clone", KEEPER, 0, NOT_A_FORK, 0},
     {"clone", WORKER, 0, CLONE_THREAD, CLONE_THREAD},
