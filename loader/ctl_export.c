@@ -5,6 +5,7 @@
 
 #include "ctl.h"
 #include "filter.h"
+#include "pseudo_code.h"
 #include "syscall_table.h"
 
 static int export_bpf(const struct policy *policy, struct error *err)
@@ -48,7 +49,7 @@ static int export(const char *file, const char *format)
 	if (result == 0 && strcmp(format, "bpf") == 0)
 		result = export_bpf(&config.policy, &err);
 	else if (result == 0)
-		result = filter_print_pfc(&config.policy, syscall_native_arch(), stdout, &err);
+		result = pseudo_code_print(&config.policy, syscall_native_arch(), stdout, &err);
 	config_free(&config);
 	return result == 0 ? ctl_finish() : ctl_failed(&err);
 }

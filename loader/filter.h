@@ -1,24 +1,22 @@
 /*
- * A policy's program for seccomp(2), in the kernel's classic BPF. Pure but for a memfd: the only
- * way to get a program out of libseccomp 2.5.
+ * A policy's program for seccomp(2), in the kernel's classic BPF. Pure.
+ *
+ * It is built here, from libseccomp's numbers, and not by libseccomp: that takes a tenth of the start of /bin/true
+ * for ten rules, and three starts for a list of 400. There is no cache of programs either: to build one takes less
+ * than to find and verify one, and there is none that somebody could tamper with. The tests hold it against
+ * libseccomp's program for the same rules (pseudo_code.h), call by call.
  */
 #ifndef AGENTSH_FILTER_H
 #define AGENTSH_FILTER_H
 
-#include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "bpf.h"
 #include "error.h"
 #include "policy.h"
 #include "rules.h"
-
-struct filter {
-	struct sock_filter *instructions; /* owned */
-	size_t count;                     /* 1 to BPF_MAXINSNS (4096) */
-};
 
 /*
  * Compiles the policy for an architecture (syscall_native_arch() for this machine). Returns 0
@@ -30,9 +28,6 @@ int filter_build(const struct policy *policy, uint32_t arch, struct filter *filt
 int filter_build_for(const struct policy *policy, const struct rules_setting *setting, uint32_t arch,
 		     struct filter *filter, struct error *err);
 void filter_free(struct filter *filter);
-
-/* Writes the policy as libseccomp's pseudo filter code, stage by stage. 0, or -1 and *err. */
-int filter_print_pfc(const struct policy *policy, uint32_t arch, FILE *stream, struct error *err);
 
 /*
  * Can the program be left only by a RET: no jump leaves it, and it ends with one? A program that

@@ -42,8 +42,10 @@ int filter_run_end(void **state)
 {
 	struct filter_run *run = *state;
 
-	print_message("# %zu calls of this machine simulated, %zu made on the kernel, %zu not to be made\n", run->calls,
-		      run->made, run->excluded);
+	print_message(
+	    "# %zu calls of this machine simulated, %zu made on the kernel, %zu not to be made; %zu of either "
+	    "compared with libseccomp\n",
+	    run->calls, run->made, run->excluded, run->compared);
 	free(run);
 	return 0;
 }
@@ -81,6 +83,7 @@ void filter_case_open(struct filter_case *fc, struct filter_run *run, const char
 	    rules_build(&fc->policy, arch, &fc->rules, &err) != 0)
 		fail_msg("%s: %s\n%s", syscall_arch_name(arch), err.text, text);
 	check_program(fc);
+	library_program_open(&fc->library, &fc->rules);
 }
 
 static void describe(const struct filter_case *fc, const struct seccomp_data *call, char *out, size_t size)
@@ -99,13 +102,16 @@ void filter_case_simulate(const struct filter_case *fc, const struct seccomp_dat
 {
 	struct bpf_result result = bpf_run(fc->filter.instructions, call);
 	char what[5000];
+	uint32_t theirs = action;
 
 	/* Jumps go forward only: no instruction is executed twice. */
 	assert_in_range(result.steps, 1, fc->filter.count);
-	if (result.action == action)
+	if (library_program_run(&fc->library, &fc->rules, call, &theirs))
+		fc->run->compared++;
+	if (result.action == action && theirs == action)
 		return;
 	describe(fc, call, what, sizeof(what));
-	fail_msg("action %08x, expected %08x: %s", result.action, action, what);
+	fail_msg("action %08x, libseccomp's %08x, expected %08x: %s", result.action, theirs, action, what);
 }
 
 static bool runs(uint32_t action)
@@ -308,6 +314,7 @@ void filter_case_close(struct filter_case *fc)
 {
 	make_a_tenth(fc);
 	free(fc->calls);
+	library_program_close(&fc->library);
 	rules_free(&fc->rules);
 	filter_free(&fc->filter);
 	policy_free(&fc->policy);

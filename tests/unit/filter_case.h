@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "filter.h"
+#include "library_program.h"
 #include "policy.h"
 #include "rules.h"
 
@@ -42,6 +43,7 @@ struct filter_run {
 	uint64_t dice;
 	size_t calls;    /* simulated, of an architecture that this machine has */
 	size_t made;     /* of these, on the kernel */
+	size_t compared; /* simulated calls that libseccomp's program was run on as well */
 	size_t excluded; /* of these, kernel_row_hazard() has a reason against */
 };
 
@@ -64,6 +66,7 @@ struct filter_case {
 	struct policy policy;
 	struct filter filter;
 	struct rules rules;
+	struct library_program library;
 	struct filter_call *calls; /* owned; those that could be made on the kernel */
 	size_t call_count;
 };

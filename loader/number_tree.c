@@ -1,0 +1,67 @@
+#include "number_tree.h"
+
+#define NUMBERS 1024U /* more than any kernel has */
+#define NEAR    128U  /* spans that a jump of 8 bits passes: one instruction each, and one less between them */
+
+/* The numbers from first on, as far as the next span, get one action. */
+struct span {
+	uint32_t first;
+	uint32_t action;
+};
+
+/* The action of each number, the last one's of all that are beyond. */
+static int find_actions(const struct stage *stage, uint32_t actions[NUMBERS + 1], struct error *err)
+{
+	for (size_t i = 0; i <= NUMBERS; i++)
+		actions[i] = stage->otherwise;
+	for (size_t i = stage->count; i-- > 0;) {
+		const struct rule *rule = &stage->rules[i];
+
+		if (rule->comparisons != 0 || (unsigned)rule->number >= NUMBERS)
+			return error_set(err, "filter: call %d is none of a list's", rule->number);
+		actions[rule->number] = rule->action;
+	}
+	return 0;
+}
+
+/* Returns how many there are: at least one, which begins at 0. */
+static size_t find_spans(const uint32_t actions[NUMBERS + 1], struct span spans[NUMBERS + 1])
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i <= NUMBERS; i++)
+		if (count == 0 || spans[count - 1].action != actions[i])
+			spans[count++] = (struct span){.first = i, .action = actions[i]};
+	return count;
+}
+
+/* Its depth is that of 1,025 spans, halved each time. */
+static int append_spans(struct filter *filter, const struct span *spans, size_t count, struct error *err)
+{
+	size_t lower = count / 2;
+	bool near = lower <= NEAR;
+	size_t at = filter->count;
+	const struct sock_filter fork[] = {
+	    bpf_jump(BPF_JGE, spans[lower].first, near ? 2 * lower - 1 : 0, !near),
+	    {.code = BPF_JMP | BPF_JA},
+	};
+	const struct sock_filter leaf = bpf_return(spans->action);
+
+	if (count == 1)
+		return bpf_append(filter, &leaf, 1, err);
+	if (bpf_append(filter, fork, near ? 1 : 2, err) != 0 || append_spans(filter, spans, lower, err) != 0)
+		return -1;
+	if (!near)
+		filter->instructions[at + 1].k = (uint32_t)(filter->count - at - 2);
+	return append_spans(filter, spans + lower, count - lower, err);
+}
+
+int number_tree_append(const struct stage *stage, struct filter *filter, struct error *err)
+{
+	uint32_t actions[NUMBERS + 1];
+	struct span spans[NUMBERS + 1];
+
+	if (find_actions(stage, actions, err) != 0)
+		return -1;
+	return append_spans(filter, spans, find_spans(actions, spans), err);
+}

@@ -1,0 +1,66 @@
+#include "rule_chain.h"
+
+#include <linux/seccomp.h>
+
+/* Each argument's halves: both architectures are little-endian. */
+#define ARGUMENT(N) (offsetof(struct seccomp_data, args) + (N) * sizeof(uint64_t))
+#define HALF        sizeof(uint32_t)
+#define LONGEST     4U /* instructions of a comparison */
+
+/*
+ * The code of one comparison, which has behind it those of the rest of the rule: so many instructions. Returns its
+ * length, or 0 where it is none of these.
+ */
+static size_t compare(const struct scmp_arg_cmp *comparison, size_t rest, struct sock_filter code[LONGEST])
+{
+	if ((comparison->datum_a | comparison->datum_b) > UINT32_MAX)
+		return 0;
+	code[0] = bpf_load(ARGUMENT(comparison->arg));
+	if (comparison->op == SCMP_CMP_MASKED_EQ) {
+		code[1] = (struct sock_filter){.code = BPF_ALU | BPF_AND | BPF_K, .k = (uint32_t)comparison->datum_a};
+		code[2] = bpf_jump(BPF_JEQ, (uint32_t)comparison->datum_b, 0, rest);
+		return 3;
+	}
+	if (comparison->op != SCMP_CMP_NE)
+		return 0;
+	code[1] = bpf_jump(BPF_JEQ, (uint32_t)comparison->datum_a, 0, 2);
+	code[2] = bpf_load(ARGUMENT(comparison->arg) + HALF);
+	code[3] = bpf_jump(BPF_JEQ, 0, rest, 0);
+	return 4;
+}
+
+static int append_rule(const struct rule *rule, struct filter *filter, struct error *err)
+{
+	/* From the end: a jump to it needs to know how far it is. */
+	struct sock_filter code[RULE_COMPARISONS_MAX * LONGEST + 3];
+	const size_t end = sizeof(code) / sizeof(code[0]);
+	size_t at = end;
+	size_t failed; /* where it goes on after a comparison that does not hold: the number is wanted again */
+
+	if (rule->comparisons > 0)
+		code[--at] = bpf_load(offsetof(struct seccomp_data, nr));
+	failed = at;
+	code[--at] = bpf_return(rule->action);
+	for (unsigned i = rule->comparisons; i-- > 0;) {
+		struct sock_filter comparison[LONGEST];
+		size_t length = compare(&rule->compare[i], failed - at, comparison);
+
+		if (length == 0)
+			return error_set(err, "filter: a comparison for call %d that is not known", rule->number);
+		while (length-- > 0)
+			code[--at] = comparison[length];
+	}
+	at--;
+	code[at] = bpf_jump(BPF_JEQ, (uint32_t)rule->number, 0, end - at - 1);
+	return bpf_append(filter, code + at, end - at, err);
+}
+
+int rule_chain_append(const struct stage *stage, struct filter *filter, struct error *err)
+{
+	const struct sock_filter otherwise = bpf_return(stage->otherwise);
+
+	for (size_t i = 0; i < stage->count; i++)
+		if (append_rule(&stage->rules[i], filter, err) != 0)
+			return -1;
+	return bpf_append(filter, &otherwise, 1, err);
+}
