@@ -52,7 +52,7 @@ SIDECAR_LIBS = $(LOADER_LIBS) -lcjson -lmd -pthread
 # One policy module and one filter module for every program. Every other file of loader/ is in the
 # library that both programs and the unit tests link.
 MAINS = exec ctl
-SOURCES = $(filter-out $(if $(MUSL),,loader/musl.c),$(wildcard loader/*.c))
+SOURCES = $(filter-out loader/arena.c $(if $(MUSL),,loader/musl.c),$(wildcard loader/*.c))
 MODULES = $(filter-out $(MAINS:%=loader/%.c),$(SOURCES))
 LIBRARY = $(B)/libagentsh.a
 
@@ -104,7 +104,7 @@ $(SHIM_LIBRARY): $(SHIM_MODULES:shim/%.c=$(B)/shim/%.o)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-$(B)/agentsh-exec: $(B)/exec.o $(LIBRARY)
+$(B)/agentsh-exec: $(B)/exec.o $(if $(MUSL),$(B)/arena.o) $(LIBRARY)
 	$(CC) $(CFLAGS) $(LTO) -pie $(LDFLAGS) $(LOADER_LDFLAGS) -o $@ $^ $(LOADER_LIBS)
 
 # The same objects without a dynamic linker: the LD_PRELOAD of a hostile login means nothing to it.

@@ -1,7 +1,8 @@
 #include "number_tree.h"
 
-#define NUMBERS 1024U /* more than any kernel has */
-#define NEAR    128U  /* spans that a jump of 8 bits passes: one instruction each, and one less between them */
+#include "syscall_table.h"
+
+#define NEAR 128U /* spans that a jump of 8 bits passes: one instruction each, and one less between them */
 
 /* The numbers from first on, as far as the next span, get one action. */
 struct span {
@@ -10,14 +11,14 @@ struct span {
 };
 
 /* The action of each number, the last one's of all that are beyond. */
-static int find_actions(const struct stage *stage, uint32_t actions[NUMBERS + 1], struct error *err)
+static int find_actions(const struct stage *stage, uint32_t actions[SYSCALL_NUMBERS + 1], struct error *err)
 {
-	for (size_t i = 0; i <= NUMBERS; i++)
+	for (size_t i = 0; i <= SYSCALL_NUMBERS; i++)
 		actions[i] = stage->otherwise;
 	for (size_t i = stage->count; i-- > 0;) {
 		const struct rule *rule = &stage->rules[i];
 
-		if (rule->comparisons != 0 || (unsigned)rule->number >= NUMBERS)
+		if (rule->comparisons != 0 || (unsigned)rule->number >= SYSCALL_NUMBERS)
 			return error_set(err, "filter: call %d is none of a list's", rule->number);
 		actions[rule->number] = rule->action;
 	}
@@ -25,11 +26,11 @@ static int find_actions(const struct stage *stage, uint32_t actions[NUMBERS + 1]
 }
 
 /* Returns how many there are: at least one, which begins at 0. */
-static size_t find_spans(const uint32_t actions[NUMBERS + 1], struct span spans[NUMBERS + 1])
+static size_t find_spans(const uint32_t actions[SYSCALL_NUMBERS + 1], struct span spans[SYSCALL_NUMBERS + 1])
 {
 	size_t count = 0;
 
-	for (uint32_t i = 0; i <= NUMBERS; i++)
+	for (uint32_t i = 0; i <= SYSCALL_NUMBERS; i++)
 		if (count == 0 || spans[count - 1].action != actions[i])
 			spans[count++] = (struct span){.first = i, .action = actions[i]};
 	return count;
@@ -58,8 +59,8 @@ static int append_spans(struct filter *filter, const struct span *spans, size_t 
 
 int number_tree_append(const struct stage *stage, struct filter *filter, struct error *err)
 {
-	uint32_t actions[NUMBERS + 1];
-	struct span spans[NUMBERS + 1];
+	uint32_t actions[SYSCALL_NUMBERS + 1];
+	struct span spans[SYSCALL_NUMBERS + 1];
 
 	if (find_actions(stage, actions, err) != 0)
 		return -1;

@@ -114,7 +114,10 @@ uint32_t rules_block_action(const struct policy *policy, bool sidecar)
 
 static int add_rule(struct stage *stage, const struct rule *rule, struct error *err)
 {
-	struct rule *rules = reallocarray(stage->rules, stage->count + 1, sizeof(*rules));
+	/* Room for twice as many, each time that they are as many as a power of two. */
+	bool full = (stage->count & (stage->count - 1)) == 0;
+	struct rule *rules =
+	    full ? reallocarray(stage->rules, stage->count ? 2 * stage->count : 1, sizeof(*rules)) : stage->rules;
 
 	if (!rules)
 		return error_set(err, "filter: out of memory");
@@ -131,9 +134,26 @@ static struct rule *find_rule(const struct stage *stage, int number)
 	return NULL;
 }
 
+/* Was the number marked before? One that is beyond them is not, and gets a rule that the filter then refuses. */
+static bool mark(uint64_t marks[SYSCALL_NUMBERS / 64], int number)
+{
+	const uint64_t bit = (uint64_t)1 << number % 64;
+	bool marked;
+
+	if ((unsigned)number >= SYSCALL_NUMBERS)
+		return false;
+	marked = marks[number / 64] & bit;
+	marks[number / 64] |= bit;
+	return marked;
+}
+
 static int add_list(struct rules *rules, const struct list *list, uint32_t action, enum rule_reason reason,
 		    struct error *err)
 {
+	uint64_t ruled[SYSCALL_NUMBERS / 64] = {0};
+
+	for (size_t i = 0; i < rules->list.count; i++)
+		mark(ruled, rules->list.rules[i].number);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct rule rule = {
 		    .number = syscall_number(rules->arch, list->entries[i].text),
@@ -143,7 +163,7 @@ static int add_list(struct rules *rules, const struct list *list, uint32_t actio
 		};
 
 		/* A name of another architecture has no call to rule over; a name given twice needs one rule. */
-		if (rule.number < 0 || find_rule(&rules->list, rule.number))
+		if (rule.number < 0 || mark(ruled, rule.number))
 			continue;
 		if (add_rule(&rules->list, &rule, err) != 0)
 			return -1;

@@ -13,7 +13,8 @@
 #define SYSCALL_UNKNOWN   (-1) /* no such name anywhere */
 #define SYSCALL_ELSEWHERE (-2) /* exists, but not on that architecture */
 
-#define SYSCALL_NAME_MAX 40U /* bytes with the NUL: no name is longer */
+#define SYSCALL_NAME_MAX 40U   /* bytes with the NUL: no name is longer */
+#define SYSCALL_NUMBERS  1024U /* more than any kernel has */
 
 /* The architecture this program was built for. */
 uint32_t syscall_native_arch(void);
