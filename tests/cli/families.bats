@@ -113,6 +113,20 @@ kill \$other"
 	is "$(jq -r 'select(.type == "unix_socket_blocked").reason' "$work/open/events.root" | sort -u)" netlink_of_pid_namespace
 }
 
+@test "vsock, raw, ping, UDP-Lite, packet, netlink: odd addresses, lengths, families, payloads" {
+	local setting mode
+	install -m 644 "$TOP/tests/lib/odd_families.py" "$work"
+	sidecar_start
+	for setting in root plain system; do
+		for mode in '' nonblock; do
+			there "$setting" "/usr/bin/python3 '$work/odd_families.py' $mode"
+			echo "# $setting $mode"
+			diff "$work/native" "$work/inside"
+			[ "$(wc -l <"$work/native")" -ge "$([ "$setting" = root ] && echo 11000 || echo 4500)" ]
+		done
+	done
+}
+
 @test "AF_XDP: an address that names a descriptor of the caller's would name one of the worker's, and is denied" {
 	cat >"$work/xdp.py" <<-'EOT'
 		import ctypes, errno, socket, struct
