@@ -127,6 +127,26 @@ kill \$other"
 	done
 }
 
+@test "MSG_FASTOPEN, sends that wait, SO_REUSEPORT, a host where nobody answers, routes that lead nowhere" {
+	local name
+	install -m 644 "$TOP/tests/lib/network_calls.py" "$work"
+	nsenter "--target=$network" --net bash -e -c '
+		ip link add one type veth peer name other
+		ip addr add 203.0.113.2/24 dev one
+		ip link set one up
+		ip link set other up
+		ip neigh add 203.0.113.1 lladdr 02:00:00:00:00:99 dev one
+		ip route add unreachable 198.51.100.0/24
+		ip route add prohibit 198.51.101.0/24
+		ip route add blackhole 198.51.102.0/24
+		echo 3 >/proc/sys/net/ipv4/tcp_fastopen'
+	alike "$(for name in fastopen fastopen_connect full_send part_sent reuse nobody_there no_way odd_binds; do
+		echo "echo $name; /usr/bin/python3 '$work/network_calls.py' $name"
+	done)"
+	[ "$(wc -l <"$work/native")" -ge 70 ]
+	run -1 grep -E 'Error|after' "$work/native"
+}
+
 @test "AF_XDP: an address that names a descriptor of the caller's would name one of the worker's, and is denied" {
 	cat >"$work/xdp.py" <<-'EOT'
 		import ctypes, errno, socket, struct
