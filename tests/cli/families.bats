@@ -20,6 +20,8 @@ setup() {
 
 teardown() {
 	[ -z "${work:-}" ] || compared_teardown
+	# Its last process may have gone a moment ago.
+	[ -z "${cgroup:-}" ] || wait_for rmdir "$cgroup"
 }
 
 # there SETTING SCRIPT: as compare, in that network.
@@ -78,6 +80,59 @@ $do euid $PLAIN $words
 $do icmp uid $PLAIN sendto 4:127.0.0.1:0"
 	diff "$work/native" "$work/inside"
 	is "$(grep -c EACCES "$work/inside")" 6
+}
+
+@test "the network is the socket's, whatever its maker enters; capabilities there are as elsewhere" {
+	local words own="tcp connect 4:127.0.0.1:7300 udp sendto 4:127.0.0.1:7301 udp connect 4:127.0.0.1:7301 tcp bind 4:127.0.0.1:0
+		tcp bind 4:127.0.0.1:7300 tcp bind 4:0.0.0.0:7300 tcp bind 4:0.0.0.0:80 icmp sendto 4:127.0.0.1:0"
+	local way script="unshare --user --map-root-user --net bash -c '
+		ip link set lo up; echo up \$?; ip -o addr show dev lo; $do tcp bind 4:127.0.0.1:80 listen tcp connect 4:127.0.0.1:80'
+"
+	words="tcp bind 4:127.0.0.1:7300 listen udp bind 4:127.0.0.1:7301"
+	for way in '' netns userns0 'userns0 netns' 'userns0 netns userns0 netns' "uid $PLAIN userns0 netns"; do
+		script+="echo '$way'
+$do $words $way ${own//$'\n'/ }
+$do $words tcp $way connect 4:127.0.0.1:7300
+$do $words udp $way sendto 4:127.0.0.1:7301
+$do $words tcp $way bind 4:127.0.0.1:7302
+$do $words icmp $way sendto 4:127.0.0.1:0
+"
+	done
+	alike "$script"
+	grep -qx 'up 0' "$work/native"
+	is "$(grep -c ENETUNREACH "$work/native")" 9
+}
+
+# own_cgroup: in $cgroup.
+own_cgroup() {
+	cgroup=$(findmnt -nfo TARGET -t cgroup2)/agentsh.${work##*.}
+	mkdir "$cgroup"
+}
+
+# refused SETTING HOW_MANY WORDS: in $cgroup.
+refused() {
+	# shellcheck disable=SC2016 # expanded there
+	compare "$1" "$do $3" nsenter "--target=$network" --net bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$cgroup"
+	diff "$work/native" "$work/inside"
+	is "$(grep -c ': EPERM$' "$work/inside")" "$2"
+}
+
+# The cgroup's own programs refuse it, whether the call is the target's own or comes from a sidecar outside of the cgroup.
+@test "cgroup BPF: a connect, a bind and a send that are refused to a cgroup's sockets" {
+	local words="tcp bind 4:127.0.0.1:7400 tcp connect 4:127.0.0.1:7401 udp bind 4:127.0.0.1:7402 udp sendto 4:127.0.0.1:7401 sendmsg
+		4:127.0.0.1:7401 sendmmsg 4:127.0.0.1:7401 stream connect $work/s/stream dgram sendto $work/s/dgram sendmsg $work/s/dgram"
+	words=${words//$'\n\t\t'/ }
+	serve stream "$work/s/stream" 666
+	serve dgram "$work/s/dgram" 666
+	own_cgroup
+	alike "$do $words"
+	is "$(grep -c ': ok$' "$work/native")" 8
+	/usr/bin/python3 "$TOP/tests/lib/refuse_sockets.py" "$cgroup" 8 10 14 # as linux/bpf.h numbers what they are attached to
+	refused system 6 "$words"
+	# These refuse a loader its connection to root's sidecar.
+	/usr/bin/python3 "$TOP/tests/lib/refuse_sockets.py" "$cgroup" 49 50
+	refused root 9 "$words"
+	refused plain 9 "$words"
 }
 
 @test "netlink: ip shows and changes what it may" {
