@@ -143,11 +143,12 @@ _agentsh_ctl() {
 	fi
 	case ${COMP_WORDS[1]}:$prev:$cur in
 	explain:--syscall:*) _agentsh_calls "$1" ;;
-	export:--format:*) _agentsh_offer bpf pfc ;;
+	export:--format:*) _agentsh_offer bpf pfc oci ;;
 	explain:--op:*) _agentsh_offer connect bind sendto ;;
 	explain:--socket:*) _agentsh_files ;;
 	explain:*:-*) _agentsh_offer --syscall= --socket= --op= ;;
-	export:*:-*) _agentsh_offer --format= ;;
+	export:--listener:*) _agentsh_files ;;
+	export:*:-*) _agentsh_offer --format= --listener= ;;
 	flatten:*:-*) _agentsh_offer --ignore-other --help ;;
 	check:*:-*) _agentsh_offer -- ;;
 	events:-s:* | last:-s:* | suggest:-s:*) ;;

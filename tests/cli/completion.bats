@@ -126,7 +126,7 @@ words() {
 @test "agentshctl: options of each subcommand, and files" {
 	local sub
 	becomes 'agentshctl export --f' 'agentshctl export --format='
-	becomes 'agentshctl export --format=' 'agentshctl export --format=bpf pfc'
+	becomes 'agentshctl export --format=' 'agentshctl export --format=bpf oci pfc'
 	becomes 'agentshctl explain --sy' 'agentshctl explain --syscall='
 	becomes 'agentshctl explain --so' 'agentshctl explain --socket='
 	becomes 'agentshctl explain --socket=files/o' 'agentshctl explain --socket=files/one.ini'

@@ -139,7 +139,7 @@ blocks() {
 	run -1 agentshctl explain --syscall mont
 	[[ $output == *"did you mean 'mount'?"* ]]
 	run -2 agentshctl explain --nonsense
-	run -2 agentshctl export --format=oci
+	run -2 agentshctl export --format=elf
 	run -1 agentshctl export --format=bpf "$(policy $'[sandbox.seccomp]\nenabled = false')"
 	run -1 agentshctl export --format=pfc "$(policy $'[sandbox.seccomp]\nmode = audit')"
 	run -2 agentshctl
