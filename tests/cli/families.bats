@@ -180,6 +180,14 @@ kill \$other"
 			[ "$(wc -l <"$work/native")" -ge "$([ "$setting" = root ] && echo 11000 || echo 4500)" ]
 		done
 	done
+	# In a user namespace of their own plain users have raw and packet sockets too.
+	for setting in plain system; do
+		there "$setting" "unshare --user --map-root-user --net bash -c 'ip link set lo up
+			/usr/bin/python3 \"$work/odd_families.py\" nonblock'"
+		echo "# $setting, user namespace"
+		diff "$work/native" "$work/inside"
+		[ "$(wc -l <"$work/native")" -ge 11000 ]
+	done
 }
 
 @test "MSG_FASTOPEN, sends that wait, SO_REUSEPORT, a host where nobody answers, routes that lead nowhere" {

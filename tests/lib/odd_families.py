@@ -163,14 +163,15 @@ def states_of(kind):
 
 
 def try_state(kind, state):
-    """Those that send have one socket together: to close one of packets takes the kernel long."""
+    """What changes nothing has one socket together: to close one of packets, which does not connect, takes long."""
     sending = make(kind, state)
+    changing = ("bind",) if KINDS[kind][0] == socket.AF_PACKET else ("connect", "bind")
     for text, address, length in addresses_of(kind, state):
-        for name in ("connect", "bind"):
-            with make(kind, state) as made:
-                attempt(made, f"{kind} {state} {text}", name, address, length, "nothing")
-        for name in ("sendto", "sendmsg", "sendmmsg"):
-            attempt(sending, f"{kind} {state} {text}", name, address, length, "abc")
+        for name in ("connect", "bind", "sendto", "sendmsg", "sendmmsg"):
+            made = make(kind, state) if name in changing else sending
+            attempt(made, f"{kind} {state} {text}", name, address, length, "abc")
+            if made is not sending:
+                made.close()
     for payload in PAYLOADS:
         for text, address in ADDRESSES[KINDS[kind][0]]:
             for name in ("sendto", "sendmsg", "sendmmsg"):
