@@ -95,23 +95,26 @@ def full(kind):
     else:
         one, other = socket.socketpair(socket.AF_UNIX, getattr(socket, kind))
     one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20000)
-    while True:
+    refused = 0
+    while refused < (6 if kind == "tcp" else 1):  # TCP's other end takes some of it a moment later
         try:
             one.send(bytes(1000), socket.MSG_DONTWAIT)
+            refused = 0
         except BlockingIOError:
-            # TCP's other end takes some of it a moment later.
-            if kind != "tcp" or not select.select([], [one], [], 0.5)[1]:
-                return one, other
+            refused += 1
+            time.sleep(0.1)
+    return one, other
 
 
 def emptied(other):
     """How many bytes there were to be read."""
     size = 0
     try:
-        while True:
-            size += len(other.recv(100000, socket.MSG_DONTWAIT))
+        while read := len(other.recv(100000, socket.MSG_DONTWAIT)):
+            size += read
     except BlockingIOError:
-        return size
+        pass
+    return size
 
 
 def drain(other, size):
@@ -129,10 +132,11 @@ def full_send():
         signal.signal(signal.SIGALRM, lambda *_: None)
         for again in False, True:
             signal.siginterrupt(signal.SIGALRM, not again)
-            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)  # again, in case that the first comes before the call
             if again:
                 threading.Timer(0.6, emptied, (other,)).start()
             print(kind, "interrupted, again" if again else "interrupted", sendto(one, b"x", 0, None))
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def part_sent():
@@ -181,8 +185,9 @@ def nobody_there():
     with socket.socket() as one:
         signal.signal(signal.SIGALRM, lambda *_: None)
         signal.siginterrupt(signal.SIGALRM, True)
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
         said = connect(one, NOBODY)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         limit(one, 100)
         print(said, connect(one, ("127.0.0.1", 7)))
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as one:
