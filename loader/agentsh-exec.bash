@@ -150,6 +150,8 @@ _agentsh_ctl() {
 	export:--listener:*) _agentsh_files ;;
 	export:*:-*) _agentsh_offer --format= --listener= ;;
 	flatten:*:-*) _agentsh_offer --ignore-other --help ;;
+	doctor:--user:*) mapfile -t COMPREPLY < <(compgen -P "$prefix" -u -- "$cur") ;;
+	doctor:*:-*) _agentsh_offer --user= ;;
 	check:*:-*) _agentsh_offer -- ;;
 	events:-s:* | last:-s:* | suggest:-s:*) ;;
 	events:*:-*) _agentsh_offer -f -s --json ;;

@@ -141,6 +141,8 @@ words() {
 		becomes "agentshctl $sub files/o" "agentshctl $sub files/one.ini"
 	done
 	becomes 'agentshctl doctor files/o' 'agentshctl doctor files/o'
+	becomes 'agentshctl doctor -' 'agentshctl doctor --user='
+	becomes 'agentshctl doctor --user=daem' 'agentshctl doctor --user=daemon'
 }
 
 @test "agentshctl: system calls after --syscall, those that explain knows" {
