@@ -5,7 +5,10 @@ SYSCONFDIR ?= /etc
 BINDIR = $(PREFIX)/bin
 SHIMDIR = $(PREFIX)/lib/agentsh-exec
 MANDIR = $(PREFIX)/share/man
+SBINDIR = $(PREFIX)/sbin
+SHAREDIR = $(PREFIX)/share/agentsh-exec
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 DOCDIR = $(PREFIX)/share/doc/agentsh-exec
 UNITDIR = $(PREFIX)/lib/systemd/system
 LOGROTATEDIR = $(SYSCONFDIR)/logrotate.d
@@ -237,6 +240,7 @@ UNITS_OF_SYSTEMD = agentsh-sidecar.service agentsh-sidecar.socket
 .PHONY: install uninstall
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHIMDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LOGROTATEDIR)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SHAREDIR)/sshd_config.d $(DESTDIR)$(ZSHDIR)
 	install -m 755 -s $(B)/static/agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
 	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
@@ -246,9 +250,12 @@ install: all
 	install -m 644 $(wildcard loader/*.1) $(DESTDIR)$(MANDIR)/man1
 	ln -sf agentsh-exec.1 $(DESTDIR)$(MANDIR)/man1/agentsh-shell.1
 	install -m 644 $(wildcard loader/*.5) $(DESTDIR)$(MANDIR)/man5
-	install -m 644 $(wildcard shim/*.8) $(DESTDIR)$(MANDIR)/man8
+	install -m 644 $(wildcard shim/*.8 scripts/*.8) $(DESTDIR)$(MANDIR)/man8
+	install -m 755 scripts/add-agent-user $(DESTDIR)$(SBINDIR)/add-agent-user
+	install -m 644 conf/sshd_config.d/agentsh.conf $(DESTDIR)$(SHAREDIR)/sshd_config.d/agentsh.conf
 	install -m 644 loader/agentsh-exec.bash $(DESTDIR)$(COMPLETIONDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(COMPLETIONDIR)/agentshctl
+	install -m 644 loader/agentsh-exec.zsh $(DESTDIR)$(ZSHDIR)/_agentsh-exec
 	install -m 644 README.md LICENSE $(wildcard conf/*.ini) $(DESTDIR)$(DOCDIR)
 	install -m 644 $(addprefix conf/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(UNITDIR)
 	sed -i 's,/usr/local/bin/,$(BINDIR)/,' $(DESTDIR)$(UNITDIR)/agentsh-sidecar.service
@@ -259,8 +266,10 @@ uninstall:
 	rm -f $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
 	if [ -d $(DESTDIR)$(SHIMDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SHIMDIR); fi
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5 man8/agentsh-sidecar.8)
-	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,agentsh-exec agentshctl)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5 man8/agentsh-sidecar.8 man8/add-agent-user.8)
+	rm -f $(DESTDIR)$(SBINDIR)/add-agent-user $(DESTDIR)$(SHAREDIR)/sshd_config.d/agentsh.conf
+	if [ -d $(DESTDIR)$(SHAREDIR) ]; then find $(DESTDIR)$(SHAREDIR) -depth -type d -empty -delete; fi
+	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,agentsh-exec agentshctl) $(DESTDIR)$(ZSHDIR)/_agentsh-exec
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE $(notdir $(wildcard conf/*.ini)))
 	if [ -d $(DESTDIR)$(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR); fi
 

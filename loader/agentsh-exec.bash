@@ -143,12 +143,15 @@ _agentsh_ctl() {
 	fi
 	case ${COMP_WORDS[1]}:$prev:$cur in
 	explain:--syscall:*) _agentsh_calls "$1" ;;
-	export:--format:*) _agentsh_offer bpf pfc ;;
+	export:--format:*) _agentsh_offer bpf pfc oci ;;
 	explain:--op:*) _agentsh_offer connect bind sendto ;;
 	explain:--socket:*) _agentsh_files ;;
 	explain:*:-*) _agentsh_offer --syscall= --socket= --op= ;;
-	export:*:-*) _agentsh_offer --format= ;;
+	export:--listener:*) _agentsh_files ;;
+	export:*:-*) _agentsh_offer --format= --listener= ;;
 	flatten:*:-*) _agentsh_offer --ignore-other --help ;;
+	doctor:--user:*) mapfile -t COMPREPLY < <(compgen -P "$prefix" -u -- "$cur") ;;
+	doctor:*:-*) _agentsh_offer --user= ;;
 	check:*:-*) _agentsh_offer -- ;;
 	events:-s:* | last:-s:* | suggest:-s:*) ;;
 	events:*:-*) _agentsh_offer -f -s --json ;;

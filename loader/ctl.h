@@ -23,8 +23,8 @@ int ctl_suggest(int argc, char **argv);
 /* explain --socket: what the policy of FILE says of a name. operation: NULL for connect. */
 int ctl_explain_socket(const char *file, const char *given, const char *operation);
 
-/* explain --socket: what the policy of FILE says of a name. operation: NULL for connect. */
-int ctl_explain_socket(const char *file, const char *given, const char *operation);
+/* doctor --user: each way by which something runs as that user without its login shell. */
+int ctl_doctor_user(const char *name);
 
 /* Prints "agentshctl SUBCOMMAND: PROBLEM" and where help is. Returns CTL_USAGE. */
 int ctl_usage(const char *subcommand, const char *problem);

@@ -280,9 +280,12 @@ int ctl_doctor(int argc, char **argv)
 	int status;
 	int found;
 
-	(void)argv;
+	if (argc == 3 && strcmp(argv[1], "--user") == 0)
+		return ctl_doctor_user(argv[2]);
+	if (argc == 2 && strncmp(argv[1], "--user=", 7) == 0)
+		return ctl_doctor_user(argv[1] + 7);
 	if (argc > 1)
-		return ctl_usage("doctor", "it takes no argument");
+		return ctl_usage("doctor", "it takes --user NAME, or nothing");
 	status = ctl_load(NULL, &config);
 	/* The host is the same whatever is wrong with the policy. */
 	if (status != CTL_OK && policy_defaults(&config.policy) != 0) {

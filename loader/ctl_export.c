@@ -1,10 +1,12 @@
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctl.h"
 #include "filter.h"
+#include "oci_profile.h"
 #include "pseudo_code.h"
 #include "syscall_table.h"
 
@@ -23,6 +25,25 @@ static int export_bpf(const struct policy *policy, struct error *err)
 	return written == 0 ? 0 : -1;
 }
 
+/* Whatever the policy needs a sidecar for is the listener's: it has one where it is named, or needed. */
+static int export_oci(const struct config *config, const char *listener, struct error *err)
+{
+	const char *remedy;
+	unsigned line;
+	char *text;
+
+	if (!policy_filters(&config->policy))
+		return error_set(err, "%s: there is no filter to export: the policy has none", config_name(config));
+	if (!listener && policy_needs_sidecar(&config->policy, &line, &remedy))
+		listener = OCI_LISTENER;
+	text = oci_profile(config, listener, err);
+	if (!text)
+		return -1;
+	(void)puts(text); /* what could not be written is told of at the end */
+	free(text);
+	return 0;
+}
+
 /* A policy that needs a sidecar is more than its program: whoever loaded that alone had no policy. */
 static int refuse_sidecar_policy(const struct config *config, struct error *err)
 {
@@ -36,7 +57,16 @@ static int refuse_sidecar_policy(const struct config *config, struct error *err)
 			 config_name(config), line, needed, remedy);
 }
 
-static int export(const char *file, const char *format)
+static int export_filter(const struct config *config, const char *format, struct error *err)
+{
+	if (refuse_sidecar_policy(config, err) != 0)
+		return -1;
+	if (strcmp(format, "bpf") == 0)
+		return export_bpf(&config->policy, err);
+	return pseudo_code_print(&config->policy, syscall_native_arch(), stdout, err);
+}
+
+static int export(const char *file, const char *format, const char *listener)
 {
 	struct config config;
 	struct error err;
@@ -45,32 +75,43 @@ static int export(const char *file, const char *format)
 
 	if (status != CTL_OK)
 		return status;
-	result = refuse_sidecar_policy(&config, &err);
-	if (result == 0 && strcmp(format, "bpf") == 0)
-		result = export_bpf(&config.policy, &err);
-	else if (result == 0)
-		result = pseudo_code_print(&config.policy, syscall_native_arch(), stdout, &err);
+	if (strcmp(format, "oci") == 0)
+		result = export_oci(&config, listener, &err);
+	else
+		result = export_filter(&config, format, &err);
 	config_free(&config);
 	return result == 0 ? ctl_finish() : ctl_failed(&err);
 }
 
+static bool is_format(const char *format)
+{
+	return strcmp(format, "bpf") == 0 || strcmp(format, "pfc") == 0 || strcmp(format, "oci") == 0;
+}
+
 int ctl_export(int argc, char **argv)
 {
-	static const struct option options[] = {{"format", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+	    {"format", required_argument, NULL, 'f'}, {"listener", required_argument, NULL, 'l'}, {NULL, 0, NULL, 0}};
 	const char *format = NULL;
+	const char *listener = NULL;
 	int option;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'f')
+		if (option == 'f')
+			format = optarg;
+		else if (option == 'l')
+			listener = optarg;
+		else
 			return ctl_usage("export", "no such option, or one without its value");
-		format = optarg;
 	}
-	if (!format || (strcmp(format, "bpf") != 0 && strcmp(format, "pfc") != 0))
-		return ctl_usage("export", "it needs --format=bpf or --format=pfc");
+	if (!format || !is_format(format))
+		return ctl_usage("export", "it needs --format=bpf, --format=pfc or --format=oci");
+	if (listener && (strcmp(format, "oci") != 0 || listener[0] != '/'))
+		return ctl_usage("export", "--listener is an absolute path, and for --format=oci");
 	if (argc - optind > 1)
 		return ctl_usage("export", "it takes one file");
 	if (strcmp(format, "bpf") == 0 && isatty(STDOUT_FILENO))
 		return ctl_usage("export", "a program is not written to a terminal: redirect it");
-	return export(argv[optind], format);
+	return export(argv[optind], format, listener);
 }

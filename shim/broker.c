@@ -23,17 +23,20 @@
 #include "policy.h"
 #include "registry.h"
 #include "role.h"
+#include "runtime.h"
 #include "tracee.h"
 
-#define CONNECTIONS_MAX REGISTRY_WAITING_MAX
-#define ACCEPTS_AT_ONCE 64U /* before those that have begun are looked at again */
-#define KEEPS_AT_ONCE   32U /* sessions that the keeper is given before it has answered */
-#define BREATHER_MS     100 /* without a new connection, where there are no descriptors for one */
-#define LOG_PER_SECOND  20U /* lines about loaders that were refused; the rest is counted */
+#define CONNECTIONS_MAX    REGISTRY_WAITING_MAX
+#define ACCEPTS_AT_ONCE    64U /* before those that have begun are looked at again */
+#define KEEPS_AT_ONCE      32U /* sessions that the keeper is given before it has answered */
+#define BREATHER_MS        100 /* without a new connection, where there are no descriptors for one */
+#define LOG_PER_SECOND     20U /* lines about loaders that were refused; the rest is counted */
+#define FIRST_CONVERSATION 3U  /* of what is waited for: behind the keeper and the two sockets that listen */
 
 struct broker {
 	int keeper;
 	int socket;
+	int runtimes; /* -1: none are listened for */
 	bool is_private;
 	bool listens;        /* there may be more loaders, and the sessions that there are are known */
 	int64_t accept_at;   /* ms: not before that */
@@ -144,6 +147,8 @@ static void decide(struct broker *broker, struct conversation *conversation)
 		refused = reason;
 	if (refused)
 		refuse(broker, conversation, refused);
+	else if (conversation->is_runtime)
+		conversation->state = CONVERSATION_ANNOUNCED;
 	else
 		conversation_welcome(conversation, keeper_at_risk(&conversation->peer));
 }
@@ -376,7 +381,7 @@ static void announce(struct broker *broker, struct conversation *conversation)
 
 /* --- Connections --- */
 
-static void add(struct broker *broker, int socket)
+static void add(struct broker *broker, int socket, bool is_runtime)
 {
 	struct conversation *conversation = malloc(sizeof(*conversation));
 	const char *refused;
@@ -386,7 +391,9 @@ static void add(struct broker *broker, int socket)
 		free(conversation);
 		return;
 	}
-	refused = registry_wait(&broker->registry, conversation->peer.uid);
+	refused = is_runtime ? runtime_begin(conversation) : NULL;
+	if (!refused)
+		refused = registry_wait(&broker->registry, conversation->peer.uid);
 	if (refused) {
 		refuse(broker, conversation, refused);
 		conversation_end(conversation);
@@ -396,10 +403,10 @@ static void add(struct broker *broker, int socket)
 	broker->conversations[broker->count++] = conversation;
 }
 
-static void accept_some(struct broker *broker)
+static void accept_some(struct broker *broker, int listening)
 {
 	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && broker->count < CONNECTIONS_MAX; i++) {
-		int socket = accept4(broker->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int socket = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (socket < 0) {
 			/* No descriptor is left for it, and it would be ready again at once. */
@@ -407,7 +414,7 @@ static void accept_some(struct broker *broker)
 				broker->accept_at = handover_now() + BREATHER_MS;
 			return;
 		}
-		add(broker, socket);
+		add(broker, socket, listening == broker->runtimes);
 	}
 }
 
@@ -417,14 +424,14 @@ static void attend(struct broker *broker, struct conversation *conversation)
 
 	if (conversation->state == CONVERSATION_OVER)
 		return;
-	wrong = conversation_hear(conversation);
+	wrong = conversation->is_runtime ? runtime_hear(conversation) : conversation_hear(conversation);
 	if (wrong && *wrong)
 		refuse(broker, conversation, wrong);
 	else if (wrong)
 		conversation->state = CONVERSATION_OVER;
 	else if (conversation->state == CONVERSATION_ASKED)
 		decide(broker, conversation);
-	else if (conversation->state == CONVERSATION_ANNOUNCED)
+	if (conversation->state == CONVERSATION_ANNOUNCED)
 		announce(broker, conversation);
 }
 
@@ -463,9 +470,15 @@ static int until_deadline(const struct broker *broker)
 	return left > 0 ? (int)left : 0;
 }
 
+/* What a conversation waits for; -1: for nothing that comes from there, and a runtime has gone by then. */
+static int awaited(const struct conversation *conversation)
+{
+	return conversation->is_runtime && conversation->state == CONVERSATION_ANNOUNCED ? -1 : conversation->socket;
+}
+
 static int serve(struct broker *broker)
 {
-	static struct pollfd ready[CONNECTIONS_MAX + 2];
+	static struct pollfd ready[CONNECTIONS_MAX + FIRST_CONVERSATION];
 
 	while (!broker->is_private || broker->count > 0) {
 		size_t begun = broker->count;
@@ -473,17 +486,21 @@ static int serve(struct broker *broker)
 
 		ready[0] = (struct pollfd){.fd = broker->keeper, .events = POLLIN};
 		ready[1] = (struct pollfd){.fd = room ? broker->socket : -1, .events = POLLIN};
+		ready[2] = (struct pollfd){.fd = room ? broker->runtimes : -1, .events = POLLIN};
 		for (size_t i = 0; i < begun; i++)
-			ready[i + 2] = (struct pollfd){.fd = broker->conversations[i]->socket, .events = POLLIN};
-		if (poll(ready, begun + 2, until_deadline(broker)) < 0 && errno != EINTR)
+			ready[i + FIRST_CONVERSATION] =
+			    (struct pollfd){.fd = awaited(broker->conversations[i]), .events = POLLIN};
+		if (poll(ready, begun + FIRST_CONVERSATION, until_deadline(broker)) < 0 && errno != EINTR)
 			return EXIT_FAILURE;
 		for (size_t i = 0; i < begun; i++)
-			if (ready[i + 2].revents)
+			if (ready[i + FIRST_CONVERSATION].revents)
 				attend(broker, broker->conversations[i]);
 		if (ready[0].revents && !hear_keeper(broker))
 			return EXIT_SUCCESS;
 		if (ready[1].revents)
-			accept_some(broker);
+			accept_some(broker, broker->socket);
+		if (ready[2].revents)
+			accept_some(broker, broker->runtimes);
 		drop_ended(broker);
 	}
 	return EXIT_SUCCESS;
@@ -500,11 +517,12 @@ int broker_main(int argc, char **argv)
 		return EXIT_FAILURE;
 	broker = (struct broker){.keeper = BROKER_KEEPER, .socket = BROKER_SOCKET, .next_ticket = 1};
 	broker.is_private = strcmp(argv[2], "private") == 0;
+	broker.runtimes = fcntl(BROKER_RUNTIMES, F_GETFD) >= 0 ? BROKER_RUNTIMES : -1;
 	if (confinement_enter(CONFINED_BROKER, &err) != 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 		return EXIT_FAILURE;
 	}
 	if (broker.is_private)
-		add(&broker, broker.socket);
+		add(&broker, broker.socket, false);
 	return serve(&broker);
 }

@@ -76,6 +76,7 @@ void conversation_end(struct conversation *conversation)
 	close_one(&conversation->copy);
 	close_one(&conversation->reader);
 	close_one(&conversation->listener);
+	message_close(&conversation->along);
 	free(conversation->texts);
 	conversation->texts = NULL;
 }
@@ -303,15 +304,18 @@ void conversation_refuse(struct conversation *conversation, const char *reason)
 {
 	struct handover_refused refused = {.head = handover_head(HANDOVER_REFUSED)};
 
+	conversation->state = CONVERSATION_OVER;
+	if (conversation->is_runtime)
+		return;
 	(void)snprintf(refused.reason, sizeof(refused.reason), "%s", reason);
 	(void)message_send(conversation->socket, &refused, sizeof(refused), NULL, 0);
-	conversation->state = CONVERSATION_OVER;
 }
 
 void conversation_accept(struct conversation *conversation)
 {
 	const struct handover_accepted accepted = {.head = handover_head(HANDOVER_ACCEPTED)};
 
-	(void)message_send(conversation->socket, &accepted, sizeof(accepted), NULL, 0);
 	conversation->state = CONVERSATION_OVER;
+	if (!conversation->is_runtime)
+		(void)message_send(conversation->socket, &accepted, sizeof(accepted), NULL, 0);
 }

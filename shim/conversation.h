@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "container_state.h"
 #include "handover.h"
 #include "message.h"
 
@@ -45,7 +46,10 @@ struct conversation {
 	int listener; /* owned; -1: none yet */
 	bool wait_killable;
 	bool by_rights;
-	bool shares; /* its policy has default = user */
+	bool shares;                      /* its policy has default = user */
+	bool is_runtime;                  /* a container runtime's (runtime.h), which waits for no answer */
+	struct message_descriptors along; /* owned; a runtime's, until all is said */
+	struct container_scan scan;
 	uint64_t ticket;
 };
 

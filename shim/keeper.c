@@ -222,6 +222,7 @@ static int start_broker(struct keeper *keeper)
 		return -1;
 	descriptors[BROKER_KEEPER - BROKER_KEEPER] = ends[1];
 	descriptors[BROKER_SOCKET - BROKER_KEEPER] = keeper->options->socket;
+	descriptors[BROKER_RUNTIMES - BROKER_KEEPER] = keeper->options->runtimes;
 	keeper->broker = role_start(arguments, descriptors, sizeof(descriptors) / sizeof(descriptors[0]));
 	close(ends[1]);
 	if (keeper->broker <= 0) {
@@ -527,6 +528,8 @@ int keeper_run(const struct keeper_options *options)
 	end_all(&keeper);
 	if (options->unlink_path)
 		(void)unlink(options->unlink_path);
+	if (options->runtimes_path)
+		(void)unlink(options->runtimes_path);
 	close_it(&keeper.broker_channel);
 	close_it(&keeper.workers);
 	close_it(&keeper.signals);

@@ -68,10 +68,12 @@ struct keeper_notices_over {
 struct keeper_options {
 	bool is_private;    /* one session, over a socket that is there already */
 	int socket;         /* that, or the one to listen at; owned */
+	int runtimes;       /* to listen at for container runtimes; owned; -1: none */
 	int given;          /* descriptors that systemd has handed over (notify_given), socket perhaps among them */
 	const char *events; /* as sink_open takes it */
-	const char *unlink_path; /* of a socket that is ours to remove at the end; or NULL */
-	int lifeline;            /* of the loader that stays (lifeline.h); owned; -1: there is none */
+	const char *unlink_path;   /* of a socket that is ours to remove at the end; or NULL */
+	const char *runtimes_path; /* the same */
+	int lifeline;              /* of the loader that stays (lifeline.h); owned; -1: there is none */
 };
 
 /* Confined already. Runs until it is told to end, or, private, until its session has ended. The exit status. */

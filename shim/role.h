@@ -20,6 +20,7 @@
 enum broker_descriptor {
 	BROKER_KEEPER = 3, /* to the keeper */
 	BROKER_SOCKET,     /* listening for loaders; private: connected to the one there is */
+	BROKER_RUNTIMES,   /* listening for container runtimes, where that is asked for */
 	BROKER_END
 };
 

@@ -235,6 +235,7 @@ int sending_from_buffer(const struct sender *sender, uint64_t buffer, uint64_t l
 	}
 	if (!address)
 		return 0;
+	sending->has_place = true;
 	return sending_read_address(&sender->memory, address, address_length, sender->is_addressed, &sending->address);
 }
 
@@ -314,8 +315,12 @@ static ssize_t send_part(const struct sender *sender, struct sending *sending, c
 		message.msg_control = sending->control_length ? sending->control : NULL;
 		message.msg_controllen = sending->control_length;
 	}
-	return sender->domain == AF_NETLINK ? send_netlink(sender, sending, &message)
-					    : sendmsg(sender->socket, &message, sending->flags | MSG_NOSIGNAL);
+	if (sender->domain == AF_NETLINK)
+		return send_netlink(sender, sending, &message);
+	/* An address of no length is none to sendmsg(2), and to sendto(2) one that is too short. */
+	if (length == 0 && sending->has_place && !sender->is_unix)
+		return sendto(sender->socket, bytes, size, sending->flags | MSG_NOSIGNAL, address, 0);
+	return sendmsg(sender->socket, &message, sending->flags | MSG_NOSIGNAL);
 }
 
 static ssize_t send_whole(const struct sender *sender, struct sending *sending, const struct sockaddr *address,

@@ -23,6 +23,7 @@
 
 struct sending {
 	struct address address;
+	bool has_place;       /* sendto(2) was given an address, of whatever length */
 	struct iovec *pieces; /* owned; of the target's memory */
 	size_t piece_count;
 	size_t total;  /* bytes of all pieces */

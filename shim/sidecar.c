@@ -33,19 +33,22 @@
 #define BACKLOG          1024
 #define DESCRIPTORS      65536U /* as many as there may be, for many sessions */
 
-static const char help[] = "Usage: agentsh-sidecar [--socket=PATH] [--events=FILE|-]\n"
-			   "Answers the notifications of agentsh-exec's sessions and writes their events.\n"
-			   "\n"
-			   "      --socket PATH   where loaders connect (default: " DEFAULT_SOCKET ")\n"
-			   "      --events FILE   where events go; -: standard error (default: " TRAIL_SYSTEM ")\n"
-			   "  -h, --help          this text\n"
-			   "  -V, --version       the version\n"
-			   "\n"
-			   "SIGHUP opens the events' file anew, SIGTERM ends it and its sessions' calls with it.\n";
+static const char help[] =
+    "Usage: agentsh-sidecar [--socket=PATH] [--events=FILE|-] [--oci-listener=PATH]\n"
+    "Answers the notifications of agentsh-exec's sessions and writes their events.\n"
+    "\n"
+    "      --socket PATH   where loaders connect (default: " DEFAULT_SOCKET ")\n"
+    "      --events FILE   where events go; -: standard error (default: " TRAIL_SYSTEM ")\n"
+    "      --oci-listener PATH   where container runtimes connect (listenerPath); default: none\n"
+    "  -h, --help          this text\n"
+    "  -V, --version       the version\n"
+    "\n"
+    "SIGHUP opens the events' file anew, SIGTERM ends it and its sessions' calls with it.\n";
 
 struct options {
-	const char *socket; /* NULL: the default */
-	const char *events; /* NULL: the default */
+	const char *socket;   /* NULL: the default */
+	const char *events;   /* NULL: the default */
+	const char *runtimes; /* NULL: none */
 	bool is_private;
 };
 
@@ -64,9 +67,9 @@ static int usage(const char *problem)
 }
 
 /* One that nobody listens at any more is in the way of bind(2), and is removed. */
-static void remove_dead(const struct sockaddr_un *address)
+static void remove_dead(const struct sockaddr_un *address, int type)
 {
-	int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int probe = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat status;
 
 	if (probe < 0)
@@ -90,12 +93,11 @@ static int make_parent(const char *path)
 	return mkdir(directory, 0755) == 0 || errno == EEXIST ? 0 : -1;
 }
 
-/* Everybody may connect: who it is, the kernel says. */
-static int listen_at(const char *path, struct error *err)
+/* A bound and listening socket. mask: who may not connect. */
+static int listen_at(const char *path, int type, mode_t mask, struct error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int listening;
-	mode_t mask;
 	int result;
 
 	if (path[0] != '/' || strlen(path) >= sizeof(address.sun_path))
@@ -104,11 +106,11 @@ static int listen_at(const char *path, struct error *err)
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (make_parent(path) != 0)
 		return error_set(err, "%s: its directory cannot be made: %s", path, strerror(errno));
-	remove_dead(&address);
-	listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	remove_dead(&address, type);
+	listening = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (listening < 0)
 		return error_set(err, "socket: %s", strerror(errno));
-	mask = umask(0111);
+	mask = umask(mask);
 	result = bind(listening, (const struct sockaddr *)&address, sizeof(address));
 	(void)umask(mask);
 	if (result == 0 && listen(listening, BACKLOG) == 0)
@@ -153,6 +155,7 @@ static int run_private(const struct options *options)
 	const struct keeper_options keeper = {
 	    .is_private = true,
 	    .socket = PRIVATE_SOCKET,
+	    .runtimes = -1,
 	    .events = options->events ? options->events : "-",
 	    .lifeline = fcntl(PRIVATE_LIFELINE, F_SETFD, FD_CLOEXEC) == 0 ? PRIVATE_LIFELINE : -1};
 	struct handover_refused refused = {.head = handover_head(HANDOVER_REFUSED)};
@@ -168,10 +171,34 @@ static int run_private(const struct options *options)
 	return EXIT_FAILURE;
 }
 
-static int run_system(const struct options *options)
+static void remove_sockets(const struct keeper_options *keeper)
+{
+	if (keeper->unlink_path)
+		(void)unlink(keeper->unlink_path);
+	if (keeper->runtimes_path)
+		(void)unlink(keeper->runtimes_path);
+}
+
+/* Every user's loader may connect: who it is, the kernel says. Of runtimes, only our own user's. */
+static int listen_to_all(const struct options *options, struct keeper_options *keeper, struct error *err)
 {
 	const char *path = options->socket ? options->socket : DEFAULT_SOCKET;
-	struct keeper_options keeper = {.events = options->events ? options->events : TRAIL_SYSTEM, .lifeline = -1};
+
+	if (keeper->socket < 0) {
+		keeper->socket = listen_at(path, SOCK_SEQPACKET, 0111, err);
+		keeper->unlink_path = keeper->socket < 0 ? NULL : path;
+	}
+	if (keeper->socket < 0 || !options->runtimes)
+		return keeper->socket;
+	keeper->runtimes = listen_at(options->runtimes, SOCK_STREAM, 0177, err);
+	keeper->runtimes_path = keeper->runtimes < 0 ? NULL : options->runtimes;
+	return keeper->runtimes;
+}
+
+static int run_system(const struct options *options)
+{
+	struct keeper_options keeper = {
+	    .runtimes = -1, .events = options->events ? options->events : TRAIL_SYSTEM, .lifeline = -1};
 	struct error err;
 
 	raise_descriptors();
@@ -182,28 +209,25 @@ static int run_system(const struct options *options)
 		return usage("it cannot close what it has inherited");
 	if (!options->events && trail_make_directory(keeper.events, &err) != 0)
 		return give_up(&err, EXIT_FAILURE);
-	if (keeper.socket < 0) {
-		keeper.socket = listen_at(path, &err);
-		keeper.unlink_path = path;
-	}
-	if (keeper.socket < 0)
-		return give_up(&err, EXIT_FAILURE);
 	lead_group();
 	/* The place for events is tried with the rights that will be there when it is opened again. */
-	if (confinement_enter(CONFINED_KEEPER, &err) == 0 && try_events(keeper.events, &err) == 0)
+	if (listen_to_all(options, &keeper, &err) >= 0 && confinement_enter(CONFINED_KEEPER, &err) == 0 &&
+	    try_events(keeper.events, &err) == 0)
 		return keeper_run(&keeper);
-	if (keeper.unlink_path)
-		(void)unlink(keeper.unlink_path);
+	remove_sockets(&keeper);
 	return give_up(&err, EXIT_FAILURE);
 }
 
 /* -1: go on; else the exit status. */
 static int parse(int argc, char **argv, struct options *options)
 {
-	static const struct option known[] = {
-	    {"socket", required_argument, NULL, 's'}, {"events", required_argument, NULL, 'e'},
-	    {"private", no_argument, NULL, 'p'},      {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0}};
+	static const struct option known[] = {{"socket", required_argument, NULL, 's'},
+					      {"events", required_argument, NULL, 'e'},
+					      {"oci-listener", required_argument, NULL, 'o'},
+					      {"private", no_argument, NULL, 'p'},
+					      {"help", no_argument, NULL, 'h'},
+					      {"version", no_argument, NULL, 'V'},
+					      {NULL, 0, NULL, 0}};
 	int option;
 
 	opterr = 0;
@@ -214,6 +238,9 @@ static int parse(int argc, char **argv, struct options *options)
 			break;
 		case 'e':
 			options->events = optarg;
+			break;
+		case 'o':
+			options->runtimes = optarg;
 			break;
 		case 'p':
 			options->is_private = true;

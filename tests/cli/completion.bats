@@ -126,7 +126,7 @@ words() {
 @test "agentshctl: options of each subcommand, and files" {
 	local sub
 	becomes 'agentshctl export --f' 'agentshctl export --format='
-	becomes 'agentshctl export --format=' 'agentshctl export --format=bpf pfc'
+	becomes 'agentshctl export --format=' 'agentshctl export --format=bpf oci pfc'
 	becomes 'agentshctl explain --sy' 'agentshctl explain --syscall='
 	becomes 'agentshctl explain --so' 'agentshctl explain --socket='
 	becomes 'agentshctl explain --socket=files/o' 'agentshctl explain --socket=files/one.ini'
@@ -141,6 +141,8 @@ words() {
 		becomes "agentshctl $sub files/o" "agentshctl $sub files/one.ini"
 	done
 	becomes 'agentshctl doctor files/o' 'agentshctl doctor files/o'
+	becomes 'agentshctl doctor -' 'agentshctl doctor --user='
+	becomes 'agentshctl doctor --user=daem' 'agentshctl doctor --user=daemon'
 }
 
 @test "agentshctl: system calls after --syscall, those that explain knows" {

@@ -291,7 +291,7 @@ older() {
 	for argument in x --x -x -- ''; do
 		run -2 --separate-stderr "$CTL" doctor "$argument"
 		[ -z "$output" ]
-		[ "$stderr" = 'agentshctl doctor: it takes no argument (see agentshctl --help)' ]
+		[ "$stderr" = 'agentshctl doctor: it takes --user NAME, or nothing (see agentshctl --help)' ]
 	done
 	run -1 --separate-stderr sh -c '"$1" doctor >/dev/full' - "$CTL"
 	[ "$stderr" = 'agentshctl: standard output: No space left on device' ]

@@ -7,7 +7,7 @@
 bats_require_minimum_version 1.5.0
 load ../lib/common
 
-PAGES=("$TOP"/loader/*.1 "$TOP"/loader/*.5 "$TOP"/shim/*.8)
+PAGES=("$TOP"/loader/*.1 "$TOP"/loader/*.5 "$TOP"/shim/*.8 "$TOP"/scripts/*.8)
 KEYS=$TOP/loader/policy_keys.c
 
 setup() {
@@ -49,14 +49,15 @@ blocks() {
 @test "manual pages: mandoc has nothing to warn of" {
 	run -0 mandoc -T lint -W warning "${PAGES[@]}"
 	[ -z "$output" ]
-	[ "${#PAGES[@]}" -eq 4 ]
+	[ "${#PAGES[@]}" -eq 5 ]
 }
 
 @test "manual pages: whatever they refer to is there" {
 	local page name
 	for page in "${PAGES[@]}"; do
-		for name in $(sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1.\2/p' "$page" | grep agentsh); do
-			[ -e "$TOP/loader/$name" ] || [ -e "$TOP/shim/$name" ]
+		for name in $(sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1.\2/p' "$page" | grep agent); do
+			name=${name/agentsh-shell/agentsh-exec}
+			[ -e "$TOP/loader/$name" ] || [ -e "$TOP/shim/$name" ] || [ -e "$TOP/scripts/$name" ]
 		done
 		for name in $(sed -n 's/^\.Sx \([A-Z][A-Z ]*[A-Z]\).*/\1/p' "$page" | tr ' ' _); do
 			grep -qx "\.Sh ${name//_/ }" "$page"
@@ -101,6 +102,13 @@ blocks() {
 	done
 }
 
+@test "add-agent-user: the help's options are the manual's" {
+	same "$(options_of_help "$TOP/scripts/add-agent-user" --help)" "$(options_of_page "$TOP/scripts/add-agent-user.8")"
+	run -1 "$TOP/scripts/add-agent-user" --nonsense
+	run -1 "$TOP/scripts/add-agent-user"
+	run -1 "$TOP/scripts/add-agent-user" 'no:name'
+}
+
 @test "agentsh-exec: what is said to be refused is, what is not, runs" {
 	agentsh-exec --shim true
 	run -125 agentsh-exec --sidecar="$PWD/nobody" true
@@ -139,7 +147,7 @@ blocks() {
 	run -1 agentshctl explain --syscall mont
 	[[ $output == *"did you mean 'mount'?"* ]]
 	run -2 agentshctl explain --nonsense
-	run -2 agentshctl export --format=oci
+	run -2 agentshctl export --format=elf
 	run -1 agentshctl export --format=bpf "$(policy $'[sandbox.seccomp]\nenabled = false')"
 	run -1 agentshctl export --format=pfc "$(policy $'[sandbox.seccomp]\nmode = audit')"
 	run -2 agentshctl

@@ -20,6 +20,8 @@ setup() {
 
 teardown() {
 	[ -z "${work:-}" ] || compared_teardown
+	# Its last process may have gone a moment ago.
+	[ -z "${cgroup:-}" ] || wait_for rmdir "$cgroup"
 }
 
 # there SETTING SCRIPT: as compare, in that network.
@@ -80,6 +82,59 @@ $do icmp uid $PLAIN sendto 4:127.0.0.1:0"
 	is "$(grep -c EACCES "$work/inside")" 6
 }
 
+@test "the network is the socket's, whatever its maker enters; capabilities there are as elsewhere" {
+	local words own="tcp connect 4:127.0.0.1:7300 udp sendto 4:127.0.0.1:7301 udp connect 4:127.0.0.1:7301 tcp bind 4:127.0.0.1:0
+		tcp bind 4:127.0.0.1:7300 tcp bind 4:0.0.0.0:7300 tcp bind 4:0.0.0.0:80 icmp sendto 4:127.0.0.1:0"
+	local way script="unshare --user --map-root-user --net bash -c '
+		ip link set lo up; echo up \$?; ip -o addr show dev lo; $do tcp bind 4:127.0.0.1:80 listen tcp connect 4:127.0.0.1:80'
+"
+	words="tcp bind 4:127.0.0.1:7300 listen udp bind 4:127.0.0.1:7301"
+	for way in '' netns userns0 'userns0 netns' 'userns0 netns userns0 netns' "uid $PLAIN userns0 netns"; do
+		script+="echo '$way'
+$do $words $way ${own//$'\n'/ }
+$do $words tcp $way connect 4:127.0.0.1:7300
+$do $words udp $way sendto 4:127.0.0.1:7301
+$do $words tcp $way bind 4:127.0.0.1:7302
+$do $words icmp $way sendto 4:127.0.0.1:0
+"
+	done
+	alike "$script"
+	grep -qx 'up 0' "$work/native"
+	is "$(grep -c ENETUNREACH "$work/native")" 9
+}
+
+# own_cgroup: in $cgroup.
+own_cgroup() {
+	cgroup=$(findmnt -nfo TARGET -t cgroup2)/agentsh.${work##*.}
+	mkdir "$cgroup"
+}
+
+# refused SETTING HOW_MANY WORDS: in $cgroup.
+refused() {
+	# shellcheck disable=SC2016 # expanded there
+	compare "$1" "$do $3" nsenter "--target=$network" --net bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$cgroup"
+	diff "$work/native" "$work/inside"
+	is "$(grep -c ': EPERM$' "$work/inside")" "$2"
+}
+
+# The cgroup's own programs refuse it, whether the call is the target's own or comes from a sidecar outside of the cgroup.
+@test "cgroup BPF: a connect, a bind and a send that are refused to a cgroup's sockets" {
+	local words="tcp bind 4:127.0.0.1:7400 tcp connect 4:127.0.0.1:7401 udp bind 4:127.0.0.1:7402 udp sendto 4:127.0.0.1:7401 sendmsg
+		4:127.0.0.1:7401 sendmmsg 4:127.0.0.1:7401 stream connect $work/s/stream dgram sendto $work/s/dgram sendmsg $work/s/dgram"
+	words=${words//$'\n\t\t'/ }
+	serve stream "$work/s/stream" 666
+	serve dgram "$work/s/dgram" 666
+	own_cgroup
+	alike "$do $words"
+	is "$(grep -c ': ok$' "$work/native")" 8
+	/usr/bin/python3 "$TOP/tests/lib/refuse_sockets.py" "$cgroup" 8 10 14 # as linux/bpf.h numbers what they are attached to
+	refused system 6 "$words"
+	# These refuse a loader its connection to root's sidecar.
+	/usr/bin/python3 "$TOP/tests/lib/refuse_sockets.py" "$cgroup" 49 50
+	refused root 9 "$words"
+	refused plain 9 "$words"
+}
+
 @test "netlink: ip shows and changes what it may" {
 	alike "$do netlink bind kernel connect kernel sendmsg kernel named
 ip -o addr show dev lo
@@ -111,6 +166,48 @@ kill \$other"
 	is "$(grep -c 127.0.0.1 "$work/inside")" 1
 	is "$(grep '^add' "$work/inside")" 'add: 2'
 	is "$(jq -r 'select(.type == "unix_socket_blocked").reason' "$work/open/events.root" | sort -u)" netlink_of_pid_namespace
+}
+
+@test "vsock, raw, ping, UDP-Lite, packet, netlink: odd addresses, lengths, families, payloads" {
+	local setting mode
+	install -m 644 "$TOP/tests/lib/odd_families.py" "$work"
+	sidecar_start
+	for setting in root plain system; do
+		for mode in '' nonblock; do
+			there "$setting" "/usr/bin/python3 '$work/odd_families.py' $mode"
+			echo "# $setting $mode"
+			diff "$work/native" "$work/inside"
+			[ "$(wc -l <"$work/native")" -ge "$([ "$setting" = root ] && echo 11000 || echo 4500)" ]
+		done
+	done
+	# In a user namespace of their own plain users have raw and packet sockets too.
+	for setting in plain system; do
+		there "$setting" "unshare --user --map-root-user --net bash -c 'ip link set lo up
+			/usr/bin/python3 \"$work/odd_families.py\" nonblock'"
+		echo "# $setting, user namespace"
+		diff "$work/native" "$work/inside"
+		[ "$(wc -l <"$work/native")" -ge 11000 ]
+	done
+}
+
+@test "MSG_FASTOPEN, sends that wait, SO_REUSEPORT, a host where nobody answers, routes that lead nowhere" {
+	local name
+	install -m 644 "$TOP/tests/lib/network_calls.py" "$work"
+	nsenter "--target=$network" --net bash -e -c '
+		ip link add one type veth peer name other
+		ip addr add 203.0.113.2/24 dev one
+		ip link set one up
+		ip link set other up
+		ip neigh add 203.0.113.1 lladdr 02:00:00:00:00:99 dev one
+		ip route add unreachable 198.51.100.0/24
+		ip route add prohibit 198.51.101.0/24
+		ip route add blackhole 198.51.102.0/24
+		echo 3 >/proc/sys/net/ipv4/tcp_fastopen'
+	alike "$(for name in fastopen fastopen_connect full_send part_sent reuse nobody_there no_way odd_binds; do
+		echo "echo $name; /usr/bin/python3 '$work/network_calls.py' $name"
+	done)"
+	[ "$(wc -l <"$work/native")" -ge 70 ]
+	run -1 grep -E 'Error|after' "$work/native"
 }
 
 @test "AF_XDP: an address that names a descriptor of the caller's would name one of the worker's, and is denied" {

@@ -28,6 +28,8 @@ setup() {
 		-rwxr-xr-x usr/lib/agentsh-exec/libagentsh-shim.so
 		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.service
 		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.socket
+		-rwxr-xr-x usr/sbin/add-agent-user
+		-rw-r--r-- usr/share/agentsh-exec/sshd_config.d/agentsh.conf
 		-rw-r--r-- usr/share/bash-completion/completions/agentsh-exec
 		lrwxrwxrwx usr/share/bash-completion/completions/agentshctl agentsh-exec
 		-rw-r--r-- usr/share/doc/agentsh-exec/LICENSE
@@ -39,7 +41,9 @@ setup() {
 		lrwxrwxrwx usr/share/man/man1/agentsh-shell.1 agentsh-exec.1
 		-rw-r--r-- usr/share/man/man1/agentshctl.1
 		-rw-r--r-- usr/share/man/man5/agentsh.ini.5
+		-rw-r--r-- usr/share/man/man8/add-agent-user.8
 		-rw-r--r-- usr/share/man/man8/agentsh-sidecar.8
+		-rw-r--r-- usr/share/zsh/vendor-completions/_agentsh-exec
 	FILES
 	[ -z "$(find "$root" -mindepth 1 -type d ! -perm -755)" ]
 	grep -qx ExecStart=/usr/bin/agentsh-sidecar "$root/usr/lib/systemd/system/agentsh-sidecar.service"
@@ -85,7 +89,7 @@ setup() {
 @test "man finds every page, and each is the right one" {
 	in_make PREFIX=/usr install
 	local page
-	for page in agentsh-exec agentsh-shell agentshctl agentsh.ini agentsh-sidecar; do
+	for page in agentsh-exec agentsh-shell agentshctl agentsh.ini agentsh-sidecar add-agent-user; do
 		run -0 env MANPAGER=cat man -M "$root/usr/share/man" "$page"
 		[[ $output == *"$page"* ]]
 		[[ $output == *'SEE ALSO'* ]]
@@ -105,6 +109,7 @@ setup() {
 	rm "$root/usr/share/doc/agentsh-exec/changelog"
 	in_make PREFIX=/usr uninstall
 	[ ! -e "$root/usr/share/doc/agentsh-exec" ]
+	[ ! -e "$root/usr/share/agentsh-exec" ]
 }
 
 @test "every target that make help names is there" {

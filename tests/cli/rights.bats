@@ -181,6 +181,44 @@ $do stream bind ${name}o listen stream connect ${name}o netns stream connect ${n
 	EOT
 }
 
+# changed: in each way to change what a name means or what a process may, alone and after another, the session's own
+# sockets and outside ones, which it has a rule for, are tried; what was bound before and what is bound there.
+changed() {
+	local way n=0 own outside="stream connect $work/s/open.stream dgram sendto $work/s/open.dgram sendmsg $work/s/open.dgram"
+	for way in userns userns0 mountns netns "chroot $work/open/d" "root $work/open/d" "root $work" "userns0 mountns" "userns0 netns" \
+		"userns0 netns mountns" "userns0 chroot $work/open/d" "userns0 root $work/open/d" "userns0 root $work" \
+		"userns0 mountns root $work" "mountns over $work/s:$work/open/d/s" "userns0 mountns over $work/s:$work/open/d/s" \
+		"userns0 exec userns0" "userns userns0 mountns" "uid $PLAIN userns0 netns" "uid $PLAIN userns0 mountns"; do
+		n=$((n + 1))
+		own="${name}old$n stream connect old stream connect /old dgram sendto oldd sendto /oldd
+			stream bind new listen stream connect new stream connect /new stream bind ${name}new$n listen
+			stream connect ${name}new$n stream connect /s/open.stream stream connect s/open.stream"
+		echo "mkdir -p s; rm -f old oldd new; echo; echo '$way'"
+		echo "$do umask 0 stream bind ${name}old$n listen stream bind old listen dgram bind oldd $way stream connect ${own//$'\n'/ } $outside"
+	done
+}
+
+@test "chroot, mount, user and network namespaces, one in another: as without us, or denied" {
+	local setting
+	serve_places
+	sidecar_start
+	for setting in root plain system; do
+		compare "$setting" "$(changed)"
+		echo "# $setting"
+		# What is not bound is not listened on either.
+		sed -i '/^listen: /d' "$work/native" "$work/inside"
+		differences | sed -E "s,${name}[a-z]+[0-9]+,@," | sort -u >"$work/different"
+		run -1 grep -v ' -> EACCES$' "$work/different"
+		# A plain user's own sidecar denies every pathname there, as agentsh.ini(5) says.
+		if [ "$setting" = plain ]; then
+			grep -qx 'bind new: ok -> EACCES' "$work/different"
+		else
+			diff "$work/different" <(printf '%s\n' 'connect @: ECONNREFUSED -> EACCES' 'connect @: ok -> EACCES' \
+				'connect s/open.stream: ok -> EACCES')
+		fi
+	done
+}
+
 @test "magic links of /proc are not followed" {
 	serve_places
 	compare plain "$do chdir $work/s stream connect /proc/self/cwd/open.stream stream connect /proc/self/root$work/s/open.stream"

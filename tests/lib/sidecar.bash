@@ -22,6 +22,7 @@ sidecar_setup() {
 	EVENTS=$HOME_OF/events
 	LOG=$HOME_OF/log
 	STARTED=()
+	SIDECAR_OPTIONS=()
 	# as USER COMMAND...: as that number, with no capabilities. bare COMMAND...: with no descriptor but 0, 1
 	# and 2, where bats has more. Programs, so that any other can execute them.
 	# shellcheck disable=SC2016 # expanded there
@@ -70,7 +71,7 @@ listens() {
 
 # sidecar_start [COMMAND...]: with that before the program. Sets SIDECAR, the keeper's pid.
 sidecar_start() {
-	"$@" "$HOME_OF/agentsh-sidecar" --socket="$SOCKET" --events="$EVENTS" >>"$LOG" 2>&1 </dev/null 3>&- &
+	"$@" "$HOME_OF/agentsh-sidecar" --socket="$SOCKET" --events="$EVENTS" "${SIDECAR_OPTIONS[@]}" >>"$LOG" 2>&1 </dev/null 3>&- &
 	STARTED+=("$!")
 	wait_for listens "$SOCKET" || {
 		cat "$LOG"

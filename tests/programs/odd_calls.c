@@ -312,6 +312,8 @@ static void try_pointers(struct world *world)
 	const struct odd odd[] = {
 	    named("NULL", NULL, 0),
 	    named("NULL", NULL, 16),
+	    named("empty", &local, 0),
+	    named("empty", (void *)1, 0),
 	    named("1", (void *)1, 16),
 	    named("high", (void *)UINTPTR_MAX, 2),
 	    named("negative", &local, (socklen_t)-1),
