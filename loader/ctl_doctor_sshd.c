@@ -13,6 +13,7 @@
 
 #include "ctl.h"
 #include "ctl_doctor_user.h"
+#include "descriptors.h"
 
 #define SSHD "/usr/sbin/sshd"
 
@@ -26,7 +27,7 @@ static _Noreturn void become_sshd(const char *name, int output)
 	(void)snprintf(who, sizeof(who), "user=%s,host=localhost,addr=127.0.0.1", name);
 	if (nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
 	    dup2(output, STDERR_FILENO) >= 0) {
-		closefrom(STDERR_FILENO + 1);
+		(void)descriptors_close_from(STDERR_FILENO + 1);
 		execve(SSHD, arguments, environment);
 	}
 	_exit(CTL_USAGE);
