@@ -237,6 +237,7 @@ $(B)/fuzz/%: tests/fuzz/%.c $(MODULES) $(SHIM_MODULES) $(SERVICES_TABLE) Makefil
 
 # --- Installing ---
 
+EXAMPLES = $(wildcard conf/examples/*)
 UNITS_OF_SYSTEMD = agentsh-sidecar.service agentsh-sidecar.socket
 .PHONY: install uninstall
 install: all
@@ -258,6 +259,9 @@ install: all
 	ln -sf agentsh-exec $(DESTDIR)$(COMPLETIONDIR)/agentshctl
 	install -m 644 loader/agentsh-exec.zsh $(DESTDIR)$(ZSHDIR)/_agentsh-exec
 	install -m 644 README.md LICENSE $(wildcard conf/*.ini) $(DESTDIR)$(DOCDIR)
+	install -d $(DESTDIR)$(DOCDIR)/examples
+	install -m 644 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples
+	chmod 755 $(DESTDIR)$(DOCDIR)/examples/claude-code-shell
 	install -m 644 $(addprefix conf/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(UNITDIR)
 	sed -i 's,/usr/local/bin/,$(BINDIR)/,' $(DESTDIR)$(UNITDIR)/agentsh-sidecar.service
 	install -m 644 conf/agentsh.logrotate $(DESTDIR)$(LOGROTATEDIR)/agentsh
@@ -273,6 +277,8 @@ uninstall:
 	if [ -d $(DESTDIR)$(SHAREDIR) ]; then find $(DESTDIR)$(SHAREDIR) -depth -type d -empty -delete; fi
 	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,agentsh-exec agentshctl) $(DESTDIR)$(ZSHDIR)/_agentsh-exec
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE $(notdir $(wildcard conf/*.ini)))
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/examples/,$(notdir $(EXAMPLES)))
+	if [ -d $(DESTDIR)$(DOCDIR)/examples ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR)/examples; fi
 	if [ -d $(DESTDIR)$(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR); fi
 
 # --- Packages ---
