@@ -11,6 +11,7 @@ COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 DOCDIR = $(PREFIX)/share/doc/agentsh-exec
 UNITDIR = $(PREFIX)/lib/systemd/system
+TMPFILESDIR = $(PREFIX)/lib/tmpfiles.d
 LOGROTATEDIR = $(SYSCONFDIR)/logrotate.d
 B ?= build
 CC ?= gcc
@@ -236,13 +237,14 @@ $(B)/fuzz/%: tests/fuzz/%.c $(MODULES) $(SHIM_MODULES) $(SERVICES_TABLE) Makefil
 
 # --- Installing ---
 
+EXAMPLES = $(wildcard conf/examples/*)
 UNITS_OF_SYSTEMD = agentsh-sidecar.service agentsh-sidecar.socket
 .PHONY: install uninstall
 # Where "make static" has made one, the loader is that one: it starts in half the time of glibc's.
 LOADER_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-exec) $(B)/static/agentsh-exec)
 install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHIMDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LOGROTATEDIR)
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SHAREDIR)/sshd_config.d $(DESTDIR)$(ZSHDIR)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SHAREDIR)/sshd_config.d $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(TMPFILESDIR)
 	install -m 755 -s $(LOADER_INSTALLED) $(DESTDIR)$(BINDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
 	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
@@ -259,21 +261,41 @@ install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	ln -sf agentsh-exec $(DESTDIR)$(COMPLETIONDIR)/agentshctl
 	install -m 644 loader/agentsh-exec.zsh $(DESTDIR)$(ZSHDIR)/_agentsh-exec
 	install -m 644 README.md LICENSE $(wildcard conf/*.ini) $(DESTDIR)$(DOCDIR)
+	install -d $(DESTDIR)$(DOCDIR)/examples
+	install -m 644 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples
+	chmod 755 $(DESTDIR)$(DOCDIR)/examples/claude-code-shell
 	install -m 644 $(addprefix conf/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(UNITDIR)
 	sed -i 's,/usr/local/bin/,$(BINDIR)/,' $(DESTDIR)$(UNITDIR)/agentsh-sidecar.service
 	install -m 644 conf/agentsh.logrotate $(DESTDIR)$(LOGROTATEDIR)/agentsh
+	install -m 644 conf/agentsh.tmpfiles $(DESTDIR)$(TMPFILESDIR)/agentsh.conf
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-shell agentsh-sidecar agentshctl)
 	rm -f $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
 	if [ -d $(DESTDIR)$(SHIMDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SHIMDIR); fi
-	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh $(DESTDIR)$(TMPFILESDIR)/agentsh.conf
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5 man8/agentsh-sidecar.8 man8/add-agent-user.8)
 	rm -f $(DESTDIR)$(SBINDIR)/add-agent-user $(DESTDIR)$(SHAREDIR)/sshd_config.d/agentsh.conf
 	if [ -d $(DESTDIR)$(SHAREDIR) ]; then find $(DESTDIR)$(SHAREDIR) -depth -type d -empty -delete; fi
 	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,agentsh-exec agentshctl) $(DESTDIR)$(ZSHDIR)/_agentsh-exec
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE $(notdir $(wildcard conf/*.ini)))
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/examples/,$(notdir $(EXAMPLES)))
+	if [ -d $(DESTDIR)$(DOCDIR)/examples ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR)/examples; fi
 	if [ -d $(DESTDIR)$(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR); fi
+
+# --- Packages ---
+
+# The same tree gives the same archive, wherever, whenever and by whomever it is made.
+DIST = $(B)/agentsh-exec-$(VERSION).tar.gz
+.PHONY: deb dist
+dist:
+	@mkdir -p $(B)
+	scripts/dist agentsh-exec-$(VERSION) >$(DIST).new
+	mv $(DIST).new $(DIST)
+
+# Debian's packages, in $(B)/deb, from a copy of the tree with their files where dpkg-buildpackage looks for them.
+deb: dist
+	scripts/deb $(DIST) $(VERSION) $(B)/deb
 
 .PHONY: clean help
 clean:
@@ -285,6 +307,8 @@ help:
 	@echo 'make bench        what it costs, as ratios'
 	@echo 'make static       the programs for images that have no C library, or another'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR= SYSCONFDIR=$(SYSCONFDIR)'
+	@echo 'make deb          packages for Debian, in $(B)/deb'
+	@echo 'make dist         the sources, as one archive'
 	@echo 'make uninstall    what install has put there, and nothing else'
 	@echo 'make lint         format, clang-tidy, cppcheck, shellcheck'
 	@echo 'make clean'

@@ -28,6 +28,7 @@ setup() {
 		-rwxr-xr-x usr/lib/agentsh-exec/libagentsh-shim.so
 		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.service
 		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.socket
+		-rw-r--r-- usr/lib/tmpfiles.d/agentsh.conf
 		-rwxr-xr-x usr/sbin/add-agent-user
 		-rw-r--r-- usr/share/agentsh-exec/sshd_config.d/agentsh.conf
 		-rw-r--r-- usr/share/bash-completion/completions/agentsh-exec
@@ -35,6 +36,16 @@ setup() {
 		-rw-r--r-- usr/share/doc/agentsh-exec/LICENSE
 		-rw-r--r-- usr/share/doc/agentsh-exec/README.md
 		-rw-r--r-- usr/share/doc/agentsh-exec/agentsh.ini
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/README.md
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/claude-code-settings.json
+		-rwxr-xr-x usr/share/doc/agentsh-exec/examples/claude-code-shell
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/codex-config.toml
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/github-actions.yml
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/mcp.json
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/npmrc
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/package.json
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/vscode-settings.json
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/vscode-tasks.json
 		-rw-r--r-- usr/share/doc/agentsh-exec/hardened.ini
 		-rw-r--r-- usr/share/doc/agentsh-exec/services.ini
 		-rw-r--r-- usr/share/man/man1/agentsh-exec.1

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# A machine that systemd has booted, in a container: this host's /usr, an /etc of its own, and what
-# "make install" has put below /usr/local. It ends with its first process.
+# A machine that systemd has booted, in a container; it ends with its first process. That of machine_start has this
+# host's /usr, an /etc of its own, and what "make install" has put below /usr/local.
 
 machine_obstacle() {
 	[ "$(id -u)" -eq 0 ] || {
@@ -17,21 +17,33 @@ need_machine() {
 
 # machine_start: for setup_file.
 machine_start() {
+	machine_prepare
+	[ -z "$MACHINE_OBSTACLE" ] || return 0
+	machine_fill "$MACHINE_ROOT/root"
+	machine_boot --bind-ro=/usr --bind-ro="$MACHINE_ROOT/stage/usr/local:/usr/local"
+}
+
+# machine_prepare: $MACHINE_OBSTACLE, or else $MACHINE_ROOT, a folder in which "root" is to be filled.
+machine_prepare() {
 	MACHINE_OBSTACLE=$(machine_obstacle)
 	export MACHINE_OBSTACLE
 	[ -z "$MACHINE_OBSTACLE" ] || return 0
 	MACHINE_ROOT=$(mktemp -d) # short: paths of sockets in it are
+	chmod 755 "$MACHINE_ROOT"
 	export MACHINE_ROOT
-	machine_fill "$MACHINE_ROOT/root"
+}
+
+# machine_boot OPTION...: boots $MACHINE_ROOT/root, with these options of systemd-nspawn.
+machine_boot() {
 	machine_cgroups_make
 	# What nspawn leaves below /run/systemd is gone with its mounts. Its filter does not know of pidfd_getfd(2).
 	# shellcheck disable=SC2016 # expanded there
 	setpriv --pdeathsig KILL unshare --mount --propagation private sh -c 'mount -t tmpfs none /run/systemd
-		for tasks in $2; do echo $$ >"$tasks" || exit; done
-		exec systemd-nspawn -q --register=no --keep-unit --kill-signal=SIGKILL --system-call-filter=pidfd_getfd -b -D "$0" --console=pipe \
-			--bind-ro=/usr --bind-ro="$1:/usr/local"' \
-		"$MACHINE_ROOT/root" "$MACHINE_ROOT/stage/usr/local" "${MACHINE_CGROUPS// //cgroup.procs }/cgroup.procs" \
-		</dev/null >"$MACHINE_ROOT/log" 2>&1 3>&- &
+		for tasks in $1; do echo $$ >"$tasks" || exit; done
+		root=$0; shift
+		exec systemd-nspawn -q --register=no --keep-unit --kill-signal=SIGKILL --system-call-filter=pidfd_getfd -b -D "$root" \
+			--console=pipe "$@"' \
+		"$MACHINE_ROOT/root" "${MACHINE_CGROUPS// //cgroup.procs }/cgroup.procs" "$@" </dev/null >"$MACHINE_ROOT/log" 2>&1 3>&- &
 	export MACHINE_NSPAWN=$!
 	if ! wait_for machine_is_up; then
 		cat "$MACHINE_ROOT/log" >&2
@@ -43,7 +55,6 @@ machine_start() {
 machine_fill() {
 	local root=$1 link
 	make -s -C "$TOP" B="$BUILD" DESTDIR="$MACHINE_ROOT/stage" install
-	chmod 755 "$MACHINE_ROOT"
 	install -d "$root"/{etc/systemd/system/sockets.target.wants,var,run,proc,sys,dev,root,usr,home/agent}
 	install -d -m 1777 "$root/tmp"
 	for link in bin sbin lib lib64; do
