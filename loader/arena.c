@@ -11,23 +11,23 @@
 #include <sys/mman.h>
 
 #define SMALLEST 32U
-#define CLASSES  16U           /* each twice the one before: the largest is a MiB */
-#define FIRST    (64U * 1024U) /* of the program's own memory: nothing is asked for where that is enough */
-#define MORE     (2U << 20)    /* twice the largest */
+#define CLASSES  16U                 /* each twice the one before: the largest is a MiB */
+#define FIRST    ((size_t)64 * 1024) /* of the program's own memory: nothing is asked for where that is enough */
+#define MORE     FIRST
 
-/* Before each block, so that what follows is aligned for anything. */
 struct block {
 	alignas(max_align_t) size_t class;
-	struct block *next; /* while it is free */
+	alignas(max_align_t) struct block *next; /* while it is free; else the caller's memory begins here */
 };
+
+static alignas(max_align_t) unsigned char first[FIRST];
 
 /* The state of malloc(3), which has no argument for it. */
 static struct {
-	alignas(max_align_t) unsigned char first[FIRST];
 	unsigned char *at;
 	size_t left;
 	struct block *free[CLASSES];
-} arena;
+} arena = {.at = first, .left = FIRST};
 
 #define HEAD offsetof(struct block, next)
 
@@ -36,26 +36,32 @@ static size_t size_of(size_t class)
 	return (size_t)SMALLEST << class;
 }
 
+static void *map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* A new block, or NULL. A large one has a mapping of its own. */
 static struct block *cut(size_t class)
 {
+	size_t size = size_of(class);
 	struct block *block;
 
-	if (!arena.at) {
-		arena.at = arena.first;
-		arena.left = FIRST;
-	}
-	if (arena.left < size_of(class)) {
-		void *more = mmap(NULL, MORE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (size >= MORE)
+		return map(size);
+	if (arena.left < size) {
+		unsigned char *more = map(MORE);
 
-		if (more == MAP_FAILED)
+		if (!more)
 			return NULL;
 		arena.at = more;
 		arena.left = MORE;
 	}
 	block = (struct block *)arena.at;
-	block->class = class;
-	arena.at += size_of(class);
-	arena.left -= size_of(class);
+	arena.at += size;
+	arena.left -= size;
 	return block;
 }
 
@@ -75,6 +81,7 @@ void *malloc(size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
+	block->class = class;
 	return (unsigned char *)block + HEAD;
 }
 
