@@ -251,6 +251,7 @@ install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 # Not readable, so that the kernel lets no user trace it, not even before its main().
 	install -m 711 -s $(B)/agentsh-sidecar $(DESTDIR)$(BINDIR)/agentsh-sidecar
 	install -m 755 $(B)/$(PRELOAD) $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
+	install -m 755 conf/agentsh-runtime $(DESTDIR)$(BINDIR)/agentsh-runtime
 	install -m 644 $(wildcard loader/*.1) $(DESTDIR)$(MANDIR)/man1
 	ln -sf agentsh-exec.1 $(DESTDIR)$(MANDIR)/man1/agentsh-shell.1
 	install -m 644 $(wildcard loader/*.5) $(DESTDIR)$(MANDIR)/man5
@@ -270,7 +271,7 @@ install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	install -m 644 conf/agentsh.tmpfiles $(DESTDIR)$(TMPFILESDIR)/agentsh.conf
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-shell agentsh-sidecar agentshctl)
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-runtime agentsh-shell agentsh-sidecar agentshctl)
 	rm -f $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
 	if [ -d $(DESTDIR)$(SHIMDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SHIMDIR); fi
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh $(DESTDIR)$(TMPFILESDIR)/agentsh.conf

@@ -22,6 +22,7 @@ setup() {
 	diff - <(cd "$root" && find . ! -type d -printf '%M %P %l\n' | sed 's/ $//' | sort -k 2) <<-'FILES'
 		-rw-r--r-- etc/logrotate.d/agentsh
 		-rwxr-xr-x usr/bin/agentsh-exec
+		-rwxr-xr-x usr/bin/agentsh-runtime
 		lrwxrwxrwx usr/bin/agentsh-shell agentsh-exec
 		-rwx--x--x usr/bin/agentsh-sidecar
 		-rwxr-xr-x usr/bin/agentshctl
