@@ -50,6 +50,7 @@ setup() {
 		-rw-r--r-- usr/share/doc/agentsh-exec/hardened.ini
 		-rw-r--r-- usr/share/doc/agentsh-exec/services.ini
 		-rw-r--r-- usr/share/man/man1/agentsh-exec.1
+		lrwxrwxrwx usr/share/man/man1/agentsh-runtime.1 agentshctl.1
 		lrwxrwxrwx usr/share/man/man1/agentsh-shell.1 agentsh-exec.1
 		-rw-r--r-- usr/share/man/man1/agentshctl.1
 		-rw-r--r-- usr/share/man/man5/agentsh.ini.5
