@@ -251,8 +251,10 @@ install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 # Not readable, so that the kernel lets no user trace it, not even before its main().
 	install -m 711 -s $(B)/agentsh-sidecar $(DESTDIR)$(BINDIR)/agentsh-sidecar
 	install -m 755 $(B)/$(PRELOAD) $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
+	install -m 755 conf/agentsh-runtime $(DESTDIR)$(BINDIR)/agentsh-runtime
 	install -m 644 $(wildcard loader/*.1) $(DESTDIR)$(MANDIR)/man1
 	ln -sf agentsh-exec.1 $(DESTDIR)$(MANDIR)/man1/agentsh-shell.1
+	ln -sf agentshctl.1 $(DESTDIR)$(MANDIR)/man1/agentsh-runtime.1
 	install -m 644 $(wildcard loader/*.5) $(DESTDIR)$(MANDIR)/man5
 	install -m 644 $(wildcard shim/*.8 scripts/*.8) $(DESTDIR)$(MANDIR)/man8
 	install -m 755 scripts/add-agent-user $(DESTDIR)$(SBINDIR)/add-agent-user
@@ -270,11 +272,11 @@ install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	install -m 644 conf/agentsh.tmpfiles $(DESTDIR)$(TMPFILESDIR)/agentsh.conf
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-shell agentsh-sidecar agentshctl)
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-runtime agentsh-shell agentsh-sidecar agentshctl)
 	rm -f $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
 	if [ -d $(DESTDIR)$(SHIMDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SHIMDIR); fi
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh $(DESTDIR)$(TMPFILESDIR)/agentsh.conf
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5 man8/agentsh-sidecar.8 man8/add-agent-user.8)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-runtime.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5 man8/agentsh-sidecar.8 man8/add-agent-user.8)
 	rm -f $(DESTDIR)$(SBINDIR)/add-agent-user $(DESTDIR)$(SHAREDIR)/sshd_config.d/agentsh.conf
 	if [ -d $(DESTDIR)$(SHAREDIR) ]; then find $(DESTDIR)$(SHAREDIR) -depth -type d -empty -delete; fi
 	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,agentsh-exec agentshctl) $(DESTDIR)$(ZSHDIR)/_agentsh-exec

@@ -138,7 +138,7 @@ _agentsh_ctl() {
 	COMPREPLY=()
 	_agentsh_words
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_agentsh_offer check explain export init flatten doctor events last sessions suggest -h --help -V --version
+		_agentsh_offer check explain export init flatten doctor events last sessions suggest runtime -h --help -V --version
 		return
 	fi
 	case ${COMP_WORDS[1]}:$prev:$cur in
@@ -148,6 +148,8 @@ _agentsh_ctl() {
 	explain:--socket:*) _agentsh_files ;;
 	explain:*:-*) _agentsh_offer --syscall= --socket= --op= ;;
 	export:--listener:*) _agentsh_files ;;
+	runtime:--policy:* | runtime:--listener:* | runtime:--runtime:*) _agentsh_files ;;
+	runtime:*:-*) _agentsh_offer --policy= --listener= --runtime= ;;
 	export:*:-*) _agentsh_offer --format= --listener= ;;
 	flatten:*:-*) _agentsh_offer --ignore-other --help ;;
 	doctor:--user:*) mapfile -t COMPREPLY < <(compgen -P "$prefix" -u -- "$cur") ;;

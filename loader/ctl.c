@@ -12,32 +12,36 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
-    {"check", ctl_check},       {"explain", ctl_explain}, {"export", ctl_export}, {"init", ctl_init},
-    {"flatten", ctl_flatten},   {"doctor", ctl_doctor},   {"events", ctl_events}, {"last", ctl_last},
-    {"sessions", ctl_sessions}, {"suggest", ctl_suggest},
+    {"check", ctl_check},       {"explain", ctl_explain}, {"export", ctl_export},   {"init", ctl_init},
+    {"flatten", ctl_flatten},   {"doctor", ctl_doctor},   {"events", ctl_events},   {"last", ctl_last},
+    {"sessions", ctl_sessions}, {"suggest", ctl_suggest}, {"runtime", ctl_runtime},
 };
 
-static const char help[] = "Usage: agentshctl SUBCOMMAND [argument...]\n"
-			   "\n"
-			   "  check [FILE...]                     what is wrong with a policy, FILE:LINE: message\n"
-			   "  explain [--syscall NAME] [FILE]     what each system call gets, and why\n"
-			   "          --socket PATH|@NAME [--op connect|bind|sendto] [FILE]\n"
-			   "                                      what a Unix socket gets, and why\n"
-			   "  export --format=bpf|pfc|oci [FILE]  the filter, as a program, as text or for containers\n"
-			   "          --listener=PATH             of oci: the sidecar's socket for runtimes\n"
-			   "  init [FILE]                         a commented starter policy\n"
-			   "  flatten [--ignore-other] [FILE|-]   a YAML policy as INI\n"
-			   "  doctor                              what this host can do for the policy\n"
-			   "         --user NAME                  each way around that user's login shell\n"
-			   "  events [-f] [-s ID] [--json] [FILE] the trail, a line an event; -f goes on with it\n"
-			   "  last [-s ID] [FILE]                 the latest denial, why, and what would allow it\n"
-			   "  sessions [FILE]                     the sessions of the trail\n"
-			   "  suggest [-s ID] [FILE]              rules for what an audit run tried, to be read first\n"
-			   "  --help, --version\n"
-			   "\n"
-			   "Where FILE is left out, the policy is the one that agentsh-exec would use,\n"
-			   "and the trail the one that it would write to.\n"
-			   "Exit status: 0 good; 1 a finding; 2 wrong usage.\n";
+static const char help[] =
+    "Usage: agentshctl SUBCOMMAND [argument...]\n"
+    "\n"
+    "  check [FILE...]                     what is wrong with a policy, FILE:LINE: message\n"
+    "  explain [--syscall NAME] [FILE]     what each system call gets, and why\n"
+    "          --socket PATH|@NAME [--op connect|bind|sendto] [FILE]\n"
+    "                                      what a Unix socket gets, and why\n"
+    "  export --format=bpf|pfc|oci [FILE]  the filter, as a program, as text or for containers\n"
+    "          --listener=PATH             of oci: the sidecar's socket for runtimes\n"
+    "  init [FILE]                         a commented starter policy\n"
+    "  flatten [--ignore-other] [FILE|-]   a YAML policy as INI\n"
+    "  doctor                              what this host can do for the policy\n"
+    "         --user NAME                  each way around that user's login shell\n"
+    "  events [-f] [-s ID] [--json] [FILE] the trail, a line an event; -f goes on with it\n"
+    "  last [-s ID] [FILE]                 the latest denial, why, and what would allow it\n"
+    "  sessions [FILE]                     the sessions of the trail\n"
+    "  suggest [-s ID] [FILE]              rules for what an audit run tried, to be read first\n"
+    "  runtime [OPTION...] [--] ARGUMENT...\n"
+    "          --policy=FILE --listener=PATH --runtime=PROGRAM\n"
+    "                                      a container runtime, its containers under the policy\n"
+    "  --help, --version\n"
+    "\n"
+    "Where FILE is left out, the policy is the one that agentsh-exec would use,\n"
+    "and the trail the one that it would write to.\n"
+    "Exit status: 0 good; 1 a finding; 2 wrong usage.\n";
 
 int main(int argc, char **argv)
 {

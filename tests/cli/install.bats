@@ -22,6 +22,7 @@ setup() {
 	diff - <(cd "$root" && find . ! -type d -printf '%M %P %l\n' | sed 's/ $//' | sort -k 2) <<-'FILES'
 		-rw-r--r-- etc/logrotate.d/agentsh
 		-rwxr-xr-x usr/bin/agentsh-exec
+		-rwxr-xr-x usr/bin/agentsh-runtime
 		lrwxrwxrwx usr/bin/agentsh-shell agentsh-exec
 		-rwx--x--x usr/bin/agentsh-sidecar
 		-rwxr-xr-x usr/bin/agentshctl
@@ -49,6 +50,7 @@ setup() {
 		-rw-r--r-- usr/share/doc/agentsh-exec/hardened.ini
 		-rw-r--r-- usr/share/doc/agentsh-exec/services.ini
 		-rw-r--r-- usr/share/man/man1/agentsh-exec.1
+		lrwxrwxrwx usr/share/man/man1/agentsh-runtime.1 agentshctl.1
 		lrwxrwxrwx usr/share/man/man1/agentsh-shell.1 agentsh-exec.1
 		-rw-r--r-- usr/share/man/man1/agentshctl.1
 		-rw-r--r-- usr/share/man/man5/agentsh.ini.5

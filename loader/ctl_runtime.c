@@ -1,0 +1,218 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "oci_bundle.h"
+#include "oci_profile.h"
+
+/* What a runtime is asked, as far as it matters here. */
+struct asked {
+	const char *command; /* NULL: none */
+	const char *bundle;
+	const char *process; /* NULL: none is named */
+};
+
+/* The value of an option in either of its shapes; NULL: it is another. */
+static const char *value_of(char *const *arguments, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (strcmp(arguments[0], name) == 0)
+		return arguments[1];
+	return strncmp(arguments[0], name, length) == 0 && arguments[0][length] == '=' ? arguments[0] + length + 1
+										       : NULL;
+}
+
+static bool takes_value(const char *option)
+{
+	static const char *const options[] = {"--root", "--log",      "--log-format",    "--log-level",
+					      "--criu", "--rootless", "--cgroup-manager"};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (strcmp(option, options[i]) == 0)
+			return true;
+	return false;
+}
+
+static struct asked read_arguments(char *const *arguments)
+{
+	struct asked asked = {.bundle = "."};
+
+	for (; *arguments && (*arguments)[0] == '-'; arguments++)
+		if (takes_value(*arguments) && arguments[1])
+			arguments++;
+	if (!*arguments)
+		return asked;
+	asked.command = *arguments++;
+	for (; *arguments; arguments++) {
+		const char *bundle = value_of(arguments, "--bundle");
+		const char *process = value_of(arguments, "--process");
+
+		if (!bundle)
+			bundle = value_of(arguments, "-b");
+		if (!process)
+			process = value_of(arguments, "-p");
+		if (bundle)
+			asked.bundle = bundle;
+		if (process)
+			asked.process = process;
+	}
+	return asked;
+}
+
+/* A regular file of root's or our own, which nobody else writes. Its bytes with a NUL behind them. */
+static char *read_file(const char *path, size_t *length, struct error *err)
+{
+	int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat status;
+	char *text = NULL;
+	ssize_t got = -1;
+
+	if (file >= 0 && fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
+	    (status.st_uid == 0 || status.st_uid == geteuid()) && !(status.st_mode & (S_IWGRP | S_IWOTH)) &&
+	    status.st_size <= (off_t)OCI_BUNDLE_MAX)
+		text = malloc((size_t)status.st_size + 1);
+	if (text)
+		got = read(file, text, (size_t)status.st_size);
+	if (file >= 0)
+		close(file);
+	if (text && got == (ssize_t)status.st_size) {
+		text[got] = '\0';
+		*length = (size_t)got;
+		return text;
+	}
+	free(text);
+	(void)error_set(
+	    err, "runtime: %s: no regular file of root's that nobody else writes (see the caller of the runtime)",
+	    path);
+	return NULL;
+}
+
+/* Whole or not at all. */
+static int replace_file(const char *path, const char *text, struct error *err)
+{
+	char fresh[PATH_MAX];
+	size_t length = strlen(text);
+	bool written;
+	int file;
+
+	if (snprintf(fresh, sizeof(fresh), "%s.agentsh", path) >= (int)sizeof(fresh))
+		return error_set(err, "runtime: %s: the path is too long", path);
+	file = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	written = file >= 0 && write(file, text, length) == (ssize_t)length;
+	if (file >= 0)
+		close(file);
+	if (written && rename(fresh, path) == 0)
+		return 0;
+	(void)error_set(err, "runtime: %s: %s", fresh, strerror(errno));
+	if (file >= 0)
+		(void)unlink(fresh);
+	return -1;
+}
+
+static int edit_process(const char *path, struct error *err)
+{
+	size_t length;
+	char *text = read_file(path, &length, err);
+	char *edited = text ? oci_process_apply(text, length, err) : NULL;
+	int result = edited ? replace_file(path, edited, err) : -1;
+
+	free(edited);
+	free(text);
+	return result;
+}
+
+static int edit_bundle(const char *bundle, const struct config *config, const char *listener, struct error *err)
+{
+	char path[PATH_MAX];
+	size_t length;
+	char *profile = oci_profile(config, listener, err);
+	char *text = NULL;
+	char *edited = NULL;
+	int result = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/config.json", bundle);
+	if (profile)
+		text = read_file(path, &length, err);
+	if (text)
+		edited = oci_bundle_apply(text, length, profile, err);
+	if (edited)
+		result = replace_file(path, edited, err);
+	free(edited);
+	free(text);
+	free(profile);
+	return result;
+}
+
+/* A policy without a filter changes nothing. */
+static int begin_container(const struct asked *asked, const char *file, const char *listener)
+{
+	struct config config;
+	struct error err;
+	int status = ctl_load(file, &config);
+	int result = 0;
+
+	if (status != CTL_OK)
+		return status;
+	if (policy_filters(&config.policy))
+		result = edit_bundle(asked->bundle, &config, listener, &err);
+	config_free(&config);
+	return result == 0 ? CTL_OK : ctl_failed(&err);
+}
+
+static int edit(const struct asked *asked, const char *file, const char *listener)
+{
+	struct error err;
+
+	if (!asked->command)
+		return CTL_OK;
+	if (strcmp(asked->command, "create") == 0 || strcmp(asked->command, "run") == 0)
+		return begin_container(asked, file, listener);
+	if (strcmp(asked->command, "exec") == 0 && asked->process && edit_process(asked->process, &err) != 0)
+		return ctl_failed(&err);
+	return CTL_OK;
+}
+
+int ctl_runtime(int argc, char **argv)
+{
+	static const struct option options[] = {{"listener", required_argument, NULL, 'l'},
+						{"policy", required_argument, NULL, 'p'},
+						{"runtime", required_argument, NULL, 'r'},
+						{NULL, 0, NULL, 0}};
+	const char *listener = OCI_LISTENER;
+	const char *policy = NULL;
+	const char *runtime = "runc";
+	struct asked asked;
+	struct error err;
+	int option;
+	int status;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (option == 'l')
+			listener = optarg;
+		else if (option == 'p')
+			policy = optarg;
+		else if (option == 'r')
+			runtime = optarg;
+		else
+			return ctl_usage("runtime", "no such option, or one without its value");
+	}
+	if (listener[0] != '/')
+		return ctl_usage("runtime", "--listener is an absolute path");
+	asked = read_arguments(argv + optind);
+	status = edit(&asked, policy, listener);
+	if (status != CTL_OK)
+		return status;
+	argv[optind - 1] = (char *)runtime;
+	(void)execvp(runtime, argv + optind - 1);
+	(void)error_set(&err, "runtime: %s: %s (name another by --runtime)", runtime, strerror(errno));
+	return ctl_failed(&err);
+}
