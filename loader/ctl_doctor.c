@@ -10,6 +10,7 @@
 #define DETAIL_SIZE 512
 
 #define OUTSIDE  "start outside of the filter, container profile or security module that refuses it"
+#define UNSEEN   "else kills without a sidecar's listener are no events"
 #define ANCESTOR "kernel.yama.ptrace_scope = 1 for an ancestor, 0 for others; or CAP_SYS_PTRACE"
 
 /* What a policy needs of a host. */
@@ -108,8 +109,9 @@ static const struct row rows[] = {
 	 "mount /proc", ANCESTOR, NULL, NULL, NULL},
 	{"read-sibling", probe_reads_sibling, USE_NONE, "a process that is no ancestor reads too",
 	 "mount /proc", "or CAP_SYS_PTRACE; else a private sidecar has the loader stay above the command", NULL, NULL, NULL},
-	{"audit-stream", probe_audit_stream, USE_NONE, "the kernel's audit records can be read",
-	 "a kernel with CONFIG_AUDIT; nothing here needs it", "CAP_AUDIT_READ: run as root; nothing here needs it", NULL, NULL, NULL},
+	{"audit-stream", probe_audit_stream, USE_NONE, "a system sidecar sees what the kernel kills",
+	 "needs CONFIG_AUDIT, and the host's own pid and network namespaces; " UNSEEN,
+	 "CAP_AUDIT_READ: run as root; " UNSEEN, NULL, NULL, NULL},
 	{"landlock", probe_landlock, USE_NONE, NULL, "a kernel with landlock among its security modules (lsm=)", OUTSIDE, NULL, NULL,
 	 mean_landlock},
 	{"scope-signal", probe_scope_signal, USE_ISOLATE, "isolate = yes: nothing outside can be signalled",

@@ -1,7 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/netlink.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "audit_stream.h"
 #include "isolation.h"
 #include "probe_child.h"
 
@@ -21,19 +20,19 @@
 
 static void audit_stream(const void *context, struct probe_result *result)
 {
-	const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1U << (AUDIT_NLGRP_READLOG - 1)};
-	int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
+	const char *call;
+	int stream = audit_stream_open(&call);
 
 	(void)context;
-	if (descriptor < 0) {
-		probe_no(result, "socket", errno);
+	if (stream < 0) {
+		probe_no(result, call, errno);
 		return;
 	}
-	if (bind(descriptor, (const struct sockaddr *)&address, sizeof(address)) == 0)
+	if (audit_stream_hears(stream))
 		probe_yes(result, 0);
 	else
-		probe_no(result, "bind", errno);
-	close(descriptor);
+		probe_no(result, "no record comes", errno);
+	close(stream);
 }
 
 static void landlock(const void *context, struct probe_result *result)

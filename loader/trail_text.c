@@ -147,6 +147,8 @@ static void say_blocked(struct text *text, const cJSON *event)
 		add(text, " would be blocked");
 	else if (is(event, "reason", "blind_spot"))
 		add(text, ": what it does to sockets is not seen");
+	else if (is(event, "reason", "killed_by_kernel"))
+		add(text, ", by the kernel");
 	else
 		add_member(text, ": ", event, "reason", "");
 	add_member(text, " (", event, "rule", ")");
@@ -207,6 +209,15 @@ static void say_mismatch(struct text *text, const cJSON *event)
 	add_member(text, ": ", event, "reason", "");
 }
 
+static void say_records_lost(struct text *text, const cJSON *event)
+{
+	uint64_t count = 0;
+
+	(void)trail_number(event, "count", &count);
+	add(text, "%" PRIu64 " audit record%s of the kernel's lost", count, count == 1 ? "" : "s");
+	add_member(text, ": ", event, "reason", "");
+}
+
 static void say_foreign(struct text *text, const cJSON *event)
 {
 	char name[NAME_SIZE];
@@ -257,10 +268,19 @@ static const struct {
 	const char *type;
 	void (*say)(struct text *text, const cJSON *event);
 } sayings[] = {
-    {"session_start", say_start},          {"session_end", say_end},          {"process_start", say_process},
-    {"seccomp_blocked", say_blocked},      {"seccomp_audit", say_blocked},    {"unix_socket_allowed", say_socket},
-    {"unix_socket_blocked", say_socket},   {"unix_socket_audit", say_socket}, {"sidecar_recovered", say_recovered},
-    {"events_suppressed", say_suppressed}, {"report_mismatch", say_mismatch}, {"foreign_arch", say_foreign},
+    {"session_start", say_start},
+    {"session_end", say_end},
+    {"process_start", say_process},
+    {"seccomp_blocked", say_blocked},
+    {"seccomp_audit", say_blocked},
+    {"unix_socket_allowed", say_socket},
+    {"unix_socket_blocked", say_socket},
+    {"unix_socket_audit", say_socket},
+    {"sidecar_recovered", say_recovered},
+    {"events_suppressed", say_suppressed},
+    {"report_mismatch", say_mismatch},
+    {"foreign_arch", say_foreign},
+    {"audit_records_lost", say_records_lost},
 };
 
 void trail_words(const cJSON *event, char out[TRAIL_WORDS_SIZE])

@@ -34,6 +34,8 @@ static const size_t parts[] = {
     offsetof(struct area, pending),
     offsetof(struct area, used),
     offsetof(struct area, slots),
+    offsetof(struct area, members),
+    offsetof(struct area, kills),
 };
 
 #define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
@@ -263,6 +265,10 @@ static void carry_out(struct area *area)
 		atomic_store(&counts->calls[step->call], step->calls);
 	if (step->fold < FOLD_ENTRIES)
 		fold(&area->fold.entries[step->fold], step);
+	if (step->kills)
+		atomic_store(&area->kills.taken, step->kills);
+	if (step->kills_lost)
+		atomic_store(&area->kills.lost_taken, step->kills_lost);
 	if (step->marks & MARK_LOSS)
 		area->pending.loss = (struct sink_loss){.count = 0};
 	atomic_store(&area->marks, atomic_load(&area->marks) | step->marks);

@@ -24,16 +24,18 @@
 #include "event.h"
 #include "fold.h"
 #include "handover.h"
+#include "kills.h"
 #include "listener.h"
+#include "members.h"
 #include "session.h"
 #include "sink.h"
 #include "tracee.h"
 
 #define AREA_MAGIC 0x41475352U /* "AGSR" */
 #ifndef AGENTSH_AREA_LATER
-#define AREA_VERSION 2U /* of this layout */
+#define AREA_VERSION 3U /* of this layout */
 #else
-#define AREA_VERSION 3U /* for the tests alone: one that somebody may come to make */
+#define AREA_VERSION 4U /* for the tests alone: one that somebody may come to make */
 #endif
 #define AREA_OLDEST    2U  /* that can be read: no older one was ever stored */
 #define AREA_SLOTS     64U /* calls of a session under way at once */
@@ -56,6 +58,7 @@ enum area_flag {
 	AREA_POLICY_WRITABLE = 16, /* by the session */
 	AREA_COMMONS = 64,         /* there is a table of what this user's sessions have bound */
 	AREA_PRIVATE = 32,         /* the sidecar is this session's own */
+	AREA_WITNESSED = 128,      /* what the kernel kills comes to the sidecar: kills */
 };
 
 /* What the broker knows of a session; it does not change. */
@@ -70,6 +73,7 @@ struct area_session {
 	char exe[PATH_MAX];
 	uint64_t capabilities; /* permitted to the loader: with more than these nothing is carried out for it */
 	uint32_t lengths[TEXT_COUNT];
+	uint64_t process_began; /* tracee_began() of pid; 0: not known */
 	AREA_LATER_FIELD
 };
 
@@ -169,6 +173,8 @@ struct area_step {
 	uint64_t fold_last; /* 0: the entry is free now */
 	uint32_t marks;     /* enum area_mark */
 	uint32_t length;    /* of the line; 0: none */
+	uint64_t kills;     /* so many have been taken; 0: none by this */
+	uint64_t kills_lost;
 };
 
 struct area {
@@ -190,6 +196,8 @@ struct area {
 	struct sink_store pending; /* events; those of a copy are lost with the worker */
 	_Atomic uint32_t used;     /* of the slots: those from here on have never been; memory is had as they are */
 	struct area_slot slots[AREA_SLOTS];
+	struct members members;
+	struct kills kills;
 	char texts[]; /* enum handover_text, one after the other, each with a NUL behind it */
 };
 

@@ -25,13 +25,14 @@
 #include "role.h"
 #include "runtime.h"
 #include "tracee.h"
+#include "witness.h"
 
 #define CONNECTIONS_MAX    REGISTRY_WAITING_MAX
 #define ACCEPTS_AT_ONCE    64U /* before those that have begun are looked at again */
 #define KEEPS_AT_ONCE      32U /* sessions that the keeper is given before it has answered */
 #define BREATHER_MS        100 /* without a new connection, where there are no descriptors for one */
 #define LOG_PER_SECOND     20U /* lines about loaders that were refused; the rest is counted */
-#define FIRST_CONVERSATION 3U  /* of what is waited for: behind the keeper and the two sockets that listen */
+#define FIRST_CONVERSATION 4U  /* of what is waited for: behind the keeper, two sockets that listen, the audit */
 
 struct broker {
 	int keeper;
@@ -44,6 +45,7 @@ struct broker {
 	uint64_t next_ticket;
 	struct registry registry;
 	struct circles circles;
+	struct witness witness;
 	struct conversation *conversations[CONNECTIONS_MAX]; /* owned */
 	size_t count;
 	int64_t log_second;
@@ -161,7 +163,8 @@ static uint32_t area_flags(const struct broker *broker, const struct conversatio
 
 	return (conversation->wait_killable ? AREA_WAIT_KILLABLE : 0U) | (said & HANDOVER_NOTICES ? AREA_NOTICES : 0U) |
 	       (said & HANDOVER_NOTICES_EACH ? AREA_NOTICES_EACH : 0U) | (said & HANDOVER_EVENTS ? AREA_COPY : 0U) |
-	       (said & HANDOVER_POLICY_WRITABLE ? AREA_POLICY_WRITABLE : 0U) | (broker->is_private ? AREA_PRIVATE : 0U);
+	       (said & HANDOVER_POLICY_WRITABLE ? AREA_POLICY_WRITABLE : 0U) |
+	       (broker->is_private ? AREA_PRIVATE : 0U) | (broker->witness.stream >= 0 ? AREA_WITNESSED : 0U);
 }
 
 /* Those permitted to the loader, and so to the session. */
@@ -201,6 +204,7 @@ static void describe(const struct broker *broker, const struct conversation *con
 	if (session->pid > 0) {
 		(void)tracee_read(session->pid, &tracee);
 		session->capabilities = capabilities_of(session->pid);
+		session->process_began = tracee_began(session->pid);
 	}
 	if (tracee.has_comm)
 		memcpy(session->comm, tracee.comm, tracee.comm_length);
@@ -253,6 +257,7 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 	descriptors[count] = area_create(&session, conversation->texts, NULL);
 	if (descriptors[count++] < 0)
 		return -1;
+	witness_add(&broker->witness, conversation->ticket, descriptors[KEPT_AREA]);
 	descriptors[count++] = open_root(conversation->peer.pid);
 	if (conversation->peer.process >= 0)
 		descriptors[count++] = conversation->peer.process;
@@ -276,6 +281,7 @@ static void forget(struct broker *broker, uint64_t ticket)
 {
 	registry_remove(&broker->registry, ticket);
 	circles_leave(&broker->circles, ticket);
+	witness_ended(&broker->witness, ticket);
 }
 
 static struct conversation *find_announced(const struct broker *broker, uint64_t ticket)
@@ -294,6 +300,7 @@ static void learn_known(struct broker *broker, uint64_t ticket, struct message_d
 	struct area *area = memfd >= 0 ? area_map(memfd, NULL) : NULL;
 
 	if (area) {
+		witness_add(&broker->witness, ticket, memfd);
 		(void)registry_add(&broker->registry, ticket, area->session.uid, area->session.id);
 		if (commons >= 0)
 			(void)circles_join(&broker->circles, ticket, area->session.uid, area_text(area, TEXT_POLICY),
@@ -333,6 +340,12 @@ static void hear_operation(struct broker *broker, const struct keeper_message *m
 		break;
 	case KEEPER_ALL_KNOWN:
 		broker->listens = !broker->is_private;
+		break;
+	case KEEPER_EVENTS:
+		witness_events(&broker->witness, message_take(came), (enum sink_kind)message->error);
+		break;
+	case KEEPER_LOST:
+		witness_lost(&broker->witness, (uint32_t)message->ticket);
 		break;
 	default:
 		break;
@@ -476,6 +489,13 @@ static int awaited(const struct conversation *conversation)
 	return conversation->is_runtime && conversation->state == CONVERSATION_ANNOUNCED ? -1 : conversation->socket;
 }
 
+static int shorter(int a, int b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
 static int serve(struct broker *broker)
 {
 	static struct pollfd ready[CONNECTIONS_MAX + FIRST_CONVERSATION];
@@ -487,11 +507,19 @@ static int serve(struct broker *broker)
 		ready[0] = (struct pollfd){.fd = broker->keeper, .events = POLLIN};
 		ready[1] = (struct pollfd){.fd = room ? broker->socket : -1, .events = POLLIN};
 		ready[2] = (struct pollfd){.fd = room ? broker->runtimes : -1, .events = POLLIN};
+		/* Not before the sessions are known that there are. */
+		ready[3] =
+		    (struct pollfd){.fd = broker->listens ? witness_waits_for(&broker->witness) : -1, .events = POLLIN};
 		for (size_t i = 0; i < begun; i++)
 			ready[i + FIRST_CONVERSATION] =
 			    (struct pollfd){.fd = awaited(broker->conversations[i]), .events = POLLIN};
-		if (poll(ready, begun + FIRST_CONVERSATION, until_deadline(broker)) < 0 && errno != EINTR)
+		if (poll(ready, begun + FIRST_CONVERSATION,
+			 shorter(until_deadline(broker), witness_turn(&broker->witness))) < 0 &&
+		    errno != EINTR)
 			return EXIT_FAILURE;
+		/* A process that was killed is not to be seen for long. */
+		if (ready[3].revents)
+			witness_look(&broker->witness);
 		for (size_t i = 0; i < begun; i++)
 			if (ready[i + FIRST_CONVERSATION].revents)
 				attend(broker, broker->conversations[i]);
@@ -522,6 +550,9 @@ int broker_main(int argc, char **argv)
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 		return EXIT_FAILURE;
 	}
+	if (witness_begin(&broker.witness, fcntl(BROKER_STREAM, F_GETFD) < 0 ? -1 : BROKER_STREAM, BROKER_MEMORY,
+			  BROKER_KEEPER) != 0)
+		return EXIT_FAILURE;
 	if (broker.is_private)
 		add(&broker, broker.socket, false);
 	return serve(&broker);

@@ -200,6 +200,7 @@ static void write_start(struct worker *worker)
 	    .loader_version = session->loader,
 	    .sidecar_version = AGENTSH_VERSION,
 	    .kernel = kernel.release,
+	    .kernel_kills_seen = session->flags & AREA_WITNESSED,
 	    .inherited = text_of(area, TEXT_INHERITED),
 	    .degraded = text_of(area, TEXT_DEGRADED),
 	};
@@ -286,6 +287,9 @@ void worker_end(struct worker *worker, const char *how)
 	struct event event;
 
 	pool_settle(&worker->pool);
+	if (strcmp(how, "all_exited") == 0)
+		worker_await_kills(worker);
+	worker_kills(worker);
 	worker_fold_flush(worker, true);
 	worker_lock(worker); /* for good: after session_end there is no other event */
 	count_end(&worker->area->counts, &end);

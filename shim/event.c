@@ -17,9 +17,9 @@
  */
 #define BYTE_COST 8U
 #define OVERHEAD  2048U
-/* session_id, syscall, reason, action, arch, operation, socket_type, service, outcome; and session_id, policy_sha256,
- * sidecar, two versions, kernel. */
-#define CALL_BYTES  (9 * EVENT_NAME_MAX + EVENT_COMM_MAX + EVENT_EXE_MAX + 3 * EVENT_NOTE_MAX)
+/* session_id, syscall, reason, action, arch, operation, socket_type, service, outcome, audit_record; and session_id,
+ * policy_sha256, sidecar, two versions, kernel. */
+#define CALL_BYTES  (10 * EVENT_NAME_MAX + EVENT_COMM_MAX + EVENT_EXE_MAX + 3 * EVENT_NOTE_MAX)
 #define START_BYTES (6 * EVENT_NAME_MAX + EVENT_COMM_MAX + 3 * EVENT_NOTE_MAX + EVENT_COMMAND_MAX + EVENT_DEGRADED_MAX)
 _Static_assert(BYTE_COST *CALL_BYTES + OVERHEAD <= EVENT_LINE_MAX, "the longest event with a call has room");
 _Static_assert(BYTE_COST *START_BYTES + OVERHEAD <= EVENT_LINE_MAX, "the longest session_start has room");
@@ -259,16 +259,26 @@ static void add_socket(struct form *form, const struct event_socket *socket)
 	add_string(form, MEMBER("service"), socket->service, EVENT_NAME_MAX);
 }
 
-static void add_call_details(struct form *form, const struct event_call *call, const struct event_socket *socket)
+static void add_arguments(struct form *form, const struct event_call *call)
 {
-	cJSON *array = cJSON_CreateArray();
+	cJSON *array;
 
-	add_string(form, MEMBER("arch"), call->arch, EVENT_NAME_MAX);
+	if (call->has_no_arguments) {
+		add_null(form, "args");
+		return;
+	}
+	array = cJSON_CreateArray();
 	if (!array)
 		form->failed = true;
 	for (size_t i = 0; i < EVENT_ARGUMENTS && !form->failed; i++)
 		append(form, array, string(argument(form, call->arguments[i])));
 	add(form, "args", array);
+}
+
+static void add_call_details(struct form *form, const struct event_call *call, const struct event_socket *socket)
+{
+	add_string(form, MEMBER("arch"), call->arch, EVENT_NAME_MAX);
+	add_arguments(form, call);
 	if (socket)
 		add_socket(form, socket);
 	if (call->rule)
@@ -277,6 +287,8 @@ static void add_call_details(struct form *form, const struct event_call *call, c
 		add_string(form, MEMBER("hint"), call->hint, EVENT_NOTE_MAX);
 	if (call->outcome)
 		add_string(form, MEMBER("outcome"), call->outcome, EVENT_NAME_MAX);
+	if (call->record)
+		add_string(form, MEMBER("audit_record"), call->record, EVENT_NAME_MAX);
 }
 
 static void add_start(struct form *form, const struct event_start *start)
@@ -291,6 +303,7 @@ static void add_start(struct form *form, const struct event_start *start)
 	add_string(form, MEMBER("kernel"), start->kernel, EVENT_NAME_MAX);
 	add_array(form, MEMBER("inherited_sockets"), start->inherited, EVENT_NOTE_MAX);
 	add_array(form, MEMBER("degraded"), start->degraded, EVENT_DEGRADED_MAX);
+	add(form, "kernel_kills_seen", cJSON_CreateBool(start->kernel_kills_seen));
 }
 
 static void add_end(struct form *form, const struct event_end *end)
@@ -334,6 +347,12 @@ static void add_report(struct form *form, const struct event_report *report)
 	add_known(form, "claimed_pid", report->claimed_pid, 0);
 }
 
+static void add_records_lost(struct form *form, const struct event_records_lost *lost)
+{
+	add_string(form, MEMBER("reason"), lost->reason, EVENT_NAME_MAX);
+	add_unsigned(form, "count", lost->count);
+}
+
 /* What users' collectors know, in their order; and nothing between. */
 static void add_head(struct form *form, const struct event *event)
 {
@@ -361,7 +380,10 @@ static void add_beside_head(struct form *form, const struct event *event)
 static void add_event(struct form *form, const struct event *event)
 {
 	add_head(form, event);
-	add_unsigned(form, "seq", event->seq);
+	if (event->seq)
+		add_unsigned(form, "seq", event->seq);
+	else
+		add_null(form, "seq");
 	add_unsigned(form, "timestamp_us", event->timestamp_us);
 	add_known(form, "tid", event->process.tid, 0);
 	add_known(form, "uid", event->process.uid, -1);
@@ -378,6 +400,8 @@ static void add_event(struct form *form, const struct event *event)
 		add_recovered(form, event->recovered);
 	if (event->report)
 		add_report(form, event->report);
+	if (event->records_lost)
+		add_records_lost(form, event->records_lost);
 	add_beside_head(form, event);
 }
 
@@ -396,6 +420,7 @@ const char *event_type_name(enum event_type type)
 	    [EVENT_EVENTS_SUPPRESSED] = "events_suppressed",
 	    [EVENT_REPORT_MISMATCH] = "report_mismatch",
 	    [EVENT_FOREIGN_ARCH] = "foreign_arch",
+	    [EVENT_AUDIT_RECORDS_LOST] = "audit_records_lost",
 	};
 
 	return names[type];

@@ -33,7 +33,8 @@ enum event_type {
 	EVENT_SIDECAR_RECOVERED,
 	EVENT_EVENTS_SUPPRESSED,
 	EVENT_REPORT_MISMATCH,
-	EVENT_FOREIGN_ARCH
+	EVENT_FOREIGN_ARCH,
+	EVENT_AUDIT_RECORDS_LOST
 };
 
 /*
@@ -58,13 +59,15 @@ struct event_process {
 struct event_call {
 	const char *name; /* NULL: a number without a name, null */
 	int number;
-	const char *reason; /* "blocked_by_policy", "would_be_blocked", ... */
-	const char *action; /* "killed", "denied", "allowed" */
-	const char *arch;   /* "x86_64", ... */
+	const char *reason;    /* "blocked_by_policy", "would_be_blocked", ... */
+	const char *action;    /* "killed", "denied", "allowed" */
+	const char *arch;      /* "x86_64", ... */
+	bool has_no_arguments; /* they are not known: null */
 	uint64_t arguments[EVENT_ARGUMENTS];
 	const char *rule;    /* FILE:LINE of what decided, or NULL: left out */
 	const char *hint;    /* the line that would allow it, or NULL: left out */
 	const char *outcome; /* "unknown", or NULL: left out */
+	const char *record;  /* the audit record's name, as audit_record; or NULL: left out */
 };
 
 /* unix_socket_*: what was asked for, beside the call. */
@@ -85,6 +88,7 @@ struct event_start {
 	const char *loader_version;
 	const char *sidecar_version;
 	const char *kernel; /* release, as uname(2) has it */
+	bool kernel_kills_seen;
 	struct event_bytes
 	    inherited;               /* Unix sockets, each "FD TYPE NAME" ended by a NUL: inherited_sockets, an array */
 	struct event_bytes degraded; /* names as doctor prints them, each ended by a NUL: an array */
@@ -128,12 +132,18 @@ struct event_report {
 	int64_t claimed_pid; /* in the process's own pid namespace; 0: it claims none, null */
 };
 
+/* audit_records_lost: of any kind, so some may have been of kills. */
+struct event_records_lost {
+	const char *reason; /* "kernel": it counts them as lost; "overrun": they came faster than they were read */
+	uint64_t count;
+};
+
 /* At most one of the details (socket apart) is not NULL; which, type says. Everything is borrowed. */
 struct event {
 	enum event_type type;
-	const char *session_id;
-	uint64_t seq;
-	uint64_t timestamp_us; /* since the epoch */
+	const char *session_id; /* NULL: of none that is known, null */
+	uint64_t seq;           /* 0: it has none, null */
+	uint64_t timestamp_us;  /* since the epoch */
 	struct event_process process;
 	const struct event_call *call;
 	const struct event_socket *socket; /* beside call */
@@ -142,6 +152,7 @@ struct event {
 	const struct event_suppressed *suppressed;
 	const struct event_recovered *recovered;
 	const struct event_report *report;
+	const struct event_records_lost *records_lost;
 };
 
 /* The name of a type, as it stands in "type". */

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "handover.h"
 #include "kept.h"
 #include "lifeline.h"
@@ -45,6 +46,8 @@ struct keeper {
 	bool is_over;    /* a private one's session has come to its own end */
 	bool has_store;  /* systemd's */
 	uint32_t stored; /* the number of the last that went there */
+	struct audit audit;
+	bool broker_has_events; /* it has asked for a descriptor for them */
 };
 
 static void warn(const char *what)
@@ -223,6 +226,8 @@ static int start_broker(struct keeper *keeper)
 	descriptors[BROKER_KEEPER - BROKER_KEEPER] = ends[1];
 	descriptors[BROKER_SOCKET - BROKER_KEEPER] = keeper->options->socket;
 	descriptors[BROKER_RUNTIMES - BROKER_KEEPER] = keeper->options->runtimes;
+	descriptors[BROKER_STREAM - BROKER_KEEPER] = keeper->audit.stream;
+	descriptors[BROKER_MEMORY - BROKER_KEEPER] = keeper->audit.memory;
 	keeper->broker = role_start(arguments, descriptors, sizeof(descriptors) / sizeof(descriptors[0]));
 	close(ends[1]);
 	if (keeper->broker <= 0) {
@@ -232,8 +237,63 @@ static int start_broker(struct keeper *keeper)
 	}
 	keeper->broker_channel = ends[0];
 	keeper->broker_started_at = handover_now();
+	keeper->broker_has_events = false;
 	tell_known(keeper);
 	return 0;
+}
+
+/* Its worker is told, without waiting for it: one that hears anything at all looks. One that begins does too. */
+static void tell_of_kills(const struct keeper *keeper, uint64_t ticket)
+{
+	const struct keeper_ordered look = {.order = KEEPER_LOOK};
+
+	for (const struct kept *kept = keeper->sessions; kept; kept = kept->next)
+		if (kept->ticket == ticket && kept->control >= 0)
+			(void)send(kept->control, &look, sizeof(look), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* For lines that are of no session. */
+static void give_events(struct keeper *keeper)
+{
+	struct keeper_message message = {.operation = KEEPER_EVENTS};
+	enum sink_kind kind;
+	struct error err;
+	int events = sink_open(keeper->options->events, &kind, &err);
+
+	keeper->broker_has_events = true;
+	if (events < 0) {
+		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+		return;
+	}
+	message.error = kind;
+	(void)message_send(keeper->broker_channel, &message, sizeof(message), &events, 1);
+	close(events);
+}
+
+static void hear_lost(struct keeper *keeper)
+{
+	uint32_t lost;
+
+	if (audit_hear_lost(&keeper->audit, &lost))
+		tell_broker(keeper, KEEPER_LOST, lost, 0);
+}
+
+/* What it asks for, but to keep a session. */
+static void hear_request(struct keeper *keeper, const struct keeper_message *message)
+{
+	switch (message->operation) {
+	case KEEPER_KILLED:
+		tell_of_kills(keeper, message->ticket);
+		break;
+	case KEEPER_EVENTS:
+		give_events(keeper);
+		break;
+	case KEEPER_LOST:
+		audit_ask_lost(&keeper->audit);
+		break;
+	default:
+		break;
+	}
 }
 
 static void hear_broker(struct keeper *keeper)
@@ -253,6 +313,8 @@ static void hear_broker(struct keeper *keeper)
 	if (length == (ssize_t)sizeof(message) && message.operation == KEEPER_KEEP) {
 		error = keep(keeper, &message, &came);
 		tell_broker(keeper, error ? KEEPER_REFUSED : KEEPER_KEPT, message.ticket, error);
+	} else if (length == (ssize_t)sizeof(message)) {
+		hear_request(keeper, &message);
 	}
 	message_close(&came);
 }
@@ -363,6 +425,8 @@ static void reopen_events(struct keeper *keeper)
 	enum sink_kind kind;
 	struct error err;
 
+	if (keeper->broker_has_events && keeper->broker_channel >= 0)
+		give_events(keeper);
 	for (struct kept *kept = keeper->sessions; kept; kept = kept->next) {
 		int events = kept->control < 0 ? -1 : sink_open(keeper->options->events, &kind, &err);
 
@@ -486,14 +550,17 @@ static void serve(struct keeper *keeper)
 	while (!is_done(keeper)) {
 		struct pollfd ready[] = {{.fd = keeper->signals, .events = POLLIN},
 					 {.fd = keeper->broker_channel, .events = POLLIN},
-					 {.fd = keeper->workers, .events = POLLIN}};
+					 {.fd = keeper->workers, .events = POLLIN},
+					 {.fd = keeper->audit.control, .events = POLLIN}};
 
-		if (poll(ready, 3, until_due(keeper)) > 0) {
+		if (poll(ready, 4, until_due(keeper)) > 0) {
 			/* The broker first: a message that it left behind it is as good as before. */
 			if (ready[1].revents)
 				hear_broker(keeper);
 			if (ready[2].revents)
 				hear_worker(keeper);
+			if (ready[3].revents)
+				hear_lost(keeper);
 			if (ready[0].revents)
 				hear_signal(keeper);
 		}
@@ -509,10 +576,13 @@ static void take_up(struct keeper *keeper)
 
 int keeper_run(const struct keeper_options *options)
 {
-	struct keeper keeper = {.options = options, .broker_channel = -1};
+	struct keeper keeper = {
+	    .options = options, .broker_channel = -1, .audit = {.stream = -1, .memory = -1, .control = -1}};
 
-	if (!options->is_private)
+	if (!options->is_private) {
+		audit_begin(&keeper.audit);
 		take_up(&keeper);
+	}
 	keeper.signals = watch_signals();
 	keeper.workers = epoll_create1(EPOLL_CLOEXEC);
 	if (keeper.signals < 0 || keeper.workers < 0 || start_broker(&keeper) != 0) {
@@ -533,5 +603,6 @@ int keeper_run(const struct keeper_options *options)
 	close_it(&keeper.broker_channel);
 	close_it(&keeper.workers);
 	close_it(&keeper.signals);
+	audit_end(&keeper.audit);
 	return EXIT_SUCCESS;
 }

@@ -13,13 +13,17 @@
 #include <stdint.h>
 
 enum keeper_operation {
-	KEEPER_KEEP = 1, /* broker: a session, with its descriptors (enum keeper_descriptor) */
-	KEEPER_KEPT,     /* keeper: it is kept, its worker starts */
-	KEEPER_REFUSED,  /* keeper: it is not; error says why */
-	KEEPER_ENDED,    /* keeper: it has ended */
-	KEEPER_KNOWN,    /* keeper, to a broker that begins: there is this session (its area comes along, and its
-			    commons) */
-	KEEPER_ALL_KNOWN /* keeper, to a broker that begins: there are no others */
+	KEEPER_KEEP = 1,  /* broker: a session, with its descriptors (enum keeper_descriptor) */
+	KEEPER_KEPT,      /* keeper: it is kept, its worker starts */
+	KEEPER_REFUSED,   /* keeper: it is not; error says why */
+	KEEPER_ENDED,     /* keeper: it has ended */
+	KEEPER_KNOWN,     /* keeper, to a broker that begins: there is this session (its area comes along, and its
+			     commons) */
+	KEEPER_ALL_KNOWN, /* keeper, to a broker that begins: there are no others */
+	KEEPER_KILLED,    /* broker: in the session's memory there are kills by the kernel to tell of */
+	KEEPER_EVENTS, /* broker: it needs a descriptor for events; keeper: it comes along, error is its enum sink_kind
+			*/
+	KEEPER_LOST    /* broker: how many records has the kernel lost? keeper: so many, in ticket */
 };
 
 /* What comes with KEEPER_KEEP, in this order; the last four where the flags say so. */
@@ -48,7 +52,8 @@ struct keeper_message {
 
 enum keeper_order {
 	KEEPER_REOPEN = 1, /* another descriptor for events comes along */
-	KEEPER_END         /* the session's supervision ends: session_end is due */
+	KEEPER_END,        /* the session's supervision ends: session_end is due */
+	KEEPER_LOOK        /* there are kills by the kernel to tell of */
 };
 
 /* To a worker. */

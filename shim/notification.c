@@ -35,17 +35,6 @@ static uint64_t id_of(const struct handling *handling)
 	return handling->slot->notif.id;
 }
 
-static const char *arch_name(uint32_t arch, const struct seccomp_data *data)
-{
-	const char *name = syscall_arch_name(data->arch);
-
-	if (data->arch == arch && verdict_is_foreign(arch, data))
-		return "x32";
-	if (name)
-		return name;
-	return data->arch == SCMP_ARCH_X86 ? "i386" : data->arch == SCMP_ARCH_ARM ? "arm" : "unknown";
-}
-
 static void count(const struct handling *handling, const char *action)
 {
 	struct area *area = handling->worker->area;
@@ -72,7 +61,7 @@ static bool report_locked(struct handling *handling, const char *action)
 	    .number = data->nr,
 	    .reason = handling->verdict.reason,
 	    .action = action,
-	    .arch = arch_name(handling->worker->rules.arch, data),
+	    .arch = verdict_arch_name(handling->worker->rules.arch, data),
 	    .rule = handling->rule[0] ? handling->rule : NULL,
 	    .outcome = handling->outcome,
 	};

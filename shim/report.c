@@ -6,6 +6,7 @@
 
 #include "claim.h"
 #include "fold.h"
+#include "members.h"
 #include "tracee.h"
 #include "worker.h"
 
@@ -166,6 +167,8 @@ void report_handle(struct worker *worker, struct area_slot *slot)
 	(void)listener_refuse(worker->listener, slot->notif.id, EINVAL);
 	if (!known)
 		return;
+	members_note(&worker->area->members, slot->tracee.tgid, reported.began,
+		     members_program(slot->tracee.exe, slot->tracee.has_exe ? slot->tracee.exe_length : 0));
 	worker_lock(worker);
 	if (!area_is_told(slot, TOLD_CALL))
 		tell(worker, &reported);

@@ -6,9 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STATUS_SIZE 1024 /* the first lines of status: Name, Umask, State, Tgid, ..., Uid */
-#define BEGAN_FIELD 22   /* proc(5): starttime */
-#define GROUPS_SIZE 8192 /* as far as NStgid, with more groups than anybody is in */
+#define STATUS_SIZE  1024 /* the first lines of status: Name, Umask, State, Tgid, ..., Uid */
+#define PARENT_FIELD 4    /* proc(5): ppid */
+#define BEGAN_FIELD  22   /* proc(5): starttime */
+#define GROUPS_SIZE  8192 /* as far as NStgid, with more groups than anybody is in */
 
 /* Reads a file below directory; -1, or the bytes that fit. */
 static ssize_t read_file(int directory, const char *name, char *out, size_t size)
@@ -89,7 +90,17 @@ bool tracee_read(pid_t tid, struct tracee *tracee)
 	return tracee->tgid > 0;
 }
 
-uint64_t tracee_began(pid_t tgid)
+/* Behind the name, the second field, in which anything may stand. */
+static const char *field_of(const char *stat, int wanted)
+{
+	const char *at = strrchr(stat, ')');
+
+	for (int field = 2; at && field < wanted; field++)
+		at = strchr(at + 1, ' ');
+	return at;
+}
+
+bool tracee_origin(pid_t tgid, uint64_t *began, pid_t *parent)
 {
 	char stat[STATUS_SIZE];
 	char path[32];
@@ -99,10 +110,19 @@ uint64_t tracee_began(pid_t tgid)
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", tgid);
 	length = read_file(AT_FDCWD, path, stat, sizeof(stat) - 1);
 	stat[length > 0 ? length : 0] = '\0';
-	at = strrchr(stat, ')'); /* of the name, the second field, in which anything may stand */
-	for (int field = 2; at && field < BEGAN_FIELD; field++)
-		at = strchr(at + 1, ' ');
-	return at ? strtoull(at, NULL, 10) : 0;
+	at = field_of(stat, PARENT_FIELD);
+	*parent = at ? (pid_t)strtol(at, NULL, 10) : 0;
+	at = field_of(stat, BEGAN_FIELD);
+	*began = at ? strtoull(at, NULL, 10) : 0;
+	return *began > 0;
+}
+
+uint64_t tracee_began(pid_t tgid)
+{
+	uint64_t began;
+	pid_t parent;
+
+	return tracee_origin(tgid, &began, &parent) ? began : 0;
 }
 
 pid_t tracee_own_pid(pid_t tgid)

@@ -34,6 +34,9 @@ bool tracee_read(pid_t tid, struct tracee *tracee);
 /* When a process began, in the kernel's ticks since the boot; 0: not known. */
 uint64_t tracee_began(pid_t tgid);
 
+/* That, and whose child it is (0: nobody's here). False: there is no such process, or *began is not known. */
+bool tracee_origin(pid_t tgid, uint64_t *began, pid_t *parent);
+
 /* The number of a process in its own pid namespace, the innermost; -1: it is not to be had. */
 pid_t tracee_own_pid(pid_t tgid);
 

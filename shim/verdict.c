@@ -58,3 +58,14 @@ struct verdict verdict_of(const struct policy *policy, const struct rules *rules
 	/* Nothing else is trapped: whatever it is, it does not run. */
 	return unexpected;
 }
+
+const char *verdict_arch_name(uint32_t native, const struct seccomp_data *data)
+{
+	const char *name = syscall_arch_name(data->arch);
+
+	if (data->arch == native && verdict_is_foreign(native, data))
+		return "x32";
+	if (name)
+		return name;
+	return data->arch == SCMP_ARCH_X86 ? "i386" : data->arch == SCMP_ARCH_ARM ? "arm" : "unknown";
+}

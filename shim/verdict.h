@@ -37,4 +37,7 @@ struct verdict verdict_of(const struct policy *policy, const struct rules *rules
 /* Is the call one of another architecture: by its token, or x32's by its number? */
 bool verdict_is_foreign(uint32_t native, const struct seccomp_data *data);
 
+/* Of the call's architecture: "x86_64", ..., "x32", or "unknown". */
+const char *verdict_arch_name(uint32_t native, const struct seccomp_data *data);
+
 #endif

@@ -151,6 +151,8 @@ static enum then hear_keeper(struct worker *worker)
 		return THEN_GO_ON;
 	if (ordered.order == KEEPER_REOPEN)
 		reopen_events(worker, message_take(&descriptors), (enum sink_kind)ordered.kind);
+	else if (ordered.order == KEEPER_LOOK)
+		worker_kills(worker);
 	message_close(&descriptors);
 	return ordered.order == KEEPER_END ? THEN_END : THEN_GO_ON;
 }
@@ -262,6 +264,7 @@ int worker_main(int argc, char **argv)
 	if (!recovery_begin(&worker, &recovered))
 		return EXIT_SUCCESS;
 	worker_begin(&worker, &recovered);
+	worker_kills(&worker);
 	if (pool_start(&worker.pool, &worker, &err) != 0)
 		return give_up(&err);
 	return serve(&worker);

@@ -158,7 +158,7 @@ older() {
 	older pidfd-getfd pidfd_open 1 0 $enosys 'pidfd_open: Function not implemented (Linux 5.6)'
 	older landlock landlock_create_ruleset 2 1 $enosys 'landlock_create_ruleset: Function not implemented (a kernel with landlock '
 	older scope-signal landlock_create_ruleset 2 0 $einval 'landlock_create_ruleset: Invalid argument (Linux 6.12 with '
-	older audit-stream socket 2 9 93 'socket: Protocol not supported (a kernel with CONFIG_AUDIT; '
+	older audit-stream socket 2 9 93 'socket: Protocol not supported (needs CONFIG_AUDIT, '
 	older no-new-privs prctl 0 39 $einval 'prctl: Function not implemented (Linux 3.5; '
 }
 
@@ -191,12 +191,20 @@ older() {
 	[ -z "$(find . ! -name . ! -name 'policy.*')" ]
 }
 
+@test "doctor: in another network namespace records can be asked for, and none comes: no audit stream" {
+	need_root
+	run -0 unshare --net "$CTL" doctor
+	[[ $(row audit-stream) == 'no - no record comes: No data available (needs CONFIG_AUDIT, and the host'* ]]
+	run -0 unshare --pid --fork "$CTL" doctor
+	[[ $(row audit-stream) == 'no - no record comes: '* ]]
+}
+
 @test "doctor: without CAP_AUDIT_READ no audit stream" {
 	need_root
 	run -0 "$CTL" doctor
 	[[ $(row audit-stream) == 'yes - '* ]]
 	run -0 setpriv --bounding-set -audit_read --inh-caps -all "$CTL" doctor
-	is_row audit-stream 'no - bind: Operation not permitted (CAP_AUDIT_READ: run as root; nothing here needs it)'
+	is_row audit-stream 'no - bind: Operation not permitted (CAP_AUDIT_READ: run as root; else kills without a sidecar'"'"'s listener are no events)'
 	run -0 setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all --inh-caps -all \
 		env -u AGENTSH_CONFIG HOME=/nonexistent /proc/self/fd/9 doctor 9<"$CTL"
 	[[ $(row audit-stream) == 'no - bind: Operation not permitted (CAP_AUDIT_READ: '* ]]

@@ -50,20 +50,25 @@ confined() {
 		$mine
 		2 $work/log
 		3 socket
-		4 anon_inode:[signalfd]
-		5 anon_inode:[eventpoll]
+		4 socket
+		5 /memfd:agentsh-audit
 		6 socket
-		7 anon_inode:seccomp notify
-		8 /memfd:agentsh-session
-		9 /
-		10 anon_inode:[pidfd]
-		12 socket
+		7 anon_inode:[signalfd]
+		8 anon_inode:[eventpoll]
+		9 socket
+		10 anon_inode:seccomp notify
+		11 /memfd:agentsh-session
+		12 /
+		13 anon_inode:[pidfd]
+		15 socket
 	EOT
 	diff - <(descriptors_of "$broker") <<-EOT
 		$mine
 		2 $work/log
 		3 socket
 		4 socket
+		6 socket
+		7 /memfd:agentsh-audit
 	EOT
 	diff - <(descriptors_of "$worker") <<-EOT
 		$mine

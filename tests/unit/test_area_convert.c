@@ -28,7 +28,7 @@ static struct area *head_of(const struct old_memory *old)
 	return (struct area *)(void *)old->bytes;
 }
 
-enum { PART_USED = PART_COUNT - 2, PART_SLOTS };
+enum { PART_USED = PART_COUNT - 4, PART_SLOTS, PART_MEMBERS, PART_KILLS };
 
 /* All that is in them, but the later fields. */
 static const size_t sizes[PART_COUNT] = {
@@ -43,6 +43,8 @@ static const size_t sizes[PART_COUNT] = {
     offsetof(struct area, used) - offsetof(struct area, pending),
     offsetof(struct area, slots) - offsetof(struct area, used),
     AREA_SLOTS *offsetof(struct area_slot, later),
+    offsetof(struct area, kills) - offsetof(struct area, members),
+    sizeof(struct area) - offsetof(struct area, kills),
 };
 
 static void *part_of(const struct old_memory *old, size_t part)
@@ -83,6 +85,8 @@ static struct old_memory make_old(void)
 	slot->tracee.tid = 56;
 	slot = (struct area_slot *)(void *)((char *)part_of(&old, PART_SLOTS) + (AREA_SLOTS - 1) * layout.slot_size);
 	slot->notif.id = 57;
+	((struct members *)part_of(&old, PART_MEMBERS))->places[MEMBERS_MAX - 1].pid = 58;
+	((struct kills *)part_of(&old, PART_KILLS))->records[KILLS_MAX - 1].serial = 59;
 	memcpy(part_of(&old, PART_COUNT), TEXTS, sizeof(TEXTS));
 	return old;
 }
@@ -118,6 +122,8 @@ static void test_everything_is_there(void **state)
 	assert_int_equal(area->slots[3].notif.id, 55);
 	assert_int_equal(area->slots[3].tracee.tid, 56);
 	assert_int_equal(area->slots[AREA_SLOTS - 1].notif.id, 57);
+	assert_int_equal(area->members.places[MEMBERS_MAX - 1].pid, 58);
+	assert_int_equal(area->kills.records[KILLS_MAX - 1].serial, 59);
 	assert_string_equal(area_text(area, TEXT_POLICY), "policy");
 	assert_string_equal(area_text(area, TEXT_COMMAND), "command");
 	for (size_t i = 0; i < AGENTSH_AREA_LATER; i++)
@@ -125,6 +131,35 @@ static void test_everything_is_there(void **state)
 	area_unmap(area);
 	/* And nothing is to be done with that one. */
 	assert_int_equal(area_convert(after, NULL), after);
+	close(before);
+	close(after);
+	test_free(old.bytes);
+}
+
+/* One that had not the last two parts, as layout 2 had not: they are empty. */
+static void test_fewer_parts(void **state)
+{
+	struct old_memory old = make_old();
+	const uint32_t end = head_of(&old)->layout.at[PART_MEMBERS];
+	struct area *area;
+	int before;
+	int after;
+
+	(void)state;
+	head_of(&old)->layout.parts = PART_MEMBERS;
+	memcpy(old.bytes + end, TEXTS, sizeof(TEXTS));
+	old.size = end + sizeof(TEXTS);
+	head_of(&old)->size = old.size;
+	head_of(&old)->version = AREA_OLDEST;
+	before = memory_of(&old);
+	after = area_convert(before, NULL);
+	area = area_map(after, NULL);
+	assert_non_null(area);
+	assert_int_equal(area->slots[3].notif.id, 55);
+	assert_int_equal(area->members.places[MEMBERS_MAX - 1].pid, 0);
+	assert_int_equal(area->kills.put, 0);
+	assert_string_equal(area_text(area, TEXT_COMMAND), "command");
+	area_unmap(area);
 	close(before);
 	close(after);
 	test_free(old.bytes);
@@ -282,9 +317,13 @@ static void test_served(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_everything_is_there),   cmocka_unit_test(test_newer_or_none),
-	    cmocka_unit_test(test_parts_that_lie),        cmocka_unit_test(test_parts_beyond),
-	    cmocka_unit_test(test_texts_that_do_not_fit), cmocka_unit_test(test_served),
+	    cmocka_unit_test(test_everything_is_there),
+	    cmocka_unit_test(test_newer_or_none),
+	    cmocka_unit_test(test_fewer_parts),
+	    cmocka_unit_test(test_parts_that_lie),
+	    cmocka_unit_test(test_parts_beyond),
+	    cmocka_unit_test(test_texts_that_do_not_fit),
+	    cmocka_unit_test(test_served),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,7 @@ static void what_is_not_known(void **state)
 	(void)state;
 	expect(&event, "{\"type\":\"foreign_arch\",\"timestamp\":\"1970-01-01T00:00:00Z\",\"session_id\":\"s\","
 		       "\"pid\":null,\"comm\":null,\"syscall\":null,\"syscall_nr\":-1,\"reason\":null,\"action\":null,"
-		       "\"seq\":0,\"timestamp_us\":0,\"tid\":null,\"uid\":null,\"exe\":null,\"arch\":null,"
+		       "\"seq\":null,\"timestamp_us\":0,\"tid\":null,\"uid\":null,\"exe\":null,\"arch\":null,"
 		       "\"args\":[\"0xffffffffffffffff\",\"0x0\",\"0x0\",\"0x0\",\"0x0\",\"0x0\"]}");
 }
 
@@ -161,7 +161,8 @@ static void a_session_begins(void **state)
 	       "\"policy_file\":\"/etc/agentsh/agentsh.ini\",\"policy_sha256\":"
 	       "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"policy_writable\":false,"
 	       "\"sidecar\":\"private\",\"loader_version\":\"0.1.0\",\"sidecar_version\":\"0.1.1\","
-	       "\"kernel\":\"6.18.0\",\"inherited_sockets\":[\"3 stream @x\"],\"degraded\":[]}");
+	       "\"kernel\":\"6.18.0\",\"inherited_sockets\":[\"3 stream @x\"],\"degraded\":[],"
+	       "\"kernel_kills_seen\":false}");
 }
 
 static void a_session_ends(void **state)
@@ -187,6 +188,38 @@ static void events_suppressed(void **state)
 	event.call = NULL;
 	event.suppressed = &suppressed;
 	expect_part(&event, "\"reason\":\"event_loss\",\"of\":null,\"count\":3,\"first_seq\":8,\"last_seq\":10}");
+}
+
+/* A kill that only the kernel's record tells of, of a process that is in no session. */
+static void a_kill_by_the_kernel(void **state)
+{
+	struct event_call call = ptrace_call;
+	struct event event = example();
+
+	(void)state;
+	call.has_no_arguments = true;
+	call.record = "1767522600.123:456";
+	event.session_id = NULL;
+	event.seq = 0;
+	event.process.tid = 0;
+	event.call = &call;
+	expect(&event,
+	       "{\"type\":\"seccomp_blocked\",\"timestamp\":\"2026-01-04T10:30:00Z\",\"session_id\":null,\"pid\":12345,"
+	       "\"comm\":\"malicious-tool\",\"syscall\":\"ptrace\",\"syscall_nr\":101,\"reason\":\"blocked_by_policy\","
+	       "\"action\":\"killed\",\"seq\":null,\"timestamp_us\":1767522600123456,\"tid\":null,\"uid\":1000,"
+	       "\"exe\":\"/usr/bin/gdb\",\"arch\":\"x86_64\",\"args\":null,\"audit_record\":\"1767522600.123:456\"}");
+}
+
+static void records_that_the_kernel_lost(void **state)
+{
+	const struct event_records_lost lost = {"kernel", 12};
+	struct event event = example();
+
+	(void)state;
+	event.type = EVENT_AUDIT_RECORDS_LOST;
+	event.call = NULL;
+	event.records_lost = &lost;
+	expect_part(&event, "\"exe\":\"/usr/bin/gdb\",\"reason\":\"kernel\",\"count\":12}");
 }
 
 static void a_report_that_is_not_so(void **state)
@@ -290,7 +323,7 @@ static void elements_that_are_no_text(void **state)
 	event.start = &start;
 	expect_part(&event, "\"command\":[\"a\",\"\\\\xff\",\"\",\"b\"],\"command_hex\":[\"61\",\"ff\",\"\",\"62\"],"
 			    "\"policy_file\":null,\"policy_sha256\":null,");
-	expect_part(&event, "\"inherited_sockets\":null,\"degraded\":null}");
+	expect_part(&event, "\"inherited_sockets\":null,\"degraded\":null,");
 }
 
 static void bytes_beyond_the_bound(void **state)
@@ -417,6 +450,8 @@ int main(void)
 	    cmocka_unit_test(a_session_begins),
 	    cmocka_unit_test(a_session_ends),
 	    cmocka_unit_test(events_suppressed),
+	    cmocka_unit_test(a_kill_by_the_kernel),
+	    cmocka_unit_test(records_that_the_kernel_lost),
 	    cmocka_unit_test(a_report_that_is_not_so),
 	    cmocka_unit_test(a_worker_takes_over),
 	    cmocka_unit_test(every_type_has_its_name),
