@@ -265,7 +265,7 @@ static void give_events(struct keeper *keeper)
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 		return;
 	}
-	message.error = kind;
+	message.error = (int32_t)kind;
 	(void)message_send(keeper->broker_channel, &message, sizeof(message), &events, 1);
 	close(events);
 }
