@@ -101,7 +101,7 @@ says_nothing() {
 	sidecar_start
 	says_nothing 137 "$RUN" --sidecar="$SOCKET" --events=copy -f "$(blocking)" "$CLEAN"
 	has 1 '.type == "session_end"'
-	cmp copy "$EVENTS"
+	cmp copy <(of_sessions)
 	says 125 'name another file by --events' "$RUN" --sidecar="$SOCKET" --events=/missing/copy -f "$(blocking)" "$CLEAN"
 }
 
@@ -122,7 +122,7 @@ hands_over() {
 			says_nothing "$status" env --ignore-signal=CHLD "$RUN" $way -f "$file" "$CLEAN"
 		fi
 		has "$([ "$first" = 0 ] && echo 1 || echo 2)" '.type == "session_end"'
-		is "$(jq -r "select(.type != \"session_start\" and .type != \"session_end\") | .type + \" \" + .syscall" "$EVENTS" | uniq)" \
+		is "$(events '.type != "session_start" and .type != "session_end"' | jq -r '.type + " " + .syscall' | uniq)" \
 			"${type:+$type $BLOCKED}"
 	done
 }

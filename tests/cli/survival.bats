@@ -156,10 +156,10 @@ points_of() {
 	sidecar_start
 	"$PROGRAMS/fault_points" end "$SIDECAR" end -- \
 		"$EXEC" --sidecar="$SOCKET" -f "$(mode log)" -- true >points 3>&-
-	sort -u "$EVENTS" | jq -es 'group_by(.session_id) | length > 5 and all(map(.type) ==
+	sort -u "$EVENTS" | jq -es 'map(select(.session_id)) | group_by(.session_id) | length > 5 and all(map(.type) ==
 		(map("session_start") + map("session_end"))[:1] + map(select(. != "session_start" and . != "session_end")) or
 		(map(select(.type == "session_end")) | length == 1 and .[0].status == 0))' >/dev/null
-	sort -u "$EVENTS" | jq -es 'group_by(.session_id) | all((map(.seq) | sort) == [range(1; length + 1)])' >/dev/null
+	sort -u "$EVENTS" | jq -es 'map(select(.session_id)) | group_by(.session_id) | all((map(.seq) | sort) == [range(1; length + 1)])' >/dev/null
 	tell_points
 }
 

@@ -25,7 +25,7 @@ events() {
 
 # has_no_gap: the seq of each session are 1, 2, 3, ... as they stand there.
 has_no_gap() {
-	jq -es 'group_by(.session_id) | all([.[].seq] == [range(1; length + 1)])' "$EVENTS" >/dev/null
+	jq -es 'map(select(.session_id)) | group_by(.session_id) | all([.[].seq] == [range(1; length + 1)])' "$EVENTS" >/dev/null
 }
 
 # sidecar_start [ARGUMENT...]: a system sidecar at $SOCKET, which writes to $EVENTS.

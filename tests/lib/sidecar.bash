@@ -101,9 +101,15 @@ background() {
 	STARTED+=("$PID")
 }
 
-# events JQ: the events of the trail that the expression selects, a line each.
+# events JQ: the events of the trail that the expression selects, a line each. What the kernel kills elsewhere on the
+# machine is in it as well, and of no session.
 events() {
-	jq -c "select($1)" "$EVENTS"
+	jq -c "select(.session_id) | select($1)" "$EVENTS"
+}
+
+# of_sessions: the trail's lines, without those.
+of_sessions() {
+	grep -v '"session_id":null' "$EVENTS"
 }
 
 # has COUNT JQ: so many events are there, sooner or later.

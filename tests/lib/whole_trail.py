@@ -17,6 +17,8 @@ def read(path):
     with open(path) as file:
         for line in file:
             event = json.loads(line)
+            if event["session_id"] is None:  # what the kernel has killed elsewhere on the machine
+                continue
             seen = sessions[event["session_id"]].setdefault(event["seq"], event)
             if seen != event:
                 wrong.append("seq %d is of two events: %s and %s" % (event["seq"], seen, event))
