@@ -206,7 +206,7 @@ MAKE_COMMAND_NAME = $(MAKE)
 check: install-deps all
 	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run check
 
-check-long: install-deps all
+check-long: install-deps-long all
 	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run long
 
 test: all test-programs unit-programs
@@ -215,7 +215,7 @@ test: all test-programs unit-programs
 lint:
 	tests/lint
 
-.PHONY: bench demo install-deps
+.PHONY: bench demo install-deps install-deps-long
 bench: all weakened unslotted test-programs
 	AGENTSH_BUILD='$(abspath $(B))' tests/bench/bench
 
@@ -225,6 +225,9 @@ demo: install-deps
 
 install-deps:
 	scripts/install-deps
+
+install-deps-long:
+	scripts/install-deps long
 
 # --- Fuzzing: clang's libFuzzer, with both sanitizers ---
 

@@ -208,6 +208,56 @@ plainly() {
 	wait_for ended 5
 }
 
+# What node and java print of their own descriptors; initdb's output, but its time and its folder.
+@test "node, java and PostgreSQL's initdb run as without it: the same output, the same descriptors" {
+	need_root
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR"
+	for_others reported
+	cp "$LIBRARY" bin
+	install -d -m 777 open
+	initdb=$(echo /usr/lib/postgresql/*/bin/initdb)
+	cat >Open.java <<-'JAVA'
+		public class Open {
+			public static void main(String[] arguments) {
+				System.out.println(java.util.Arrays.toString(new java.io.File("/proc/self/fd").list()));
+			}
+		}
+	JAVA
+	javac Open.java
+	node='console.log(require("fs").readdirSync("/proc/self/fd").length, process.version)'
+	for command in "node -e '$node'" 'java -XX:TieredStopAtLevel=1 Open' "cd open && setpriv --reuid=postgres --regid=postgres \
+		--clear-groups env -i PATH=\$PATH LD_PRELOAD=\${LD_PRELOAD-} $initdb -D data -A trust -U postgres -N -E UTF8 --locale=C"; do
+		run -0 --separate-stderr bash -c "$command" </dev/null 3>&-
+		without="$output $stderr"
+		rm -rf open/data
+		run -0 --separate-stderr "$EXEC" -s mine -f "$file" --shim -- bash -c "$command" </dev/null 3>&-
+		is "$output $stderr" "$without"
+		rm -rf open/data
+	done
+	events .comm 3 >names
+	grep -qx node names
+	grep -qx java names
+	grep -qx initdb names
+	grep -qx postgres names
+}
+
+# In the long run alone, chromium as well: install-deps has it only then.
+@test "programs of many processes run as without it: tmux, and chromium where there is time for it" {
+	commands=("tmux -f /dev/null -S $BATS_TEST_TMPDIR/tmux.sock start-server \\; list-commands")
+	[ "${AGENTSH_SUITES:-}" != all ] || commands+=("HOME=$BATS_TEST_TMPDIR chromium --headless --no-sandbox --disable-gpu \
+		--user-data-dir=$BATS_TEST_TMPDIR/chromium --dump-dom 'data:text/html,<p>it runs</p>' 2>/dev/null")
+	for command in "${commands[@]}"; do
+		run -0 --separate-stderr bash -c "$command" </dev/null 3>&-
+		without=$(plainly)
+		run -0 --separate-stderr "${shim[@]}" bash -c "$command" </dev/null 3>&-
+		is "$(plainly)" "$without"
+	done
+	events 'select(.type == "process_start").comm' "${#commands[@]}" >names
+	for command in tmux ${commands[1]:+chromium}; do
+		grep -q "^$command" names
+	done
+}
+
 @test "errno, signals: as for any program; descriptors closed, forks, other rights, filters of its own: no matter" {
 	gives 0 clean "${shim[@]}" "$REPORTED" clean
 	gives 0 'done' "${shim[@]}" "$REPORTED" careful
