@@ -119,6 +119,40 @@ machine_files() {
 	is "$(property NoNewPrivileges)" yes
 }
 
+# by_manager USER: what a unit that the user has written leaves in /tmp/unit, where a manager of the user's runs.
+by_manager() {
+	local uid
+	uid=$(machine id -u "$1")
+	machine rm -f /tmp/unit
+	machine setpriv --reuid="$1" --regid="$1" --init-groups sh -c 'mkdir -p "/home/$0/.config/systemd/user/default.target.wants" &&
+		cd "/home/$0/.config/systemd/user" && cat >own.service && ln -sf ../own.service default.target.wants' "$1" <<-'UNIT'
+			[Service]
+			ExecStart=/bin/sh -c 'grep ^NoNewPrivs: /proc/self/status >/tmp/new; mv /tmp/new /tmp/unit'
+		UNIT
+	# What pam_systemd would set, which a small Debian has not.
+	machine systemctl set-environment "XDG_RUNTIME_DIR=/run/user/$uid"
+	machine systemctl start "user@$uid.service" || return 1
+	wait_for machine test -e /tmp/unit
+	machine systemctl stop "user@$uid.service"
+	machine cat /tmp/unit
+}
+
+@test "an agent's user, where there is systemd and neither sshd, at nor mail; a unit of its own does not start" {
+	need_machine
+	# What there is to close.
+	is "$(by_manager agent)" $'NoNewPrivs:\t0'
+	run -1 machine agentshctl doctor --user agent
+	[[ $output == *'user-units         open '* ]]
+	run -0 machine add-agent-user robot
+	is "$output" ''
+	run -0 machine agentshctl doctor --user robot
+	run ! by_manager robot
+	[[ $output == *masked* ]]
+	run -0 machine add-agent-user --remove robot
+	run ! machine id robot
+	run ! machine grep -rqs robot /etc/passwd /etc/group /etc/cron.deny /etc/systemd/system
+}
+
 # sessions N: that many, of agent's, each of which makes a blocked call again and again, until /tmp/end is there.
 sessions() {
 	local n
