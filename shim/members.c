@@ -27,6 +27,7 @@ void members_note(struct members *members, pid_t pid, uint64_t began, uint32_t p
 
 	if (pid <= 0 || began == 0)
 		return;
+	atomic_store(&members->any, 1);
 	atomic_store(&place->pid, 0);
 	atomic_store(&place->began, began);
 	atomic_store(&place->program, program);
@@ -37,12 +38,14 @@ bool members_has(const struct members *members, pid_t pid, uint64_t began)
 {
 	const struct member *place = &members->places[place_of(pid)];
 
-	return pid > 0 && began > 0 && atomic_load(&place->pid) == (uint32_t)pid && atomic_load(&place->began) == began;
+	return pid > 0 && began > 0 && atomic_load(&members->any) && atomic_load(&place->pid) == (uint32_t)pid &&
+	       atomic_load(&place->began) == began;
 }
 
 bool members_had(const struct members *members, pid_t pid, uint32_t program)
 {
 	const struct member *place = &members->places[place_of(pid)];
 
-	return pid > 0 && atomic_load(&place->pid) == (uint32_t)pid && atomic_load(&place->program) == program;
+	return pid > 0 && atomic_load(&members->any) && atomic_load(&place->pid) == (uint32_t)pid &&
+	       atomic_load(&place->program) == program;
 }

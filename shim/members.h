@@ -23,6 +23,7 @@ struct member {
 };
 
 struct members {
+	_Atomic uint64_t any; /* 0: there are none, and nothing of the rest has been touched, which costs memory */
 	struct member places[MEMBERS_MAX];
 };
 

@@ -17,7 +17,8 @@
 
 #define LOOKED_AT_ONCE 256U /* records, before loaders are looked at again */
 #define REMEMBERED_MS  5000 /* after a session's end */
-#define ENDED_MOST     256U /* sessions that are remembered */
+#define ENDED_MOST     64U  /* sessions that are remembered */
+#define FORGET_MS      1000 /* between looks at those */
 #define ASK_EVERY_MS   1000
 #define RETRY_MS       200
 #define FULL_MS        10   /* between tries to find room in a session's memory */
@@ -52,7 +53,8 @@ static size_t count_ended(const struct witness *witness)
 	return ended;
 }
 
-static void forget_old(struct witness *witness)
+/* How many are left of those that have ended. */
+static size_t forget_old(struct witness *witness)
 {
 	int64_t now = handover_now();
 	bool all = count_ended(witness) > ENDED_MOST;
@@ -65,6 +67,7 @@ static void forget_old(struct witness *witness)
 		else
 			i++;
 	}
+	return count_ended(witness);
 }
 
 void witness_add(struct witness *witness, uint64_t ticket, int memfd)
@@ -74,7 +77,7 @@ void witness_add(struct witness *witness, uint64_t ticket, int memfd)
 
 	if (witness->stream < 0)
 		return;
-	forget_old(witness);
+	(void)forget_old(witness);
 	sessions = reallocarray(witness->sessions, witness->count + 1, sizeof(*sessions));
 	if (!sessions)
 		return;
@@ -179,6 +182,8 @@ void witness_ended(struct witness *witness, uint64_t ticket)
 	}
 	if (kills_lost(kills) > 0)
 		write_lost(witness, "backlog", kills_lost(kills), session->area->session.id);
+	if (!atomic_load(&session->area->members.any))
+		forget(witness, (size_t)(session - witness->sessions));
 }
 
 /* --- Records --- */
@@ -300,7 +305,6 @@ void witness_look(struct witness *witness)
 	if (witness->stream < 0)
 		return;
 	tell_overrun(witness);
-	forget_old(witness);
 	witness->asks_lost = witness->asks_lost || looked > 0;
 }
 
@@ -374,5 +378,7 @@ int witness_turn(struct witness *witness)
 	done = ask(witness, KEEPER_LOST, &witness->asks_lost, &witness->lost_at) && done;
 	if (witness->is_full)
 		return FULL_MS;
-	return done ? -1 : RETRY_MS;
+	if (!done)
+		return RETRY_MS;
+	return forget_old(witness) > 0 ? FORGET_MS : -1;
 }

@@ -21,7 +21,7 @@
 struct witnessed {
 	uint64_t ticket;
 	struct area *area; /* owned: its mapping */
-	int64_t ended_at;  /* ms; 0: it lives. After its end its processes are known for a while */
+	int64_t ended_at;  /* ms; 0: it lives. After its end those that had reported to it are known for a while */
 	bool is_due;       /* its worker is to be told */
 	int64_t full_at;   /* ms: since when there has been no room in its memory; 0: there is */
 };
