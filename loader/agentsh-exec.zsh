@@ -59,6 +59,7 @@ _agentsh_ctl() {
 		'last:the latest denial, why, and what would allow it'
 		'sessions:the sessions of the trail'
 		'suggest:rules for what an audit run tried'
+		'runtime:a container runtime, its containers under the policy'
 	)
 	if ((CURRENT == 2)); then
 		_describe -t subcommands subcommand subcommands
@@ -70,11 +71,18 @@ _agentsh_ctl() {
 		_arguments ':: :' '--syscall=[a system call]:call:_agentsh_calls' '--socket=[a Unix socket]:path:_files' \
 			'--op=[what is done with it]:operation:(connect bind sendto)' '*:file:_files'
 		;;
-	export) _arguments ':: :' '--format=[as what]:format:(bpf pfc)' '*:file:_files' ;;
+	export)
+		_arguments ':: :' '--format=[as what]:format:(bpf pfc oci)' \
+			'--listener=[of oci\: where runtimes connect]:path:_files' '*:file:_files'
+		;;
 	flatten) _arguments ':: :' '--ignore-other[pass over what is of others]' '--help[a summary]' '*:file:_files' ;;
 	doctor) _arguments ':: :' '--user=[each way around that user'\''s login shell]:user:_users' ;;
 	events) _arguments ':: :' '-f[go on with it]' '-s[of that session]:session: ' '--json[as it is]' '*:file:_files' ;;
 	last | suggest) _arguments ':: :' '-s[of that session]:session: ' '*:file:_files' ;;
+	runtime)
+		_arguments ':: :' '--policy=[the policy]:file:_files' '--listener=[where runtimes connect]:path:_files' \
+			'--runtime=[the runtime itself]:program:_files'
+		;;
 	check | init | sessions) _files ;;
 	esac
 }

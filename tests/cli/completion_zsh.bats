@@ -89,12 +89,15 @@ words() {
 
 @test "zsh: agentshctl: options of each subcommand, and files" {
 	local sub
-	becomes 'agentshctl export --format=' 'agentshctl export --format=bpf --format=pfc'
+	becomes 'agentshctl export --format=' 'agentshctl export --format=bpf --format=oci --format=pfc'
 	becomes 'agentshctl explain --op=' 'agentshctl explain --op=bind --op=connect --op=sendto'
 	becomes 'agentshctl explain --syscall=pivot' 'agentshctl explain --syscall=pivot_root'
 	becomes 'agentshctl explain --socket=files/o' 'agentshctl explain --socket=files/one.ini'
 	becomes 'agentshctl flatten --i' 'agentshctl flatten --ignore-other'
 	becomes 'agentshctl events --j' 'agentshctl events --json'
+	becomes 'agentshctl export --l' 'agentshctl export --listener='
+	becomes 'agentshctl runtime --' 'agentshctl runtime --listener --policy --runtime='
+	becomes 'agentshctl runtime --policy=files/o' 'agentshctl runtime --policy=files/one.ini'
 	becomes 'agentshctl doctor --user=daem' 'agentshctl doctor --user=daemon'
 	for sub in check explain export init flatten events last sessions suggest; do
 		becomes "agentshctl $sub files/o" "agentshctl $sub files/one.ini"
