@@ -57,6 +57,8 @@ print("\n".join(value) if isinstance(value, list) else value)' "$1" "$EXAMPLES/$
 	done
 	read_as toml codex-config.toml 'd["mcp_servers"]' >/dev/null
 	read_as yaml github-actions.yml 'd["jobs"]' >/dev/null
+	read_as yaml kubernetes-daemonset.yaml 'd["spec"]["template"]["spec"]["containers"][0]["image"]' >/dev/null
+	read_as yaml vector.yaml 'd["sources"]["agentsh"]["type"], d["transforms"], d["sinks"]' >/dev/null
 	sh -n "$EXAMPLES/claude-code-shell"
 }
 
@@ -154,4 +156,25 @@ print("\n".join(value) if isinstance(value, list) else value)' "$1" "$EXAMPLES/$
 	is "$output" "$FILTERED"
 	run -0 plain "$(read_as json vscode-settings.json 'd["terminal.integrated.automationProfile.linux"]["path"]')" -c prove
 	is "$output" "$FILTERED"
+}
+
+# --- A fleet: no Kubernetes is at hand. What the DaemonSet starts is started here. ---
+
+@test "kubernetes: the sidecar has what the shipped unit has, and as it is started there it serves; Vector reads its events" {
+	local container='d["spec"]["template"]["spec"]["containers"][0]' folder=$BATS_TEST_TMPDIR/node capabilities command pid
+	is "$(read_as yaml kubernetes-daemonset.yaml "sorted('CAP_' + c for c in ${container}['securityContext']['capabilities']['add'])" | xargs)" \
+		"$(sed -n 's/^CapabilityBoundingSet=//p' "$TOP/conf/agentsh-sidecar.service" | xargs -n 1 | sort | xargs)"
+	mkdir -p "$folder/run/agentsh" "$folder/var/log/agentsh"
+	mapfile -t command < <(read_as yaml kubernetes-daemonset.yaml "${container}['command']" | sed -E "s,=/,=$folder/,")
+	capabilities=$(read_as yaml kubernetes-daemonset.yaml "${container}['securityContext']['capabilities']['add']" |
+		tr '[:upper:]' '[:lower:]' | sed 's/^/+/' | xargs | tr ' ' ,)
+	setpriv --bounding-set "-all,$capabilities" "$BUILD${command[0]}" "${command[@]:1}" 3>&- &
+	pid=$!
+	wait_for [ -S "$folder/run/agentsh/oci.sock" ]
+	"$EXEC" --sidecar="$folder/run/agentsh/sidecar.sock" -s fleet -- true
+	wait_for eval 'grep -q "\"session_end\".*\"fleet\"\|\"fleet\".*\"session_end\"" "$folder"/var/log/agentsh/*.jsonl'
+	kill -INT "$pid"
+	wait "$pid" || true
+	# shellcheck disable=SC2053 # a pattern
+	[[ $(cd "$folder/var/log/agentsh" && printf '/var/log/agentsh/%s' *) == $(read_as yaml vector.yaml 'd["sources"]["agentsh"]["include"]') ]]
 }
