@@ -276,7 +276,7 @@ session() {
 	chmod 755 x
 	rm -f log
 	run -0 python3 "$TOP/tests/lib/type_at.py" '(bash-[0-9.]+[#$] |@ )' \
-		env -i --default-signal=PIPE PATH="$PATH" TERM=dumb bash --norc --noprofile -i <steps || is "$output" 'a session that ends'
+		env -i --default-signal PATH="$PATH" TERM=dumb bash --norc --noprofile -i <steps || is "$output" 'a session that ends'
 }
 
 # same_session <STEPS: with and without --init they leave the same log.
