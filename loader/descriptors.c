@@ -52,7 +52,7 @@ static int integer_option(int descriptor, int option)
 }
 
 /* A connected stream or seqpacket socket stays with its peer for ever; any other can be addressed. */
-static bool is_addressable_unix(int descriptor)
+static bool is_addressable_unix(int descriptor, bool datagrams_alone)
 {
 	struct sockaddr_storage peer;
 	socklen_t size = sizeof(peer);
@@ -65,7 +65,7 @@ static bool is_addressable_unix(int descriptor)
 	type = integer_option(descriptor, SO_TYPE);
 	if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
 		return true;
-	return getpeername(descriptor, (struct sockaddr *)&peer, &size) != 0;
+	return !datagrams_alone && getpeername(descriptor, (struct sockaddr *)&peer, &size) != 0;
 }
 
 /* Opened with O_PATH it is the file of a socket, no socket. */
@@ -106,7 +106,7 @@ static int no_list(struct error *err)
 	return error_set(err, "/proc/self/fd: %s (mount /proc: inherited descriptors are looked at)", strerror(errno));
 }
 
-static int judge(int directory, const char *name, struct error *err)
+static int judge(int directory, const char *name, bool datagrams_alone, struct error *err)
 {
 	int descriptor = (int)strtoul(name, NULL, 10);
 	const char *remedy = descriptor < (int)FIRST_NOT_STANDARD ? "redirect it" : "close it, or set close_fds = yes";
@@ -116,17 +116,17 @@ static int judge(int directory, const char *name, struct error *err)
 		return 0;
 	if (fstat(descriptor, &status) != 0)
 		return error_set(err, "descriptor %d: %s (%s)", descriptor, strerror(errno), remedy);
-	if (S_ISSOCK(status.st_mode) && !is_path_only(descriptor) && is_addressable_unix(descriptor))
+	if (S_ISSOCK(status.st_mode) && !is_path_only(descriptor) && is_addressable_unix(descriptor, datagrams_alone))
 		return error_set(err, "descriptor %d: an inherited Unix socket that no peer is fixed to (%s)",
 				 descriptor, remedy);
 	/* Anonymous inodes have no file type. */
-	if ((status.st_mode & S_IFMT) == 0 && is_io_uring(directory, name))
+	if (!datagrams_alone && (status.st_mode & S_IFMT) == 0 && is_io_uring(directory, name))
 		return error_set(err, "descriptor %d: an inherited io_uring, which makes sockets unseen (%s)",
 				 descriptor, remedy);
 	return 0;
 }
 
-int descriptors_refuse_addressable(struct error *err)
+int descriptors_refuse_addressable(bool datagrams_alone, struct error *err)
 {
 	DIR *directory = opendir("/proc/self/fd");
 	const struct dirent *entry;
@@ -137,7 +137,7 @@ int descriptors_refuse_addressable(struct error *err)
 	errno = 0;
 	while (result == 0 && (entry = readdir(directory)) != NULL)
 		if (entry->d_name[0] != '.')
-			result = judge(dirfd(directory), entry->d_name, err);
+			result = judge(dirfd(directory), entry->d_name, datagrams_alone, err);
 	if (result == 0 && errno != 0)
 		result = no_list(err);
 	(void)closedir(directory);

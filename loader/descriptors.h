@@ -19,9 +19,10 @@ int descriptors_close(struct error *err);
  * degraded = no_unix: refuses what could still be given an address although the filter lets no
  * Unix socket be made: an inherited Unix socket that is not connected or is a datagram socket,
  * and an io_uring, through which sockets are made behind the filter's back (io_uring(7)).
+ * datagram = deny: refuses the datagram sockets alone: connect(2) of the others is mediated.
  * Looks at every open descriptor (/proc/self/fd). 0, or -1 and *err.
  */
-int descriptors_refuse_addressable(struct error *err);
+int descriptors_refuse_addressable(bool datagrams_alone, struct error *err);
 
 /* A socket's type (SO_TYPE): stream, dgram or seqpacket; NULL: any other. */
 const char *descriptors_type_name(int type);

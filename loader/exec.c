@@ -94,7 +94,10 @@ static int prepare_descriptors(struct load *load, struct error *err)
 	if (policy->close_fds && descriptors_close(err) != 0)
 		return -1;
 	if (policy_filters(policy) && policy->unix_socket.enabled && policy->unix_socket.degraded == DEGRADED_NO_UNIX)
-		return descriptors_refuse_addressable(err);
+		return descriptors_refuse_addressable(false, err);
+	if (policy_mediates(policy) && !policy_observes_sockets(policy) &&
+	    policy->unix_socket.datagram == DATAGRAM_DENY)
+		return descriptors_refuse_addressable(true, err);
 	return 0;
 }
 

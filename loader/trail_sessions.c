@@ -7,7 +7,8 @@
 
 #include "trail_reader.h"
 
-#define ELLIPSIS "..."
+#define ELLIPSIS   "..."
+#define FIRST_ROOM 8U /* gaps */
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -26,6 +27,7 @@ void trail_sessions_free(struct trail_sessions *sessions)
 		struct trail_session *next = sessions->first->next;
 
 		free(sessions->first->command);
+		free(sessions->first->gaps);
 		free(sessions->first);
 		sessions->first = next;
 	}
@@ -168,9 +170,25 @@ static void count_events(struct trail_session *session, const char *type, const 
 		session->denied += count;
 }
 
+/* There is room for two more at least, where there can be: for a gap that is cut in two, and one behind it. */
+static void make_room(struct trail_session *session)
+{
+	size_t room = session->gap_room ? 2 * session->gap_room : FIRST_ROOM;
+	struct trail_gap *gaps;
+
+	if (session->gap_count + 2 <= session->gap_room || room > TRAIL_GAPS_MAX)
+		return;
+	gaps = reallocarray(session->gaps, room, sizeof(*gaps));
+	if (!gaps)
+		return;
+	session->gaps = gaps;
+	session->gap_room = room;
+}
+
 /* The numbers first to last are accounted for. What a gap has besides stays a gap. */
 static void account(struct trail_session *session, uint64_t first, uint64_t last)
 {
+	make_room(session);
 	for (size_t i = session->gap_count; i-- > 0;) {
 		struct trail_gap *gap = &session->gaps[i];
 
@@ -180,7 +198,7 @@ static void account(struct trail_session *session, uint64_t first, uint64_t last
 			session->gaps[i] = session->gaps[--session->gap_count];
 		else if (first <= gap->first)
 			gap->first = last + 1;
-		else if (last < gap->last && session->gap_count < TRAIL_GAPS_MAX) {
+		else if (last < gap->last && session->gap_count < session->gap_room) {
 			session->gaps[session->gap_count] = *gap;
 			session->gaps[session->gap_count++].first = last + 1;
 			gap->last = first - 1;
@@ -212,7 +230,8 @@ static bool take_number(struct trail_session *session, const cJSON *event)
 		return true;
 	if (session->expected > 0 && seq < session->expected)
 		return false;
-	if (session->expected > 0 && seq > session->expected && session->gap_count < TRAIL_GAPS_MAX)
+	make_room(session);
+	if (session->expected > 0 && seq > session->expected && session->gap_count < session->gap_room)
 		session->gaps[session->gap_count++] =
 		    (struct trail_gap){.first = session->expected, .last = seq - 1, .noticed_us = trail_time(event)};
 	session->expected = seq + 1;
@@ -253,11 +272,13 @@ struct trail_session *trail_sessions_take(struct trail_sessions *sessions, const
 
 bool trail_session_take_gap(struct trail_session *session, uint64_t now_us, struct trail_gap *gap)
 {
+	bool full = session->gap_count == session->gap_room || session->gap_count + 2 > TRAIL_GAPS_MAX;
+
 	for (size_t i = 0; i < session->gap_count; i++) {
 		bool settled =
 		    now_us >= TRAIL_GAP_SETTLED_US && session->gaps[i].noticed_us <= now_us - TRAIL_GAP_SETTLED_US;
 
-		if (!settled && session->gap_count < TRAIL_GAPS_MAX)
+		if (!settled && !full)
 			continue;
 		*gap = session->gaps[i];
 		session->gap_count--;

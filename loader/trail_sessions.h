@@ -15,7 +15,7 @@
 #include "session.h"
 
 #define TRAIL_SESSIONS_MAX 65536U /* more are shown, but not kept */
-#define TRAIL_GAPS_MAX     8U     /* of a session, until they are told */
+#define TRAIL_GAPS_MAX     4096U  /* of a session, until they are told */
 #define TRAIL_COMMAND_SIZE 160U
 
 /* Numbers that no line has: first to last. */
@@ -38,9 +38,10 @@ struct trail_session {
 	uint64_t killed;
 	uint64_t denied;
 	uint64_t audited;
-	uint64_t expected; /* the next seq; 0: none seen yet */
-	struct trail_gap gaps[TRAIL_GAPS_MAX];
+	uint64_t expected;      /* the next seq; 0: none seen yet */
+	struct trail_gap *gaps; /* owned */
 	size_t gap_count;
+	size_t gap_room; /* TRAIL_GAPS_MAX at most: then, as without memory, the first is told as it is */
 };
 
 struct trail_sessions {

@@ -251,7 +251,7 @@ struct outcome mediation_deny_busy(struct worker *worker, struct server *server,
 {
 	struct mediation mediation = begin(worker, server, slot);
 
-	socket_event_unread(&mediation, "too_many_calls");
+	socket_event_unread(&mediation, SOCKET_EVENT_TOO_MANY);
 	return mediation_fail(EAGAIN);
 }
 

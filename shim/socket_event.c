@@ -64,10 +64,15 @@ static bool is_folded(const struct telling *telling, struct fold_key *key, struc
 	struct worker *worker = telling->mediation->worker;
 	const struct seccomp_notif *notif = telling->mediation->notif;
 	const struct folded *folded;
+	bool made = false;
 
 	*place = NULL;
-	if (!telling->path.data || !fold_key_make(key, telling->type, (pid_t)notif->pid, notif->data.nr,
-						  telling->path.data, telling->path.length))
+	if (telling->path.data)
+		made = fold_key_make(key, telling->type, (pid_t)notif->pid, notif->data.nr, telling->path.data,
+				     telling->path.length);
+	else if (strcmp(telling->reason, SOCKET_EVENT_TOO_MANY) == 0)
+		made = fold_key_make(key, telling->type, 0, notif->data.nr, "", 0); /* of all threads: there are many */
+	if (!made)
 		return false;
 	folded = fold_find(&worker->area->fold, key, worker_now_us());
 	if (folded) {

@@ -14,6 +14,7 @@ struct worker;
 /* Reasons that are more than text: whatever became of a call that had been begun; a binding that is not remembered. */
 #define SOCKET_EVENT_UNKNOWN  "outcome_unknown"
 #define SOCKET_EVENT_BINDINGS "too_many_bindings"
+#define SOCKET_EVENT_TOO_MANY "too_many_calls"
 
 /*
  * Tells of a decision, as the policy's log asks. Returns whether the call may go on: as decided, in

@@ -2,16 +2,15 @@
 
 #include <errno.h>
 
+#include "bpf.h"
 #include "syscall_table.h"
-
-#define X32_BIT 0x40000000U
 
 bool verdict_is_foreign(uint32_t native, const struct seccomp_data *data)
 {
 	if (data->arch != native)
 		return true;
-	/* -1 is what a tracer skips a call by; on other architectures there is no x32. */
-	return native == SCMP_ARCH_X86_64 && ((uint32_t)data->nr & X32_BIT) && data->nr != -1;
+	/* As the filter has it: -1 is what a tracer skips a call by; on other architectures there is no x32. */
+	return native == SCMP_ARCH_X86_64 && (uint32_t)data->nr >= X32_NUMBERS && (uint32_t)data->nr != NO_NUMBER;
 }
 
 static struct verdict foreign(const struct policy *policy)

@@ -281,10 +281,18 @@ trail:6: longer than 65536 bytes, which no event is'
 	# A line that stands twice, as after sidecar_recovered; another session of the same name.
 	{ begins 1; begins 1; event 2; event 3; event 2; ends 4; begins 1 '{timestamp_us: 1767522700000000}'; event 2; } >trail
 	run -0 "$CTL" events trail
-	# More gaps than are kept at once: each is told, once.
+	# Many, each told once; more than are kept at once, too; and as many that are accounted for in the end.
 	for seq in {1..41..2}; do event "$seq"; done >trail
 	run -1 "$CTL" events trail
 	is "$(grep -c 'is missing' <<<"$output")" 20
+	event 0 | jq -c 'range(1; 10002; 2) as $seq | .seq = $seq' >trail
+	run -1 "$CTL" events trail
+	is "$(grep -c 'is missing' <<<"$output")" 5000
+	{
+		head -n 101 trail
+		event 202 '{type: "events_suppressed", reason: "repeated", of: "unix_socket_blocked", count: 100, first_seq: 2, last_seq: 200}'
+	} >accounted
+	run -0 "$CTL" events accounted
 }
 
 shown() {

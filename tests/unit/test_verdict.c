@@ -17,7 +17,7 @@
 #define FOREIGN_X32 (0x40000000 | SYS_getpid)
 #define NO_CALL     (-1)
 
-enum call { PTRACE, MKDIRAT, GETPID, READ, I386, X32, ARM, RESERVED, RESERVED_HIGH, PRCTL, SKIPPED, RING };
+enum call { PTRACE, MKDIRAT, GETPID, READ, I386, X32, NEGATIVE, ARM, RESERVED, RESERVED_HIGH, PRCTL, SKIPPED, RING };
 
 /* As the kernel hands them over. */
 static struct seccomp_data call_of(enum call call)
@@ -30,6 +30,7 @@ static struct seccomp_data call_of(enum call call)
 	    [READ] = {.nr = SYS_read, .arch = native},
 	    [I386] = {.nr = 20, .arch = SCMP_ARCH_X86},
 	    [X32] = {.nr = FOREIGN_X32, .arch = native},
+	    [NEGATIVE] = {.nr = (int)(0x80000000U | SYS_getpid), .arch = native},
 	    [ARM] = {.nr = SYS_ptrace, .arch = SCMP_ARCH_ARM},
 	    [RESERVED] = {.nr = SYS_prctl, .arch = native, .args = {RESERVED_CALL, 1}},
 	    /* prctl's option is an int: the kernel looks at the low half. */
@@ -91,6 +92,8 @@ static const struct row rows[] = {
     {AUDIT LIST, I386, VERDICT_CONTINUE, EVENT_FOREIGN_ARCH, "foreign_arch", "allowed", 0},
 #if defined(__x86_64__)
     {LIST "on_block = log\n", X32, VERDICT_KILL, EVENT_FOREIGN_ARCH, "foreign_arch", "killed", 0},
+    {LIST "on_block = log\n", NEGATIVE, VERDICT_KILL, EVENT_FOREIGN_ARCH, "foreign_arch", "killed", 0},
+    {AUDIT LIST, NEGATIVE, VERDICT_CONTINUE, EVENT_FOREIGN_ARCH, "foreign_arch", "allowed", 0},
     {AUDIT LIST, X32, VERDICT_CONTINUE, EVENT_FOREIGN_ARCH, "foreign_arch", "allowed", 0},
 #endif
 };
