@@ -72,10 +72,13 @@ bool filter_is_whole(const struct sock_filter *code, size_t count)
 	return true;
 }
 
-/* What the first stage allows goes on to the second: each RET ALLOW becomes a jump to what follows. */
-static void chain(struct filter *filter)
+/*
+ * What the first stage allows goes on to the second: each RET ALLOW from there on becomes a jump to what follows. (One
+ * before it is no call of this architecture.)
+ */
+static void chain(struct filter *filter, size_t from)
 {
-	for (size_t i = 0; i < filter->count; i++) {
+	for (size_t i = from; i < filter->count; i++) {
 		struct sock_filter *instruction = &filter->instructions[i];
 
 		if (instruction->code == (BPF_RET | BPF_K) && instruction->k == SCMP_ACT_ALLOW)
@@ -86,12 +89,17 @@ static void chain(struct filter *filter)
 
 static int compile(const struct rules *rules, struct filter *filter, struct error *err)
 {
+	size_t first;
+
 	if (append_architecture(rules, filter, err) != 0 || append_reserved(rules, filter, err) != 0 ||
-	    append_ceiling(rules, filter, err) != 0 || number_tree_append(&rules->list, filter, err) != 0)
+	    append_ceiling(rules, filter, err) != 0)
+		return -1;
+	first = filter->count;
+	if (number_tree_append(&rules->list, filter, err) != 0)
 		return -1;
 	if (rules->sockets.count == 0)
 		return 0;
-	chain(filter);
+	chain(filter, first);
 	return rule_chain_append(&rules->sockets, filter, err);
 }
 

@@ -328,6 +328,14 @@ static int build(const struct policy *policy, const struct rules_setting *settin
 	return check_execve(rules, err);
 }
 
+/* Inside a session it is left to that, as what it blocks is: its event would be lost. In audit mode it would run. */
+static uint32_t foreign_action(const struct rules_setting *setting)
+{
+	if (setting->sidecar)
+		return SCMP_ACT_NOTIFY;
+	return setting->outer && setting->outer->mode == MODE_ENFORCE ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS;
+}
+
 int rules_build_for(const struct policy *policy, const struct rules_setting *setting, uint32_t arch,
 		    struct rules *rules, struct error *err)
 {
@@ -336,7 +344,7 @@ int rules_build_for(const struct policy *policy, const struct rules_setting *set
 	    .list = {.otherwise = SCMP_ACT_ALLOW},
 	    .sockets = {.otherwise = SCMP_ACT_ALLOW},
 	    .highest = -1,
-	    .foreign = setting->sidecar ? SCMP_ACT_NOTIFY : SCMP_ACT_KILL_PROCESS,
+	    .foreign = foreign_action(setting),
 	    .reserved = setting->sidecar || setting->outer,
 	    .answered = setting->sidecar ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW,
 	};

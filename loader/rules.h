@@ -68,7 +68,7 @@ struct rules {
 	struct stage list;    /* block or allow */
 	struct stage sockets; /* no_unix, mediation, the keeper; otherwise is always SCMP_ACT_ALLOW */
 	int highest;          /* calls above answer ENOSYS; -1: no such limit (default_action = allow) */
-	uint32_t foreign;     /* the action of a call of another architecture */
+	uint32_t foreign;     /* the action of a call of another architecture; SCMP_ACT_ALLOW: the outer session's */
 	bool reserved;        /* the reserved call has an action of its own, before all else: ... */
 	uint32_t answered;    /* ... a notification, or in a session, whose own filter notifies, SCMP_ACT_ALLOW */
 };

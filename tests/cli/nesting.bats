@@ -47,6 +47,19 @@ print(subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.
 	is "$(events 'select(.type == "session_start").session_id' 5 | sort -u | wc -l)" 5
 }
 
+@test "calls of another architecture: the outer session ends the process, with an event; in audit mode the inner filter does" {
+	[ "$(uname -m)" = x86_64 ] || skip "x86_64 only"
+	local outer inner call
+	outer=$(blocks ptrace kill)
+	inner=$(blocks personality errno)
+	for call in int80 x32; do
+		dies -9 "$EXEC" -f "$outer" -- "$EXEC" -f "$inner" -- "$PROGRAMS/raw_call" thread "$call"
+	done
+	is "$(events 'select(.type == "foreign_arch") | "\(.arch) \(.action)"' 2)" $'i386 killed\nx32 killed'
+	outer=$(watched $'[sandbox.seccomp]\nmode = audit')
+	dies -31 "$EXEC" -f "$outer" -- "$EXEC" -f "$inner" -- "$PROGRAMS/raw_call" thread int80
+}
+
 @test "the same policy inside, five deep: no second filter" {
 	local file
 	file=$(blocks 'ptrace' log)
