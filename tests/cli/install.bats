@@ -42,9 +42,11 @@ setup() {
 		-rwxr-xr-x usr/share/doc/agentsh-exec/examples/claude-code-shell
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/codex-config.toml
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/github-actions.yml
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/kubernetes-daemonset.yaml
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/mcp.json
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/npmrc
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/package.json
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/vector.yaml
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/vscode-settings.json
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/vscode-tasks.json
 		-rw-r--r-- usr/share/doc/agentsh-exec/hardened.ini
