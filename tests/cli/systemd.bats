@@ -100,7 +100,7 @@ broker_alone() {
 	keeper=$(property MainPID)
 	wait_for broker_alone "$keeper"
 	# Those of the unit, as far as this machine has them itself.
-	bounded "$keeper" "$(printf %016x $((0x2c34e6 & 0x$(machine sed -n 's/^CapBnd:\t//p' /proc/1/status))))"
+	bounded "$keeper" "$(printf %016x $((0x20402c34e6 & 0x$(machine sed -n 's/^CapBnd:\t//p' /proc/1/status))))"
 	# The broker has CAP_SYS_PTRACE; its bounding set takes CAP_SETPCAP to be lowered, and it executes nothing.
 	broker=$(machine cat "/proc/$keeper/task/$keeper/children" | tr -d ' ')
 	[ "$(machine sed -n 's/^CapPrm:\t//p' "/proc/$broker/status")" = 0000000000080000 ]
