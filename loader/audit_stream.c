@@ -14,8 +14,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "handover.h"
 
 #define LOGGED    "/proc/sys/kernel/seccomp/actions_logged"
 #define ROOM      (2 * 1024 * 1024) /* for some thousands of records that nobody has read yet */
@@ -109,14 +110,6 @@ static void make_record(void)
 	_exit(0);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* What has come so far; all of it is dropped. */
 static bool has_come(int stream, const char *wanted)
 {
@@ -138,14 +131,14 @@ static bool has_come(int stream, const char *wanted)
 
 static bool await_record(int stream, pid_t child)
 {
-	const int64_t until = now_ms() + PATIENCE;
+	const int64_t until = handover_now() + PATIENCE;
 	struct pollfd ready = {.fd = stream, .events = POLLIN};
 	char wanted[32];
 	int64_t left;
 
 	(void)snprintf(wanted, sizeof(wanted), PID_FIELD, child);
 	while (!has_come(stream, wanted)) {
-		left = until - now_ms();
+		left = until - handover_now();
 		if (left <= 0 || poll(&ready, 1, (int)left) < 0)
 			return false;
 	}

@@ -54,24 +54,6 @@ static int append_ceiling(const struct rules *rules, struct filter *filter, stru
 	return rules->highest < 0 ? 0 : bpf_append(filter, code, sizeof(code) / sizeof(code[0]), err);
 }
 
-bool filter_is_whole(const struct sock_filter *code, size_t count)
-{
-	if (count == 0 || BPF_CLASS(code[count - 1].code) != BPF_RET)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		const struct sock_filter *at = &code[i];
-		size_t farthest = at->jt > at->jf ? at->jt : at->jf;
-
-		if (BPF_CLASS(at->code) != BPF_JMP)
-			continue;
-		if (BPF_OP(at->code) == BPF_JA)
-			farthest = at->k;
-		if (farthest >= count - i - 1)
-			return false;
-	}
-	return true;
-}
-
 /*
  * What the first stage allows goes on to the second: each RET ALLOW from there on becomes a jump to what follows. (One
  * before it is no call of this architecture.)

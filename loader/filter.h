@@ -9,7 +9,6 @@
 #ifndef AGENTSH_FILTER_H
 #define AGENTSH_FILTER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,11 +27,5 @@ int filter_build(const struct policy *policy, uint32_t arch, struct filter *filt
 int filter_build_for(const struct policy *policy, const struct rules_setting *setting, uint32_t arch,
 		     struct filter *filter, struct error *err);
 void filter_free(struct filter *filter);
-
-/*
- * Can the program be left only by a RET: no jump leaves it, and it ends with one? A program that
- * was cut short is not so: libseccomp's first test, of the architecture, jumps to its end.
- */
-bool filter_is_whole(const struct sock_filter *code, size_t count);
 
 #endif

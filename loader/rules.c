@@ -137,11 +137,12 @@ static struct rule *find_rule(const struct stage *stage, int number)
 /* Was the number marked before? One that is beyond them is not, and gets a rule that the filter then refuses. */
 static bool mark(uint64_t marks[SYSCALL_NUMBERS / 64], int number)
 {
-	const uint64_t bit = (uint64_t)1 << number % 64;
+	uint64_t bit;
 	bool marked;
 
 	if ((unsigned)number >= SYSCALL_NUMBERS)
 		return false;
+	bit = (uint64_t)1 << number % 64;
 	marked = marks[number / 64] & bit;
 	marks[number / 64] |= bit;
 	return marked;

@@ -132,12 +132,6 @@ nothing_but_sidecar() {
 
 # --- Bad loaders ---
 
-# descriptors PID: how many it has, without the events: the broker takes them when the kernel has killed anything on this
-# machine.
-descriptors() {
-	find "/proc/$1/fd" -type l ! -lname "$EVENTS" | wc -l
-}
-
 # The broker: the keeper's child of that role.
 broker() {
 	local child

@@ -251,12 +251,6 @@ gone() {
 	wait_for has_descriptors "$broker" "$before"
 }
 
-# descriptors PID: how many it has, without the events: the broker takes them when the kernel has killed anything on this
-# machine.
-descriptors() {
-	find "/proc/$1/fd" -type l ! -lname "$EVENTS" | wc -l
-}
-
 has_descriptors() {
 	[ "$(descriptors "$1")" -eq "$2" ]
 }

@@ -141,3 +141,9 @@ blocking() {
 	chmod 644 "$file"
 	echo "$file"
 }
+
+# descriptors PID: how many it has, without the events: the broker takes them when the kernel has killed anything on this
+# machine.
+descriptors() {
+	find "/proc/$1/fd" -type l ! -lname "$EVENTS" | wc -l
+}

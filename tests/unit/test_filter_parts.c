@@ -43,7 +43,6 @@ static void checked(const struct filter *filter)
 	size_t at;
 
 	assert_null(bpf_check(filter->instructions, filter->count, &at));
-	assert_true(filter_is_whole(filter->instructions, filter->count));
 }
 
 /* Every so many numbers get an action of their own: each of them is a span, and what is between. */
@@ -181,21 +180,6 @@ static void too_long(void **state)
 	filter_free(&filter);
 }
 
-static void not_whole(void **state)
-{
-	struct sock_filter code[] = {bpf_load(0), bpf_jump(BPF_JEQ, 1, 0, 1), bpf_return(KILL), bpf_return(ALLOW)};
-
-	(void)state;
-	assert_true(filter_is_whole(code, 4));
-	assert_false(filter_is_whole(code, 0));
-	assert_false(filter_is_whole(code, 3));
-	assert_false(filter_is_whole(code, 2));
-	code[1].jf = 2;
-	assert_false(filter_is_whole(code, 4));
-	code[1] = (struct sock_filter){.code = BPF_JMP | BPF_JA, .k = UINT32_MAX};
-	assert_false(filter_is_whole(code, 4));
-}
-
 static void the_longest_policies_fit(void **state)
 {
 	static char text[POLICY_TEXT_MAX];
@@ -220,13 +204,9 @@ static void the_longest_policies_fit(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(trees_of_every_size),
-	    cmocka_unit_test(no_list),
-	    cmocka_unit_test(the_first_rule_counts),
-	    cmocka_unit_test(comparisons),
-	    cmocka_unit_test(no_comparisons),
-	    cmocka_unit_test(too_long),
-	    cmocka_unit_test(not_whole),
+	    cmocka_unit_test(trees_of_every_size),      cmocka_unit_test(no_list),
+	    cmocka_unit_test(the_first_rule_counts),    cmocka_unit_test(comparisons),
+	    cmocka_unit_test(no_comparisons),           cmocka_unit_test(too_long),
 	    cmocka_unit_test(the_longest_policies_fit),
 	};
 
