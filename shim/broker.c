@@ -352,16 +352,19 @@ static void hear_operation(struct broker *broker, const struct keeper_message *m
 	}
 }
 
-/* False: the keeper has gone. */
+/*
+ * False: the keeper has gone. A message whose descriptors did not fit, as loaders have taken all, is heard without
+ * them: whom it is about is known all the same, and events are asked for again.
+ */
 static bool hear_keeper(struct broker *broker)
 {
-	struct keeper_message message;
+	struct keeper_message message = {.operation = 0};
 	struct message_descriptors came;
 	ssize_t length = message_receive(broker->keeper, &message, sizeof(message), &came);
 
-	if (length == 0 || (length < 0 && errno != EAGAIN))
+	if (length == 0 || (length < 0 && errno != EAGAIN && errno != EMSGSIZE))
 		return false;
-	if (length == (ssize_t)sizeof(message))
+	if (length == (ssize_t)sizeof(message) || (length < 0 && errno == EMSGSIZE))
 		hear_operation(broker, &message, &came);
 	message_close(&came);
 	return true;

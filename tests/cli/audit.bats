@@ -61,6 +61,15 @@ has_kills() {
 	[ "$(kills "select($2) | .pid" | wc -l)" -ge "$1" ]
 }
 
+# until_told COUNT FILTER COMMAND...: the command reads a line as soon as so many are told. Until then those that were
+# killed are not buried: by its number alone nobody knows whose child a process was that had not reported.
+until_told() {
+	"${@:3}" <hold &
+	wait_for has_kills "$1" "$2"
+	echo >&7
+	wait "$!"
+}
+
 # lost_records [REASON]: how many, in all.
 lost_records() {
 	jq -s "[.[] | select(.type == \"audit_records_lost\" ${1:+and .reason == \"$1\"}).count] | add // 0" "$EVENTS"
@@ -126,7 +135,7 @@ auditd_kills() {
 
 @test "what an event has: the nine members, what the record says, and null for what it does not" {
 	sidecar
-	session mine bash -c "$alone '$PROGRAMS/killed_at_once' 1 </dev/null; true" >pids
+	until_told 1 '.session_id == "mine"' session mine bash -c "$alone '$PROGRAMS/killed_at_once' 1; true" >pids
 	wait_for ended 1
 	read -r pid signal <pids
 	is "$signal" 31
@@ -183,7 +192,7 @@ auditd_kills() {
 @test "a broker that does not read: what does not fit is an event, with its count, and then it goes on" {
 	sidecar
 	session first true
-	broker=$(pgrep -P "$SIDECAR" -f -- --role=broker)
+	broker=$(wait_for broker_of "$SIDECAR")
 	kill -STOP "$broker"
 	"$PROGRAMS/log_storm" 15000
 	kill -CONT "$broker"
@@ -192,13 +201,30 @@ auditd_kills() {
 	wait_for eval 'session last bash -c "$alone $PROGRAMS/killed_at_once 1 after </dev/null; true" >pids; has_kills 1 ".comm == \"after\" and .session_id == \"last\""'
 }
 
+@test "a broker that has no descriptor left for the events: it goes on, and tells as soon as it has one" {
+	sidecar prlimit --nofile=100:100
+	broker=$(wait_for broker_of "$SIDECAR")
+	# Until the broker has closed them, after seconds, they have each that it could get.
+	python3 "$TOP/tests/lib/bad_loader.py" "$SOCKET" idle 120 >said 3>&- 7>&- 8>&- &
+	wait_for has_all_descriptors "$broker" 100
+	$alone "$PROGRAMS/killed_at_once" 1 unheard </dev/null || true
+	wait_for has_kills 1 '.comm == "unheard" and .session_id == null'
+	wait "$!"
+	is "$(broker_of "$SIDECAR")" "$broker"
+}
+
+# has_all_descriptors PID LIMIT
+has_all_descriptors() {
+	[ "$(find "/proc/$1/fd" -type l | wc -l)" -eq "$2" ]
+}
+
 @test "names that look like fields or lines: they are names" {
 	sidecar
-	names=('a" pid=1 uid=7' 'b pid=1' $'c\nd' '41424344' '(null)' 'e\"f')
+	told=0 names=('a" pid=1 uid=7' 'b pid=1' $'c\nd' '41424344' '(null)' 'e\"f')
 	for name in "${names[@]}"; do
-		session hostile bash -c "$alone '$PROGRAMS/killed_at_once' 1 \"\$0\" </dev/null; true" "$name" >>pids
+		until_told $((++told)) '.session_id == "hostile"' \
+			session hostile bash -c "$alone '$PROGRAMS/killed_at_once' 1 \"\$0\"; true" "$name" >>pids
 	done
-	wait_for has_kills 6 '.session_id == "hostile"'
 	is "$(kills 'select(.session_id == "hostile") | "\(.comm | @json) \(.pid) \(.uid)"' | sort)" \
 		"$(paste -d ' ' <(for name in "${names[@]}"; do jq -cn --arg name "$name" '$name'; done) <(cut -d' ' -f1 pids) | sed 's/$/ 0/' | sort)"
 }

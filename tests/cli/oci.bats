@@ -222,7 +222,7 @@ gone() {
 @test "oci: rubbish, partial and hostile messages are refused, each with a line, and cost nobody anything" {
 	sidecar_start
 	local case cases pids=() broker before
-	broker=$(pgrep -P "$SIDECAR" -f -- --role=broker)
+	broker=$(wait_for broker_of "$SIDECAR")
 	before=$(descriptors "$broker")
 	cases=$(python3 "$BAD" --cases)
 	# Two that are not over by themselves: the sidecar ends them after five seconds.

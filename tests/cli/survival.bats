@@ -219,7 +219,7 @@ worker() {
 }
 
 broker() {
-	pgrep -P "$SIDECAR" -f -- --role=broker
+	broker_of "$SIDECAR"
 }
 
 # kill_role FUNCTION: the process that it prints, which is followed by another.

@@ -59,12 +59,17 @@ need_command() {
 	command -v "$1" >/dev/null || skip "needs the program $1"
 }
 
-# wait_for COMMAND...: until it succeeds, at most 20 s.
+# wait_for COMMAND...: until it succeeds, at most a minute and more.
 wait_for() {
-	local tries=400
+	local tries=1200
 	until "$@"; do
 		tries=$((tries - 1))
 		[ "$tries" -gt 0 ] || return 1
 		sleep 0.05
 	done
+}
+
+# broker_of KEEPER: its broker, once it has become that; the keeper has a socket before.
+broker_of() {
+	pgrep -P "$1" -f -- --role=broker
 }
