@@ -112,6 +112,17 @@ static bool write_event(const struct telling *telling, const struct tracee *trac
 	return worker_write(mediation->worker, &event);
 }
 
+/* By the directory that the call has of it: the calling thread may have the target's root. */
+static void read_caller(const struct mediation *mediation, struct tracee *tracee)
+{
+	pid_t tid = (pid_t)mediation->notif->pid;
+
+	if (mediation->directory >= 0)
+		(void)tracee_read_in(mediation->directory, tid, tracee);
+	else
+		(void)tracee_read(tid, tracee);
+}
+
 /* One event, or one repeat more. False: it has not been written (yet). */
 static bool write_or_count(const struct telling *telling)
 {
@@ -122,7 +133,7 @@ static bool write_or_count(const struct telling *telling)
 
 	if (is_folded(telling, &key, &place))
 		return true;
-	(void)tracee_read((pid_t)telling->mediation->notif->pid, &tracee);
+	read_caller(telling->mediation, &tracee);
 	written = write_event(telling, &tracee);
 	if (place)
 		fold_remember(place, &key, worker_now_us());
@@ -180,7 +191,7 @@ static void notice(const struct telling *telling)
 	mediation_return(mediation);
 	if (mediation->worker->notice.descriptor < 0 || !mediation->worker->notice.each || is_noticed(telling))
 		return;
-	(void)tracee_read((pid_t)mediation->notif->pid, &tracee);
+	read_caller(mediation, &tracee);
 	(void)snprintf(what, sizeof(what), "%s to %.*s", telling->operation,
 		       telling->path.data ? (int)telling->path.length : 1,
 		       telling->path.data ? (const char *)telling->path.data : "?");

@@ -64,10 +64,8 @@ static void read_comm(int directory, struct tracee *tracee)
 	tracee->comm_length = (size_t)length - (tracee->comm[length - 1] == '\n' ? 1 : 0);
 }
 
-bool tracee_read(pid_t tid, struct tracee *tracee)
+bool tracee_read_in(int directory, pid_t tid, struct tracee *tracee)
 {
-	char path[32];
-	int directory;
 	ssize_t length;
 
 	tracee->tid = tid;
@@ -77,17 +75,28 @@ bool tracee_read(pid_t tid, struct tracee *tracee)
 	tracee->has_exe = false;
 	tracee->comm_length = 0;
 	tracee->exe_length = 0;
-	(void)snprintf(path, sizeof(path), "/proc/%d", tid);
-	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		return false;
 	read_status(directory, tracee);
 	read_comm(directory, tracee);
 	length = readlinkat(directory, "exe", tracee->exe, sizeof(tracee->exe));
-	close(directory);
 	tracee->has_exe = length > 0;
 	tracee->exe_length = length > 0 ? (size_t)length : 0;
 	return tracee->tgid > 0;
+}
+
+bool tracee_read(pid_t tid, struct tracee *tracee)
+{
+	char path[32];
+	int directory;
+	bool read;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", tid);
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	read = tracee_read_in(directory, tid, tracee);
+	if (directory >= 0)
+		close(directory);
+	return read;
 }
 
 /* Behind the name, the second field, in which anything may stand. */

@@ -31,6 +31,12 @@ struct tracee {
  */
 bool tracee_read(pid_t tid, struct tracee *tracee);
 
+/*
+ * The same by its directory in /proc (borrowed; -1: there is none): for a thread that has a target's root, where /proc
+ * is whatever the target has put there.
+ */
+bool tracee_read_in(int directory, pid_t tid, struct tracee *tracee);
+
 /* When a process began, in the kernel's ticks since the boot; 0: not known. */
 uint64_t tracee_began(pid_t tgid);
 

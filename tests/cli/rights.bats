@@ -137,6 +137,18 @@ $do chroot $work/open/d stream bind $work/x stream bind here listen stream conne
 mkdir jail; $do stream bind s listen chroot jail chdir .. stream connect s stream connect ../../../../../../s"
 }
 
+@test "a bind from another root: its event says who it was, whatever stands below /proc there" {
+	local events=$work/open/events.root
+	printf 'cd %q && mkdir -p "jail/proc/$$" && cd "jail/proc/$$" && echo innocent >comm && ln -s /innocent exe &&
+		printf "Name:\tinnocent\nTgid:\t1\nUid:\t7\t7\t7\t7\n" >status && cd ../.. && exec %q chroot . stream bind /s\n' \
+		"$work/open" "$do" >"$work/script"
+	behind_filter root
+	"${behind[@]}" bash "$work/script" </dev/null 3>&-
+	wait_for grep -q '"type":"session_end"' "$events"
+	is "$(jq -r 'select(.operation == "bind") | "\(.comm) \(.exe) \(.uid) \(.pid == .tid) \(.path)"' "$events")" \
+		"socket_do $do 0 true /s"
+}
+
 # namespaced: a user of its own is made, mapped or not, and all that follows is tried.
 namespaced() {
 	local words
