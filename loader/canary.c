@@ -96,17 +96,10 @@ int canary_start(struct canary *canary)
 	return 0;
 }
 
-static bool is_stopped(pid_t pid)
-{
-	siginfo_t info = {0};
-
-	return waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
-}
-
 /* Wakes it where it was stopped: with the group, of which the owner alone goes on. */
 static bool wake(const struct canary *canary)
 {
-	return is_stopped(canary->pid) && kill(canary->pid, SIGCONT) == 0;
+	return signals_stopped_by(canary->pid) != 0 && kill(canary->pid, SIGCONT) == 0;
 }
 
 static struct note ask(const struct canary *canary, int signo, bool *woken)
@@ -124,12 +117,12 @@ static struct note ask(const struct canary *canary, int signo, bool *woken)
 	return note;
 }
 
-void canary_wake(const struct canary *canary)
+void canary_forget(const struct canary *canary)
 {
 	bool woken;
 
 	/* The SIGCONT is taken as well: another is not kept beside it. */
-	if (kill(canary->pid, SIGCONT) == 0)
+	if (canary->pid != 0 && kill(canary->pid, SIGCONT) == 0)
 		(void)ask(canary, SIGCONT, &woken);
 }
 

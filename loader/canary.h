@@ -33,10 +33,10 @@ int canary_start(struct canary *canary);
 bool canary_got(const struct canary *canary, const siginfo_t *info);
 
 /*
- * To be called where waitid(2) has said that it is stopped: with the group, of which its owner alone
- * goes on. (canary_got finds out by itself where nobody has waited for it yet.)
+ * Takes from it the stops and the SIGCONT that wait in it, and lets it go on where it is stopped: with the group, of
+ * which its owner alone goes on. What the owner has yet of these no longer looks sent to the group.
  */
-void canary_wake(const struct canary *canary);
+void canary_forget(const struct canary *canary);
 
 /* Ends it, where it is there, and reaps it. */
 void canary_end(struct canary *canary);

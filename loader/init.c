@@ -75,45 +75,53 @@ static _Noreturn void finish(struct init *init, const siginfo_t *end)
 	if (end->si_code == CLD_EXITED)
 		_exit(end->si_status);
 	(void)setrlimit(RLIMIT_CORE, &no_core);
-	signals_suffer(end->si_status);
+	signals_default(end->si_status);
+	(void)kill(getpid(), end->si_status);
+	signals_undergo(end->si_status);
 	_exit(SIGNALLED + end->si_status);
 }
 
-/* Stops as the target did, unless it has been told to go on since. */
-static void stop(const struct init *init, int signo)
+/* Stops where the target is stopped, unless it is to be told to go on. */
+static void stop(const struct init *init)
 {
-	siginfo_t info;
+	const pid_t self = getpid();
+	signal_set pending;
+	int signo;
 
-	if (getpid() == INIT_PID)
-		return;
-	/* The group's own signal, where it has not come up yet: this stop is its effect. */
 	signals_settle();
-	if (signo != SIGSTOP && signals_take(SIGNALS_ONE(signo), false, &info) != 0)
-		(void)canary_got(&init->canary, &info);
-	if (!(signals_pending() & SIGNALS_ONE(SIGCONT)))
-		signals_suffer(signo);
+	signo = signals_stopped_by(init->target);
+	if (signo == 0 || self == INIT_PID)
+		return;
+	signals_default(signo);
+	pending = signals_pending();
+	if (pending & SIGNALS_ONE(SIGCONT))
+		return;
+	/* SIGCONT cancels the group's stop that waits, if it comes; a stop of ours, a SIGCONT that came before it. */
+	if (!(pending & SIGNALS_ONE(signo)))
+		(void)kill(self, signo);
+	/* The group's has reached the target as well. */
+	if (signals_stopped_by(init->target) != 0)
+		signals_undergo(signo);
+	else
+		canary_forget(&init->canary);
 }
 
-/* Looks at every child that has ended or stopped; SIGCHLD says that there is one, not how many. */
+/* Looks at every child that has ended; SIGCHLD says that there is one, not how many. */
 static void reap(struct init *init)
 {
 	siginfo_t info = {0};
 
-	while (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | __WALL) == 0 && info.si_pid != 0) {
-		bool stopped = info.si_code == CLD_STOPPED;
-
-		if (info.si_pid == init->target && !stopped)
-			finish(init, &info);
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) == 0 && info.si_pid != 0) {
 		if (info.si_pid == init->target)
-			stop(init, info.si_status);
-		if (info.si_pid == init->canary.pid && stopped)
-			canary_wake(&init->canary);
-		else if (info.si_pid == init->canary.pid) {
+			finish(init, &info);
+		if (info.si_pid == init->canary.pid) {
 			(void)close(init->canary.descriptor);
 			(void)canary_start(&init->canary);
 		}
 		info = (siginfo_t){0};
 	}
+	if (signals_stopped_by(init->canary.pid) != 0)
+		canary_forget(&init->canary);
 }
 
 /*
@@ -146,6 +154,7 @@ static bool has_reached_target(const struct init *init, const siginfo_t *info)
 {
 	signal_set one = SIGNALS_ONE(info->si_signo);
 	siginfo_t another = *info;
+	bool is_undone = false;
 
 	signals_settle();
 	/* A queued one, or a thread's, was sent to a process. */
@@ -154,10 +163,14 @@ static bool has_reached_target(const struct init *init, const siginfo_t *info)
 	/*
 	 * Another one for the group, sent before the canary was asked, was one with the first there: it
 	 * would not be found. As ever, two standard signals at once may be one. (Each SIGCHLD is looked at.)
+	 * Of a stop and SIGCONT, the opposite may have been between the two, and this one sent to us alone.
 	 */
-	while (info->si_signo < SIGNALS_FIRST_QUEUED && info->si_signo != SIGCHLD && come_meanwhile(one, &another))
+	while (info->si_signo < SIGNALS_FIRST_QUEUED && info->si_signo != SIGCHLD && come_meanwhile(one, &another)) {
 		(void)canary_got(&init->canary, &another);
-	return !has_own_group(init);
+		is_undone =
+		    (one & SIGNALS_OF_JOBS) && (signals_stopped_by(init->target) != 0) == (info->si_signo == SIGCONT);
+	}
+	return !is_undone && !has_own_group(init);
 }
 
 static bool has_ended(pid_t pid)
@@ -182,17 +195,35 @@ static void pass_on(const struct init *init, siginfo_t *info)
 		(void)nanosleep(&a_moment, NULL);
 }
 
+static void hand_on(const struct init *init, siginfo_t *info)
+{
+	if (has_reached_target(init, info) || is_cancelled(info->si_signo))
+		return;
+	pass_on(init, info);
+	/*
+	 * A stop or SIGCONT that we alone have got has cancelled what the canary has yet. And where the opposite has
+	 * come to the group meanwhile, this one has undone it in the target: it is to be passed on as well.
+	 */
+	if (SIGNALS_ONE(info->si_signo) & SIGNALS_OF_JOBS)
+		canary_forget(&init->canary);
+}
+
+/* The stop that stop() sent and that was not to be. */
+static bool is_own(const siginfo_t *info)
+{
+	return (SIGNALS_ONE(info->si_signo) & SIGNALS_STOPPING) && info->si_code == SI_USER && info->si_pid == getpid();
+}
+
 /* One signal that was taken. Does not return where the target has ended. */
 static void receive(struct init *init, siginfo_t *info)
 {
-	if (lifeline_got(&init->lifeline, info, init->target))
+	if (lifeline_got(&init->lifeline, info, init->target) || is_own(info))
 		return;
 	if (info->si_signo == SIGCHLD)
 		reap(init);
-	if (info->si_signo == SIGCHLD && info->si_code > 0 && info->si_code != SI_KERNEL)
-		return;
-	if (!has_reached_target(init, info) && !is_cancelled(info->si_signo))
-		pass_on(init, info);
+	if (info->si_signo != SIGCHLD || info->si_code <= 0 || info->si_code == SI_KERNEL)
+		hand_on(init, info);
+	stop(init);
 }
 
 /*

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,10 +49,16 @@ void signals_default(int signo)
 	(void)syscall(SYS_rt_sigaction, signo, action, NULL, sizeof(signal_set));
 }
 
-void signals_suffer(int signo)
+int signals_stopped_by(pid_t child)
 {
-	signals_default(signo);
-	(void)kill(getpid(), signo);
+	siginfo_t info = {0};
+
+	(void)waitid(P_PID, (id_t)child, &info, WSTOPPED | WNOHANG | WNOWAIT);
+	return info.si_pid == 0 ? 0 : info.si_status;
+}
+
+void signals_undergo(int signo)
+{
 	(void)signals_block(SIGNALS_ALL & ~SIGNALS_ONE(signo));
 	(void)signals_block(SIGNALS_ALL);
 }

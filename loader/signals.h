@@ -18,6 +18,7 @@ typedef uint64_t signal_set; /* the kernel's: bit N - 1 for signal N */
 #define SIGNALS_ALL          (~(signal_set)0)
 #define SIGNALS_ONE(SIGNO)   ((signal_set)1 << ((SIGNO)-1))
 #define SIGNALS_STOPPING     (SIGNALS_ONE(SIGTSTP) | SIGNALS_ONE(SIGTTIN) | SIGNALS_ONE(SIGTTOU))
+#define SIGNALS_OF_JOBS      (SIGNALS_STOPPING | SIGNALS_ONE(SIGCONT))
 
 /* Makes blocked the set of blocked signals, and returns what it was. */
 signal_set signals_block(signal_set blocked);
@@ -38,11 +39,13 @@ int signals_take(signal_set of, bool wait, siginfo_t *info);
 /* Sets the default disposition; of no effect on SIGKILL and SIGSTOP. */
 void signals_default(int signo);
 
+/* The signal by which this child is stopped now; 0 where it is not. Its parent may ask as often as it likes. */
+int signals_stopped_by(pid_t child);
+
 /*
- * Sends the calling process the signal, with its default effect, through all that blocks or ignores
- * it. Returns where that was not its end: after a stop, or as PID 1, which the signal then has
- * passed by. All signals are blocked again.
+ * Lets the signal that is waiting have its effect. Returns where that was not the end: after a stop, or as PID 1, which
+ * the signal then has passed by. All signals are blocked again.
  */
-void signals_suffer(int signo);
+void signals_undergo(int signo);
 
 #endif

@@ -8,13 +8,16 @@ signals_at.py MODE COMMAND [ARGUMENT...]
   pairs    4,000 times two in a row: once or twice each pair, never three times
   opposites SIGTSTP and SIGCONT to the group in a row: what was sent last arrives last
   alone    the group is stopped, and SIGCONT sent to the process alone: the command goes on
+  stops    300 times (or ROUNDS in the environment) each of: a stop of the group that its SIGCONT follows, stops and
+           SIGCONTs to the group as chance has it, SIGCONT to the process alone and at once a stop of the group, and
+           each of these to the process alone: what was sent last shows, of loader and command
   values   1,000 queued ones with values, of chance: all arrive, in order, values kept
   start    200 commands, ended by SIGTERM at any moment of their start: to the process, to the group
   alarm    a timer that was set before the command began
   deaths   the command is SHELL: every exit status, and a death by every signal; prints wait statuses
   replaced the canary is killed, then stopped: signals arrive as before
 
-For all but start, alarm and deaths COMMAND ends with tests/programs/signal_log. What arrives after
+For all but stops, start, alarm and deaths COMMAND ends with tests/programs/signal_log, for stops with a shell. What arrives after
 a signal is read up to one more that closes it (FENCE), so nothing waits for time to pass.
 """
 
@@ -127,6 +130,72 @@ def alone(command):
                 send(command.pid, signal.SIGCONT)
 
 
+def settled(command, signo, what):
+    """Stopped both, or neither: what the plain command would be."""
+    def is_so():
+        return all((state_of(pid) == "T") == (signo in STOPPING) for pid in (command.pid, command.target))
+    wait_for(is_so, f"what was sent last to show: {what}")
+
+
+def send_with_gap(send, pid, signo, longest):
+    send(pid, signo)
+    until = time.perf_counter() + random.choice((0, random.random() * longest / 10, random.random() * longest))
+    while time.perf_counter() < until:
+        pass
+
+
+def stops(argv):
+    """
+    Not among these, for no order is kept: a stop that is sent to the loader alone while it wakes up, and a SIGCONT
+    to the loader alone in the instant in which it stops.
+    """
+    command = Command([*argv, "-c", "echo ready $$; exec sleep 1000"])
+    try:
+        for _ in range(int(os.environ.get("ROUNDS", "300"))):
+            stop_and_go(command)
+            as_chance_has_it(command)
+            alone_then_group(command)
+            each_alone(command)
+    finally:
+        os.killpg(command.pid, signal.SIGKILL)
+        command.process.wait()
+
+
+def any_stop():
+    return random.choice((signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU))
+
+
+def stop_and_go(command):
+    send_with_gap(os.killpg, command.pid, any_stop(), 1e-4)
+    os.killpg(command.pid, signal.SIGCONT)
+    settled(command, signal.SIGCONT, "a stop and SIGCONT")
+
+
+def as_chance_has_it(command):
+    sent = random.choices((signal.SIGTSTP, signal.SIGTTIN, signal.SIGSTOP, signal.SIGCONT), k=random.randint(2, 6))
+    for signo in sent:
+        send_with_gap(os.killpg, command.pid, signo, 1e-3)
+    settled(command, sent[-1], sent)
+
+
+def alone_then_group(command):
+    os.killpg(command.pid, any_stop())
+    settled(command, signal.SIGTSTP, "a stop")
+    send_with_gap(os.kill, command.pid, signal.SIGCONT, 5e-5)
+    os.killpg(command.pid, signal.SIGTSTP)
+    settled(command, signal.SIGTSTP, "SIGCONT to the process, and a stop of the group")
+
+
+def each_alone(command):
+    """The first of them cancels in the loader what the group had."""
+    os.kill(command.pid, signal.SIGSTOP)
+    wait_for(lambda: state_of(command.pid) == "T", "the loader's stop")
+    os.killpg(command.pid, signal.SIGTSTP)
+    for signo in (signal.SIGCONT, signal.SIGTSTP, signal.SIGCONT, signal.SIGTTIN, signal.SIGCONT):
+        os.kill(command.pid, signo)
+        settled(command, signo, f"{signo} to the process")
+
+
 def values(command):
     sent = [(random.randint(signal.SIGRTMIN, FENCE - 1), random.randint(0, HIGH_VALUE)) for _ in range(1000)]
     for signo, value in sent:
@@ -201,7 +270,7 @@ def deaths(argv):
 
 def main():
     mode, argv = sys.argv[1], sys.argv[2:]
-    if mode in ("start", "alarm", "deaths"):
+    if mode in ("stops", "start", "alarm", "deaths"):
         return globals()[mode](argv)
     command = Command(argv)
     signal.signal(signal.SIGTERM, lambda *_: fail("no end"))  # of timeout(1): nothing is left behind
