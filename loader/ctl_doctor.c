@@ -5,6 +5,7 @@
 #include "ctl.h"
 #include "isolation.h"
 #include "probe.h"
+#include "wait_killable.h"
 
 #define ROW         "%-20s %-5s %-9s %s\n"
 #define DETAIL_SIZE 512
@@ -22,6 +23,7 @@ enum use {
 	USE_SIDECAR, /* calls that a sidecar decides */
 	USE_AUDIT,   /* calls that are let through and reported */
 	USE_SOCKETS, /* Unix sockets that a sidecar mediates */
+	USE_CARRIED, /* calls on them that it carries out itself */
 	USE_ISOLATE  /* isolate = yes */
 };
 
@@ -90,8 +92,8 @@ static const struct row rows[] = {
 	 "Linux 4.14; nothing here needs it", OUTSIDE "; nothing here needs it", NULL, NULL, NULL},
 	{"listener", probe_listener, USE_SIDECAR, "a call is held, and answered through a listener",
 	 "Linux 5.0; or a policy that needs no sidecar", OUTSIDE, NULL, NULL, NULL},
-	{"wait-killable", probe_wait_killable, USE_SOCKETS, "a call that is held is not begun again by a signal",
-	 "Linux 5.19", OUTSIDE, NULL, NULL, NULL},
+	{"wait-killable", probe_wait_killable, USE_CARRIED, "a call that is held is not begun again by a signal",
+	 "Linux 5.19", OUTSIDE, WAIT_KILLABLE_DEGRADATION, NULL, NULL},
 	{"continue", probe_continue, USE_AUDIT, "a call that is held can be let through", "Linux 5.5", OUTSIDE, NULL, NULL, NULL},
 	{"addfd", probe_addfd, USE_NONE, "an answer can hand over a descriptor",
 	 "Linux 5.9; a session within a session then adds its filter only", OUTSIDE, NULL, NULL, NULL},
@@ -163,6 +165,8 @@ static bool is_used(enum use use, const struct policy *policy)
 		return audits(policy);
 	case USE_SOCKETS:
 		return mediates(policy);
+	case USE_CARRIED:
+		return wait_killable_is_used(policy);
 	default:
 		return false;
 	}
@@ -217,12 +221,13 @@ static void describe_failure(const struct probe_result *result, char *out, size_
 
 static void print_missing(const struct row *row, const struct probe_result *result, const char *needed)
 {
+	const char *accept = result->error == EBUSY ? NULL : row->accept; /* then there is no listener at all */
 	char why[DETAIL_SIZE];
 	char detail[2 * DETAIL_SIZE];
 
 	describe_failure(result, why, sizeof(why));
 	(void)snprintf(detail, sizeof(detail), "%s (%s%s%s)", why, remedy_of(row, result),
-		       row->accept ? "; or accept = " : "", row->accept ? row->accept : "");
+		       accept ? "; or accept = " : "", accept ? accept : "");
 	printf(ROW, row->name, result->state == PROBE_FAILED ? "?" : "no", needed, detail);
 }
 

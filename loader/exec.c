@@ -27,10 +27,7 @@
 #include "supervision.h"
 #include "syscall_table.h"
 #include "target.h"
-
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
-#endif
+#include "wait_killable.h"
 
 struct load {
 	struct config config;
@@ -161,20 +158,24 @@ static long load_program(struct sock_fprog *program, unsigned long flags)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
 }
 
-/* The listener, or -1 and errno. A kernel without WAIT_KILLABLE_RECV loses that flag, and no other. */
-static int load_with_listener(struct sock_fprog *program, bool *wait_killable)
+/* The listener, or -1 and errno. A kernel without WAIT_KILLABLE_RECV loses that flag, where it may, and no other. */
+static int load_with_listener(const struct load *load, struct sock_fprog *program, bool *wait_killable)
 {
-	long listener =
-	    load_program(program, SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+	long listener = load_program(program, SECCOMP_FILTER_FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV);
 
 	*wait_killable = listener >= 0;
-	if (listener < 0 && errno == EINVAL)
+	if (listener < 0 && errno == EINVAL && !wait_killable_is_needed(&load->config.policy))
 		listener = load_program(program, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 	return (int)listener;
 }
 
 static int not_loaded(struct error *err)
 {
+	if (errno == EINVAL && !wait_killable_is_possible())
+		return error_set(err,
+				 "seccomp: a signal would have calls on sockets made twice (Linux 5.19; or accept = "
+				 "%s, or degraded = no_unix)",
+				 WAIT_KILLABLE_DEGRADATION);
 	if (errno == EBUSY)
 		return error_set(err,
 				 "seccomp: another supervisor's listener is there already (--sidecar=none, where the "
@@ -201,7 +202,7 @@ static int load_filter(struct load *load, struct error *err)
 		return load_program(&program, 0) == 0 ? 0 : not_loaded(err);
 	if (require_action(SECCOMP_RET_USER_NOTIF, "notify a sidecar", err) != 0)
 		return -1;
-	listener = load_with_listener(&program, &wait_killable);
+	listener = load_with_listener(load, &program, &wait_killable);
 	if (listener < 0)
 		return not_loaded(err);
 	/* From here on: only calls that the policy leaves alone. */

@@ -15,7 +15,7 @@ static const char *const decision_words[] = {"allow", "deny", NULL};
 static const char *const notices_words[] = {"auto", "always", "never", NULL};
 static const char *const event_loss_words[] = {"continue", "deny", NULL};
 /* The shortfalls of a host that a policy may accept, by the names that doctor gives them. */
-static const char *const accept_words[] = {"scope-signal", NULL};
+static const char *const accept_words[] = {"wait-killable", "scope-signal", NULL};
 static const char *const operation_words[] = {"connect", "bind", "sendto", NULL};
 
 #define POLICY(field) offsetof(struct policy, field)

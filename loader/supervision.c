@@ -17,6 +17,7 @@
 #include "private_sidecar.h"
 #include "syscall_table.h"
 #include "trail.h"
+#include "wait_killable.h"
 #include "writable.h"
 
 #define INIT_PID 1
@@ -286,11 +287,25 @@ static const char *policy_file(const struct config *config, char absolute[PATH_M
 	return !config->builtin && absolute_path(config->path, absolute) == 0 ? absolute : config->path;
 }
 
-static const char *degraded(const struct policy *policy)
+/*
+ * What the policy accepts and this host cannot do, each ended by a NUL: how many bytes. The host is asked only where
+ * the policy would use it.
+ */
+static size_t pack_degraded(const struct policy *policy, char out[HANDOVER_DEGRADED_MAX])
 {
-	bool accepted = list_find(&policy->accept, ISOLATION_DEGRADATION) != NULL;
+	const struct list *accept = &policy->accept;
+	size_t used = 0;
 
-	return policy->isolate && accepted && !isolation_is_possible() ? ISOLATION_DEGRADATION : NULL;
+	if (policy->isolate && list_find(accept, ISOLATION_DEGRADATION) && !isolation_is_possible()) {
+		memcpy(out, ISOLATION_DEGRADATION, sizeof(ISOLATION_DEGRADATION));
+		used += sizeof(ISOLATION_DEGRADATION);
+	}
+	if (wait_killable_is_used(policy) && list_find(accept, WAIT_KILLABLE_DEGRADATION) &&
+	    !wait_killable_is_possible()) {
+		memcpy(out + used, WAIT_KILLABLE_DEGRADATION, sizeof(WAIT_KILLABLE_DEGRADATION));
+		used += sizeof(WAIT_KILLABLE_DEGRADATION);
+	}
+	return used;
 }
 
 int supervision_begin(const struct invocation *invocation, const struct config *config, char *const *command,
@@ -299,14 +314,14 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 	char packed[HANDOVER_COMMAND_MAX];
 	char absolute[PATH_MAX];
 	const char *file = policy_file(config, absolute);
-	const char *lacking = degraded(&config->policy);
+	char lacking[HANDOVER_DEGRADED_MAX];
 	struct handover_request request = {
 	    .session = supervision->session,
 	    .parts = {[TEXT_POLICY] = {config->text, config->text_length},
 		      [TEXT_POLICY_FILE] = {file, strlen(file)},
 		      [TEXT_COMMAND] = {packed, pack_command(command, packed, sizeof(packed))},
 		      [TEXT_INHERITED] = *inherited,
-		      [TEXT_DEGRADED] = {lacking, lacking ? strlen(lacking) + 1 : 0}},
+		      [TEXT_DEGRADED] = {lacking, pack_degraded(&config->policy, lacking)}},
 	    .notices = -1,
 	    .events = -1,
 	    .reader = supervision->reader,

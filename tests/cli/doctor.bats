@@ -151,7 +151,7 @@ older() {
 
 @test "doctor: on an older kernel, which refuses one flag, request or operation: that row and no other" {
 	local einval=22 enotty=25 enoprotoopt=92 enosys=38
-	older wait-killable seccomp 1 0x28 $einval 'seccomp: Invalid argument (Linux 5.19)'
+	older wait-killable seccomp 1 0x28 $einval 'seccomp: Invalid argument (Linux 5.19; or accept = wait-killable)'
 	older sync-wake-up ioctl 1 0x40082104 $enotty 'SECCOMP_IOCTL_NOTIF_SET_FLAGS: Inappropriate ioctl for device (Linux 6.6; '
 	older addfd ioctl 1 0x40182103 $einval 'SECCOMP_IOCTL_NOTIF_ADDFD: Invalid argument (Linux 5.9; '
 	older peer-pidfd getsockopt 2 77 $enoprotoopt 'getsockopt: Protocol not available (Linux 6.5; '
@@ -160,6 +160,20 @@ older() {
 	older scope-signal landlock_create_ruleset 2 0 $einval 'landlock_create_ruleset: Invalid argument (Linux 6.12 with '
 	older audit-stream socket 2 9 93 'socket: Protocol not supported (needs CONFIG_AUDIT, '
 	older no-new-privs prctl 0 39 $einval 'prctl: Function not implemented (Linux 3.5; '
+}
+
+@test "doctor: without wait-killable: needed where calls on sockets are carried out, unless accepted" {
+	local older=("$PROGRAMS/refuse_argument" "$(number_of seccomp)" 1 0x28 22 "$CTL" doctor) sockets
+	sockets=$'[sandbox.seccomp.unix_socket]\nenabled = true\n'
+	AGENTSH_CONFIG=$(policy "$sockets") run -1 "${older[@]}"
+	[ "$(row wait-killable)" = 'no needed seccomp: Invalid argument (Linux 5.19; or accept = wait-killable)' ]
+	AGENTSH_CONFIG=$(policy "${sockets}[degradation]
+accept = wait-killable") run -0 "${older[@]}"
+	[[ $(row wait-killable) == 'no accepted '* ]]
+	AGENTSH_CONFIG=$(policy "${sockets}action = audit") run -0 "${older[@]}"
+	[[ $(row wait-killable) == 'no - '* ]]
+	AGENTSH_CONFIG=$(policy "$OPEN") run -0 "${older[@]}"
+	[[ $(row wait-killable) == 'no - '* ]]
 }
 
 @test "doctor: a filter or a domain without effect is none" {
@@ -277,9 +291,12 @@ older() {
 	AGENTSH_CONFIG=$(policy $'[sandbox.seccomp.syscalls]\non_block = log') run -0 "$CTL" doctor
 	[[ $(row listener) == 'yes needed '* && $(row action-user-notif) == 'yes needed '* && $(row continue) == 'yes - '* ]]
 	AGENTSH_CONFIG=$(policy $'[sandbox.seccomp.unix_socket]\nenabled = true\naction = audit') run -0 "$CTL" doctor
-	for name in action-errno listener wait-killable continue pidfd-getfd process-vm-readv proc-mem read-grandchild; do
+	for name in action-errno listener continue pidfd-getfd process-vm-readv proc-mem read-grandchild; do
 		[[ $(row $name) == 'yes needed '* ]]
 	done
+	[[ $(row wait-killable) == 'yes - '* ]]
+	AGENTSH_CONFIG=$(policy $'[sandbox.seccomp.unix_socket]\nenabled = true') run -0 "$CTL" doctor
+	[[ $(row wait-killable) == 'yes needed '* && $(row continue) == 'yes - '* ]]
 	AGENTSH_CONFIG=$(policy $'[sandbox.seccomp.unix_socket]\nenabled = true\ndegraded = no_unix') run -0 "$CTL" doctor
 	[[ $(row action-errno) == 'yes needed '* && $(row pidfd-getfd) == 'yes - '* ]]
 }

@@ -38,6 +38,15 @@ told() {
 		awk '{ events += $1; calls++ } END { print events + 0, calls + 0 }'
 }
 
+number_of() {
+	"$CTL" explain --syscall "$1" "$(policy '')" | awk '{ print $2 }'
+}
+
+# told_degraded LIST: what the session could do without, and had to.
+told_degraded() {
+	[ "$(events 'select(.type == "session_start") | .degraded | tojson')" = "$1" ]
+}
+
 # stormed KIND MODE: signal_storm; sets signals, allowed, denied and interrupted.
 stormed() {
 	run -0 --separate-stderr timeout 120 "$EXEC" -f "$(watches "$2" personality)" -- "$PROGRAMS/signal_storm" "$1" "$CALLS"
@@ -61,6 +70,44 @@ stormed() {
 	stormed interrupt audit
 	is "$denied" 0
 	[ "$interrupted" -le "$signals" ]
+}
+
+# mediates TEXT: a policy that mediates Unix sockets.
+mediates() {
+	watched "[sandbox.seccomp.unix_socket]
+enabled = true
+[notices]
+stderr = never
+$1"
+}
+
+@test "messages and connections, with a signal each 3 ms: each arrives once" {
+	run -0 --separate-stderr "$EXEC" -f "$(mediates '')" -- "$PROGRAMS/signal_sends" 2000 "$PWD/stream" "$PWD/datagram"
+	is "${output#* }" '0 0 0'
+	is "$stderr" ''
+}
+
+# Before Linux 5.19 they arrive twice: seen by tests/kernels.
+@test "a kernel without SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: sockets are not mediated, unless that is accepted" {
+	local older=("$PROGRAMS/refuse_argument" "$(number_of seccomp)" 1 0x28 22 "$EXEC") accepts
+	local wanted='seccomp: a signal would have calls on sockets made twice (Linux 5.19; or accept = wait-killable, or '
+	accepts=$'[degradation]\naccept = wait-killable, scope-signal'
+	says 125 "$wanted" "${older[@]}" -f "$(mediates '')" -- touch ran
+	[ ! -e ran ]
+	: >"$EVENTS"
+	gives 0 ran "${older[@]}" -f "$(mediates "$accepts")" -- echo ran
+	wait_for told_degraded '["wait-killable"]'
+	: >"$EVENTS"
+	gives 0 ran "$EXEC" -f "$(mediates "$accepts")" -- echo ran
+	wait_for told_degraded '[]'
+	: >"$EVENTS"
+	gives 0 ran "${older[@]}" -f "$(mediates "$accepts
+[loader]
+isolate = yes")" -- echo ran
+	wait_for told_degraded '["wait-killable"]'
+	# Where no call is carried out, a signal has at the most an event told twice.
+	gives 0 ran "${older[@]}" -f "$(watched "$OPEN")" -- echo ran
+	gives 0 ran "${older[@]}" -f "$(mediates $'[sandbox.seccomp]\nmode = audit')" -- echo ran
 }
 
 @test "a Go program, with the runtime's signals and its own" {
