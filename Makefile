@@ -215,9 +215,24 @@ test: all test-programs unit-programs
 lint:
 	tests/lint
 
-.PHONY: bench demo install-deps install-deps-long
-bench: all weakened unslotted test-programs
-	AGENTSH_BUILD='$(abspath $(B))' tests/bench/bench
+.PHONY: bench bench-plots bench-day bench-peers bench-figures demo install-deps install-deps-long install-deps-bench
+BENCH = AGENTSH_BUILD='$(abspath $(B))' tests/bench
+bench: all weakened unslotted test-programs static
+	$(BENCH)/calls
+
+bench-plots: install-deps-bench all test-programs static
+	$(BENCH)/scale
+
+bench-day: install-deps all test-programs static
+	$(BENCH)/day
+
+bench-peers: all test-programs static
+	tests/bench/install-peers '$(B)/peers'
+	$(BENCH)/peers
+
+# What is in tests/bench, and the README's table, anew: half an hour, for a machine that does nothing else.
+bench-figures: bench bench-plots bench-day bench-peers
+	$(BENCH)/record
 
 demo: install-deps
 	$(MAKE) -s all
@@ -228,6 +243,9 @@ install-deps:
 
 install-deps-long:
 	scripts/install-deps long
+
+install-deps-bench:
+	scripts/install-deps bench
 
 # --- Fuzzing: clang's libFuzzer, with both sanitizers ---
 
@@ -309,7 +327,8 @@ clean:
 help:
 	@echo 'make demo         build, then run real commands behind the default policy'
 	@echo 'make check        build, then every test (check-long: fuzzing as well)'
-	@echo 'make bench        what it costs, as ratios'
+	@echo 'make bench        what it costs, as ratios (bench-plots: how that grows; bench-day: a day'\''s commands;'
+	@echo '                  bench-peers: beside bubblewrap and others; bench-figures: all, into tests/bench and README)'
 	@echo 'make static       the programs for images that have no C library, or another'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR= SYSCONFDIR=$(SYSCONFDIR)'
 	@echo 'make deb          packages for Debian, in $(B)/deb'

@@ -1,18 +1,27 @@
 /*
  * What one call costs: the median and the 99th percentile, in ns, of COUNT of them.
  * bench_calls OPERATION COUNT; in or outside of a session, and, with "traced-", stopped twice each
- * time by a tracer that does nothing: what a tool built on ptrace pays at the least.
+ * time by a tracer that does nothing: what a tool built on ptrace pays at the least. With "loop-", one
+ * of COUNT is the mean of a hundred calls: for those that take less than a look at the clock does.
+ *
+ * bench_calls OPERATION COUNT TARGETS MILLISECONDS SLOW: that of TARGETS processes which do it at once, for so long,
+ * and first how many a second all together; beside them SLOW ones whose peer does not take their connections. COUNT
+ * is how many of each process's calls the median is of, at most.
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -24,6 +33,8 @@
 #define NO_OPERATION  0x7fff     /* of the reserved call: answered EINVAL by whoever answers */
 #define COUNT_MAX     1000000
 #define PAYLOAD       64
+#define LOOP          100
+#define TARGETS_MAX   64
 
 /* Where the calls go to, made before they are timed. */
 struct bench {
@@ -33,6 +44,7 @@ struct bench {
 	struct sockaddr_un local;
 	struct sockaddr_in remote;
 	char payload[PAYLOAD];
+	unsigned calls; /* that one time is of */
 };
 
 typedef void operation(struct bench *bench, uint64_t *taken);
@@ -59,6 +71,55 @@ static void time_getppid(struct bench *bench, uint64_t *taken)
 
 	(void)bench;
 	(void)syscall(SYS_getppid);
+	*taken = now() - start;
+}
+
+static void loop_getppid(struct bench *bench, uint64_t *taken)
+{
+	uint64_t start = now();
+
+	for (unsigned i = 0; i < bench->calls; i++)
+		(void)syscall(SYS_getppid);
+	*taken = now() - start;
+}
+
+/* The same for calls of which an argument may be compared. */
+static void loop_prctl(struct bench *bench, uint64_t *taken)
+{
+	uint64_t start = now();
+
+	for (unsigned i = 0; i < bench->calls; i++)
+		(void)syscall(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0);
+	*taken = now() - start;
+}
+
+static void loop_kill(struct bench *bench, uint64_t *taken)
+{
+	pid_t self = getpid();
+	uint64_t start = now();
+
+	for (unsigned i = 0; i < bench->calls; i++)
+		(void)syscall(SYS_kill, self, 0);
+	*taken = now() - start;
+}
+
+static void loop_prlimit64(struct bench *bench, uint64_t *taken)
+{
+	struct rlimit limit;
+	uint64_t start = now();
+
+	for (unsigned i = 0; i < bench->calls; i++)
+		(void)syscall(SYS_prlimit64, 0, RLIMIT_CORE, NULL, &limit);
+	*taken = now() - start;
+}
+
+/* Of no family that there is: nothing is made. */
+static void loop_socket(struct bench *bench, uint64_t *taken)
+{
+	uint64_t start = now();
+
+	for (unsigned i = 0; i < bench->calls; i++)
+		(void)syscall(SYS_socket, 0x7f, SOCK_STREAM, 0);
 	*taken = now() - start;
 }
 
@@ -213,10 +274,18 @@ static void make_echo(struct bench *bench)
 	_exit(0);
 }
 
+/* In $BENCH_CALLS, else in /tmp. */
+static void name_socket(char *path, size_t size, pid_t pid)
+{
+	const char *folder = getenv("BENCH_CALLS");
+
+	snprintf(path, size, "%s/bench_calls.%d", folder ? folder : "/tmp", pid);
+}
+
 static void make_local(struct bench *bench, int type)
 {
 	bench->local.sun_family = AF_UNIX;
-	snprintf(bench->local.sun_path, sizeof(bench->local.sun_path), "/tmp/bench_calls.%d", getpid());
+	name_socket(bench->local.sun_path, sizeof(bench->local.sun_path), getpid());
 	bench->receiver = socket(AF_UNIX, type, 0);
 	bench->sender = socket(AF_UNIX, type, 0);
 	must(bind(bench->receiver, (const struct sockaddr *)&bench->local, sizeof(bench->local)) == 0, "bind");
@@ -246,34 +315,66 @@ static void make_remote(struct bench *bench, int type)
 	must(type != SOCK_STREAM || listen(bench->receiver, 8) == 0, "listen");
 }
 
+static void make_nothing(struct bench *bench)
+{
+	(void)bench;
+}
+
+static void make_stream(struct bench *bench)
+{
+	make_local(bench, SOCK_STREAM);
+}
+
+static void make_datagram(struct bench *bench)
+{
+	make_local(bench, SOCK_DGRAM);
+}
+
+static void make_tcp(struct bench *bench)
+{
+	make_remote(bench, SOCK_STREAM);
+}
+
+static void make_udp(struct bench *bench)
+{
+	make_remote(bench, SOCK_DGRAM);
+}
+
+static const struct {
+	const char *name;
+	operation *timed;
+	void (*make)(struct bench *bench);
+	unsigned calls;
+} operations[] = {
+    {"getppid", time_getppid, make_nothing, 1},
+    {"loop-getppid", loop_getppid, make_nothing, LOOP},
+    {"loop-prctl", loop_prctl, make_nothing, LOOP},
+    {"loop-kill", loop_kill, make_nothing, LOOP},
+    {"loop-prlimit64", loop_prlimit64, make_nothing, LOOP},
+    {"loop-socket", loop_socket, make_nothing, LOOP},
+    {"reserved", time_reserved, make_nothing, 1},
+    {"event", time_event, make_nothing, 1},
+    {"exec", time_exec, make_nothing, 1},
+    {"pipe", time_pipe, make_echo, 1},
+    {"connect", time_connect, make_stream, 1},
+    {"connect-send", time_connect_send, make_stream, 1},
+    {"slow", time_slow, make_stream, 1},
+    {"dgram-connect", time_dgram_connect, make_datagram, 1},
+    {"sendto", time_sendto, make_datagram, 1},
+    {"sendmsg", time_sendmsg, make_pair, 1},
+    {"tcp", time_tcp, make_tcp, 1},
+    {"udp", time_udp, make_udp, 1},
+};
+
 static operation *prepare(const char *name, struct bench *bench)
 {
-	if (strcmp(name, "getppid") == 0)
-		return time_getppid;
-	if (strcmp(name, "reserved") == 0)
-		return time_reserved;
-	if (strcmp(name, "event") == 0)
-		return time_event;
-	if (strcmp(name, "pipe") == 0)
-		return make_echo(bench), time_pipe;
-	if (strcmp(name, "connect") == 0)
-		return make_local(bench, SOCK_STREAM), time_connect;
-	if (strcmp(name, "connect-send") == 0)
-		return make_local(bench, SOCK_STREAM), time_connect_send;
-	if (strcmp(name, "exec") == 0)
-		return time_exec;
-	if (strcmp(name, "slow") == 0)
-		return make_local(bench, SOCK_STREAM), time_slow;
-	if (strcmp(name, "dgram-connect") == 0)
-		return make_local(bench, SOCK_DGRAM), time_dgram_connect;
-	if (strcmp(name, "sendto") == 0)
-		return make_local(bench, SOCK_DGRAM), time_sendto;
-	if (strcmp(name, "sendmsg") == 0)
-		return make_pair(bench), time_sendmsg;
-	if (strcmp(name, "tcp") == 0)
-		return make_remote(bench, SOCK_STREAM), time_tcp;
-	if (strcmp(name, "udp") == 0)
-		return make_remote(bench, SOCK_DGRAM), time_udp;
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+		if (strcmp(name, operations[i].name) != 0)
+			continue;
+		bench->calls = operations[i].calls;
+		operations[i].make(bench);
+		return operations[i].timed;
+	}
 	errno = EINVAL;
 	must(false, name);
 	return NULL;
@@ -304,27 +405,162 @@ static void be_traced(void)
 	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
-int main(int argc, char **argv)
+static void finish(const struct bench *bench)
+{
+	if (bench->local.sun_path[0])
+		(void)unlink(bench->local.sun_path);
+}
+
+/* Of so many times, which are sorted for it, each of so many calls. */
+static void print_times(uint64_t *taken, size_t count, unsigned calls)
+{
+	qsort(taken, count, sizeof(taken[0]), compare);
+	printf("%.1f %.1f\n", (double)taken[count / 2] / calls, (double)taken[count - 1 - count / 100] / calls);
+}
+
+static int one(const char *name, size_t count)
 {
 	static uint64_t taken[COUNT_MAX];
 	struct bench bench = {.receiver = -1, .sender = -1};
-	int count = argc == 3 ? atoi(argv[2]) : 0;
-	const char *name = argc == 3 ? argv[1] : "";
 	operation *timed;
 
-	must(count > 0 && count <= COUNT_MAX, "usage: bench_calls OPERATION COUNT");
 	if (strncmp(name, "traced-", 7) == 0) {
 		be_traced();
 		name += 7;
 	}
 	timed = prepare(name, &bench);
-	for (int i = 0; i < count / 10; i++)
+	for (size_t i = 0; i < count / 10; i++)
 		timed(&bench, &taken[0]); /* warm */
-	for (int i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		timed(&bench, &taken[i]);
-	if (bench.local.sun_path[0])
-		(void)unlink(bench.local.sun_path);
-	qsort(taken, (size_t)count, sizeof(taken[0]), compare);
-	printf("%llu %llu\n", (unsigned long long)taken[count / 2], (unsigned long long)taken[count - 1 - count / 100]);
+	finish(&bench);
+	must(count > 0, "no call");
+	print_times(taken, count, bench.calls);
 	return 0;
+}
+
+/* What the processes that are timed at once share. */
+struct crowd {
+	_Atomic unsigned ready;
+	_Atomic bool begun;
+	size_t counts[TARGETS_MAX]; /* of each one's calls */
+	unsigned calls;             /* that one time is of */
+	uint64_t taken[];           /* each one's first, one behind the other */
+};
+
+/* One of them: its calls until the time is up. */
+static void join_crowd(struct crowd *crowd, int index, const char *name, size_t kept, uint64_t duration)
+{
+	struct bench bench = {.receiver = -1, .sender = -1};
+	operation *timed = prepare(name, &bench);
+	uint64_t *taken = &crowd->taken[(size_t)index * kept];
+	uint64_t end, beyond;
+	size_t count = 0;
+
+	timed(&bench, &beyond); /* warm */
+	crowd->calls = bench.calls;
+	crowd->ready++;
+	while (!crowd->begun)
+		usleep(1000);
+	for (end = now() + duration; now() < end; count++)
+		timed(&bench, count < kept ? &taken[count] : &beyond);
+	crowd->counts[index] = count;
+	finish(&bench);
+	_exit(0);
+}
+
+/* Processes that wait for ever: their connections are not taken. */
+static void make_slow(pid_t *slow, int count)
+{
+	uint64_t beyond;
+
+	for (int i = 0; i < count; i++) {
+		slow[i] = fork();
+		must(slow[i] >= 0, "fork");
+		if (slow[i] == 0) {
+			struct bench bench = {.receiver = -1, .sender = -1};
+			operation *timed = prepare("slow", &bench);
+
+			for (;;)
+				timed(&bench, &beyond);
+		}
+	}
+}
+
+static void end_slow(const pid_t *slow, int count)
+{
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+	for (int i = 0; i < count; i++) {
+		(void)kill(slow[i], SIGKILL);
+		(void)waitpid(slow[i], NULL, 0);
+		name_socket(path, sizeof(path), slow[i]);
+		(void)unlink(path);
+	}
+}
+
+/* A second's calls, and what one took. Each one's times are moved up behind those before. */
+static void print_crowd(struct crowd *crowd, int targets, size_t kept, uint64_t duration)
+{
+	size_t count = 0;
+	uint64_t calls = 0;
+
+	for (int i = 0; i < targets; i++) {
+		size_t here = crowd->counts[i] < kept ? crowd->counts[i] : kept;
+
+		memmove(&crowd->taken[count], &crowd->taken[(size_t)i * kept], here * sizeof(crowd->taken[0]));
+		count += here;
+		calls += crowd->counts[i] * crowd->calls;
+	}
+	must(count > 0, "no call");
+	printf("%.1f ", (double)calls * 1e9 / (double)duration);
+	print_times(crowd->taken, count, crowd->calls);
+}
+
+static int many(const char *name, size_t kept, int targets, uint64_t duration, int slow_count)
+{
+	size_t size = sizeof(struct crowd) + kept * (size_t)targets * sizeof(uint64_t);
+	struct crowd *crowd = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t slow[TARGETS_MAX];
+	int status;
+
+	must(crowd != MAP_FAILED, "mmap");
+	make_slow(slow, slow_count);
+	for (int i = 0; i < targets; i++) {
+		pid_t child = fork();
+
+		must(child >= 0, "fork");
+		if (child == 0)
+			join_crowd(crowd, i, name, kept, duration);
+	}
+	while (crowd->ready < (unsigned)targets) {
+		must(waitpid(-1, &status, WNOHANG) <= 0, "one of them has failed");
+		usleep(1000);
+	}
+	crowd->begun = true;
+	for (int i = 0; i < targets; i++)
+		must(wait(&status) > 0 && status == 0, "one of them has failed");
+	end_slow(slow, slow_count);
+	print_crowd(crowd, targets, kept, duration);
+	return 0;
+}
+
+static int number(const char *text, int most)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	must(*text && !*end && value >= 0 && value <= most, text);
+	return (int)value;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3)
+		return one(argv[1], (size_t)number(argv[2], COUNT_MAX));
+	if (argc == 6)
+		return many(argv[1], (size_t)number(argv[2], COUNT_MAX), number(argv[3], TARGETS_MAX),
+			    (uint64_t)number(argv[4], 60000) * 1000000U, number(argv[5], TARGETS_MAX));
+	fprintf(stderr, "usage: bench_calls OPERATION COUNT [TARGETS MILLISECONDS SLOW]\n");
+	return 2;
 }
