@@ -39,6 +39,9 @@ int ctl_failed(const struct error *err);
  */
 int ctl_load(const char *file, struct config *config);
 
+/* The same; err is the first of it, for whoever is to hear of it as well. */
+int ctl_load_saying(const char *file, struct config *config, struct error *err);
+
 /* Flushes stdout: CTL_OK, or CTL_FINDING where not all could be written. */
 int ctl_finish(void);
 

@@ -1,3 +1,4 @@
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -17,6 +18,7 @@ struct asked {
 	const char *command; /* NULL: none */
 	const char *bundle;
 	const char *process; /* NULL: none is named */
+	const char *log;     /* where the runtime's own failures are looked for, as JSON; NULL: nowhere */
 };
 
 /* The value of an option in either of its shapes; NULL: it is another. */
@@ -41,13 +43,31 @@ static bool takes_value(const char *option)
 	return false;
 }
 
+/* The options before the command. Returns how many arguments they are. */
+static size_t read_options(char *const *arguments, struct asked *asked)
+{
+	const char *log = NULL;
+	const char *format = NULL;
+	size_t i;
+
+	for (i = 0; arguments[i] && arguments[i][0] == '-'; i++) {
+		const char *to = value_of(arguments + i, "--log");
+		const char *as = value_of(arguments + i, "--log-format");
+
+		log = to ? to : log;
+		format = as ? as : format;
+		if (takes_value(arguments[i]) && arguments[i + 1])
+			i++;
+	}
+	asked->log = format && strcmp(format, "json") == 0 ? log : NULL;
+	return i;
+}
+
 static struct asked read_arguments(char *const *arguments)
 {
 	struct asked asked = {.bundle = "."};
 
-	for (; *arguments && (*arguments)[0] == '-'; arguments++)
-		if (takes_value(*arguments) && arguments[1])
-			arguments++;
+	arguments += read_options(arguments, &asked);
 	if (!*arguments)
 		return asked;
 	asked.command = *arguments++;
@@ -151,33 +171,56 @@ static int edit_bundle(const char *bundle, const struct config *config, const ch
 	return result;
 }
 
+/* As runc tells a failure: containerd gives on what it finds there, and nothing of standard error. */
+static void log_failure(const char *path, const struct error *err)
+{
+	cJSON *line = cJSON_CreateObject();
+	char text[sizeof(err->text) + sizeof("agentshctl: ")];
+	char *written;
+	int file;
+
+	(void)snprintf(text, sizeof(text), "agentshctl: %s", err->text);
+	(void)cJSON_AddStringToObject(line, "level", "error");
+	(void)cJSON_AddStringToObject(line, "msg", text);
+	written = cJSON_PrintUnformatted(line);
+	cJSON_Delete(line);
+	file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+	if (file >= 0) {
+		if (written)
+			(void)dprintf(file, "%s\n", written);
+		close(file);
+	}
+	cJSON_free(written);
+}
+
 /* A policy without a filter changes nothing. */
-static int begin_container(const struct asked *asked, const char *file, const char *listener)
+static int begin_container(const struct asked *asked, const char *file, const char *listener, struct error *err)
 {
 	struct config config;
-	struct error err;
-	int status = ctl_load(file, &config);
-	int result = 0;
+	int status = ctl_load_saying(file, &config, err);
 
 	if (status != CTL_OK)
 		return status;
-	if (policy_filters(&config.policy))
-		result = edit_bundle(asked->bundle, &config, listener, &err);
+	if (policy_filters(&config.policy) && edit_bundle(asked->bundle, &config, listener, err) != 0)
+		status = ctl_failed(err);
 	config_free(&config);
-	return result == 0 ? CTL_OK : ctl_failed(&err);
+	return status;
 }
 
 static int edit(const struct asked *asked, const char *file, const char *listener)
 {
 	struct error err;
+	int status = CTL_OK;
 
 	if (!asked->command)
 		return CTL_OK;
 	if (strcmp(asked->command, "create") == 0 || strcmp(asked->command, "run") == 0)
-		return begin_container(asked, file, listener);
-	if (strcmp(asked->command, "exec") == 0 && asked->process && edit_process(asked->process, &err) != 0)
-		return ctl_failed(&err);
-	return CTL_OK;
+		status = begin_container(asked, file, listener, &err);
+	else if (strcmp(asked->command, "exec") == 0 && asked->process && edit_process(asked->process, &err) != 0)
+		status = ctl_failed(&err);
+	if (status != CTL_OK && asked->log)
+		log_failure(asked->log, &err);
+	return status;
 }
 
 int ctl_runtime(int argc, char **argv)

@@ -246,6 +246,37 @@ static bool is_negation(const cJSON *item)
 	return cJSON_GetArraySize(arguments) == 1 && operator&& strcmp(operator, "SCMP_CMP_NE") == 0;
 }
 
+/*
+ * The reserved call, by which a session inside knows itself, out of a call that the profile allows: EQ and NE, of all
+ * 64 bits, where the policy has the lower 32. Neither call does anything, so nothing hangs on the upper ones.
+ */
+static int merge_reserved(cJSON *profile, const cJSON *item, const char *name)
+{
+	cJSON *equal = cJSON_Duplicate(item, true);
+	cJSON *argument = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(equal, "args"), 0);
+	cJSON *number = cJSON_DetachItemFromObjectCaseSensitive(argument, "valueTwo");
+	int result = -1;
+
+	if (number && cJSON_ReplaceItemInObjectCaseSensitive(argument, "value", number) &&
+	    cJSON_ReplaceItemInObjectCaseSensitive(argument, "op", cJSON_CreateString("SCMP_CMP_EQ")) &&
+	    add_copy(profile, equal, name) == 0 &&
+	    cJSON_ReplaceItemInObjectCaseSensitive(equal, "action", cJSON_CreateString("SCMP_ACT_ALLOW")) &&
+	    cJSON_ReplaceItemInObjectCaseSensitive(argument, "op", cJSON_CreateString("SCMP_CMP_NE")))
+		result = add_copy(profile, equal, name);
+	cJSON_Delete(equal);
+	return result;
+}
+
+/* What is there of that name has been taken out. */
+static int merge_item(cJSON *profile, const cJSON *item, const char *name, bool is_listed)
+{
+	if (has_arguments(item) && is_listed && strcmp(name, "prctl") == 0)
+		return merge_reserved(profile, item, name);
+	if (add_copy(profile, item, name) != 0)
+		return -1;
+	return has_arguments(item) && is_listed ? add_rest(profile, item, name) : 0;
+}
+
 /* One name of our profile's item, into the container's own. */
 static int merge_name(cJSON *profile, const cJSON *item, const char *name, struct error *err)
 {
@@ -256,18 +287,15 @@ static int merge_name(cJSON *profile, const cJSON *item, const char *name, struc
 		return 0;
 	if (is_mediated(name) && theirs == ALLOWED_SOMETIMES)
 		return error_set(err, "runtime: %s: " IN_THE_WAY " looks at its arguments (leave it out there)", name);
-	if (has_arguments(item) && is_listed && strcmp(name, "prctl") == 0)
-		return 0; /* the reserved call: only for sessions inside */
-	if (has_arguments(item) && is_listed && !is_negation(item))
+	if (has_arguments(item) && is_listed && strcmp(name, "prctl") == 0 && theirs != ALLOWED)
+		return 0; /* then there is no session inside */
+	if (has_arguments(item) && is_listed && strcmp(name, "prctl") != 0 && !is_negation(item))
 		return error_set(err,
 				 "runtime: %s: " IN_THE_WAY " and the policy both look at arguments "
 				 "(unix_socket.datagram = mediate, no degraded = no_unix)",
 				 name);
 	(void)allowance(profile, name, true);
-	if (add_copy(profile, item, name) == 0 &&
-	    (!has_arguments(item) || !is_listed || add_rest(profile, item, name) == 0))
-		return 0;
-	return error_set(err, "runtime: out of memory");
+	return merge_item(profile, item, name, is_listed) == 0 ? 0 : error_set(err, "runtime: out of memory");
 }
 
 static int merge_calls(cJSON *profile, const cJSON *ours, struct error *err)

@@ -253,6 +253,19 @@ static int fill(cJSON *profile, const char *listener, struct making *making)
 	return add_calls(making);
 }
 
+/* What a session's loader does beside its filter, and no profile says. */
+static int refuse_loaders(const struct policy *policy, struct error *err)
+{
+	if (policy->isolate)
+		return error_set(err,
+				 "export: isolate = yes: no profile says it (isolate = no, and a pid namespace of the "
+				 "container's own; or agentsh-exec inside)");
+	if (policy->shim)
+		return error_set(err, "export: [shim] enabled = true: no profile loads a library "
+				      "(enabled = false, and LD_PRELOAD in the container; or agentsh-exec inside)");
+	return 0;
+}
+
 char *oci_profile(const struct config *config, const char *listener, struct error *err)
 {
 	const struct rules_setting setting = {.sidecar = listener != NULL};
@@ -262,7 +275,8 @@ char *oci_profile(const struct config *config, const char *listener, struct erro
 	char *text = NULL;
 	int result;
 
-	if (rules_build_for(&config->policy, &setting, syscall_native_arch(), &making.rules, err) != 0)
+	if (refuse_loaders(&config->policy, err) != 0 ||
+	    rules_build_for(&config->policy, &setting, syscall_native_arch(), &making.rules, err) != 0)
 		return NULL;
 	profile = cJSON_CreateObject();
 	result = fill(profile, listener, &making);

@@ -332,6 +332,8 @@ default_action = block
 block =
 allow = execve, socket
 on_block = errno"
+	refused 'isolate = yes: no profile says it' $'[loader]\nisolate = yes'
+	refused 'no profile loads a library' $'[shim]\nenabled = true'
 	refused 'the policy has none' $'[sandbox.seccomp]\nenabled = false'
 	run -2 "$CTL" export --format=oci --listener=relative p.ini
 	run -2 "$CTL" export --format=bpf --listener=/run/x p.ini

@@ -75,10 +75,13 @@ config() {
 	# Of what it allows: what the policy names is gone; what it forbids, sendmmsg, is not opened.
 	is "$(jq -c '.linux.seccomp | [.defaultAction, .architectures[0], (.architectures | length), .listenerPath,
 		[.syscalls[] | select(.action == "SCMP_ACT_ALLOW") | [.names[], .args[0].op // ""]]]' bundle/config.json)" \
-		'["SCMP_ACT_ERRNO","SCMP_ARCH_X86_64",1,"'"$OCI"'",[["read","prctl",""],["sendto","SCMP_CMP_EQ"]]]'
+		'["SCMP_ACT_ERRNO","SCMP_ARCH_X86_64",1,"'"$OCI"'",[["read",""],["sendto","SCMP_CMP_EQ"],["prctl","SCMP_CMP_NE"]]]'
 	is "$(jq -c '[.linux.seccomp.syscalls[] | select(.action == "SCMP_ACT_NOTIFY") | .names[]] |
-		[contains(["connect", "bind", "sendto", "sendmsg", "mount", "personality"]), index("sendmmsg"), index("prctl")]' \
-		bundle/config.json)" '[true,null,null]'
+		[contains(["connect", "bind", "sendto", "sendmsg", "mount", "personality"]), index("sendmmsg")]' \
+		bundle/config.json)" '[true,null]'
+	# By the reserved call a session inside finds that it is one.
+	is "$(jq -c --argjson magic $((0x41475348)) '[.linux.seccomp.syscalls[] | select(.names == ["prctl"]) | [.action, .args[0].op, .args[0].value == $magic]]' \
+		bundle/config.json)" '[["SCMP_ACT_NOTIFY","SCMP_CMP_EQ",true],["SCMP_ACT_ALLOW","SCMP_CMP_NE",true]]'
 	is "$(jq -c '[.process.noNewPrivileges, .linux.seccomp.listenerMetadata]' bundle/config.json)" \
 		'[true,"[sandbox.seccomp.syscalls]\non_block = log\n"]'
 	is "$(find bundle -name '*.agentsh')" ''
@@ -97,10 +100,12 @@ config() {
 	cmp before bundle/config.json
 }
 
-# refused TEXT: nothing is begun, one line, the bundle as it was.
+# refused TEXT: nothing is begun, one line, for the caller of the runtime as well, the bundle as it was.
 refused() {
-	run -1 --separate-stderr through create --bundle bundle x
+	rm -f said
+	run -1 --separate-stderr through --log said --log-format=json create --bundle bundle x
 	is "$output:${#stderr_lines[@]}" :1
+	is "$(jq -r '.level + ": " + .msg' said)" "error: $stderr"
 	[[ $stderr == agentshctl:*"$1"* ]] || is "$stderr" "agentshctl: ... $1 ..."
 	cmp before bundle/config.json
 	is "$(find bundle -name '*.agentsh')" ''
@@ -145,6 +150,11 @@ refused() {
 	printf '[nonsense]\n' >p.ini
 	run -1 through create --bundle bundle x
 	is "$output" "$HOME_OF/p.ini:1: unknown section [nonsense]"
+	rm -f said
+	run -1 through --log said --log-format text create --bundle bundle x
+	[ ! -e said ]
+	run -1 through --log said --log-format json create --bundle bundle x
+	is "$(jq -r .msg said)" "agentshctl: $HOME_OF/p.ini:1: unknown section [nonsense]"
 	cmp before bundle/config.json
 	printf '[sandbox.seccomp.syscalls]\ndefault_action = block\nblock =\nallow = execve\non_block = errno\n' >p.ini
 	refused 'default_action = block'
@@ -156,10 +166,14 @@ refused() {
 # --- A real dockerd ---
 
 docker_start() {
-	printf '#!/bin/sh\nexec %q runtime --policy=%q --listener=%q -- "$@"\n' "$CTL" "$HOME_OF/p.ini" "$OCI" >wrapper
+	printf '#!/bin/sh\nexec %q runtime --runtime=%q --policy=%q --listener=%q -- "$@"\n' "$CTL" "$(command -v runc)" \
+		"$HOME_OF/p.ini" "$OCI" >wrapper
 	chmod 755 wrapper
+	# What BuildKit finds.
+	mkdir path
+	ln -s "$(command -v runc)" path/runc
 	export DOCKER_HOST=unix://$HOME_OF/docker.sock
-	dockerd --bridge=none --iptables=false --ip6tables=false --storage-driver=vfs --data-root="$HOME_OF/data" \
+	PATH=$HOME_OF/path:$PATH dockerd --bridge=none --iptables=false --ip6tables=false --storage-driver=vfs --data-root="$HOME_OF/data" \
 		--exec-root="$HOME_OF/exec" -H "$DOCKER_HOST" -p "$HOME_OF/docker.pid" \
 		--add-runtime agentsh="$HOME_OF/wrapper" --default-runtime agentsh >docker.log 2>&1 </dev/null 3>&- &
 	DOCKERD=$!
@@ -198,10 +212,43 @@ docker_stop() {
 	[[ $output == *'refused in build'* ]]
 	has 3 '.type == "seccomp_blocked" and .syscall == "mount" and .action == "denied"'
 	is "$(cat "$LOG")" ''
+	# What is wrong with a policy, docker says.
+	printf '[nonsense]\n' >p.ini
+	run -125 docker run --rm --network none here:1 sh -c 'echo it ran'
+	[[ $output == *"agentshctl: $HOME_OF/p.ini:1: unknown section [nonsense]"* ]]
+	printf '[sandbox.seccomp.syscalls]\non_block = log\n' >p.ini
 	# Without a sidecar no container begins.
 	kill -KILL "$SIDECAR"
 	wait "$SIDECAR" 2>/dev/null || true
 	rm -f "$OCI"
 	run -127 docker run --rm --network none here:1 sh -c 'echo it ran'
 	[[ $output != *'it ran'* ]]
+}
+
+# steps: what the step of a build by BuildKit says, by Debian's docker: a newer one wants a plugin for that.
+steps() {
+	DOCKER_BUILDKIT=1 /usr/bin/docker build --progress=plain --no-cache --network none root 2>&1
+}
+
+@test "runtime: BuildKit's steps are under the policy where dockerd finds the wrapper by the name of runc" {
+	sidecar_start
+	docker_start
+	printf 'FROM here:1\nRUN mount -t tmpfs none /tmp || grep NoNewPrivs /proc/self/status; echo ended\n' >root/Dockerfile
+	# By --default-runtime alone they are not, as the manual says.
+	run -0 steps
+	[[ $output == *$'NoNewPrivs:\t0'*ended* ]]
+	is "$(events true | wc -l)" 0
+	ln -sf ../wrapper path/runc
+	run -0 steps
+	[[ $output == *'mount: permission denied'*$'NoNewPrivs:\t1'*ended* ]]
+	has 1 '.type == "seccomp_blocked" and .syscall == "mount" and .action == "denied"'
+	printf '[nonsense]\n' >p.ini
+	run -1 steps
+	[[ $output == *'unknown section [nonsense]'* ]]
+	printf '[sandbox.seccomp.syscalls]\non_block = log\n' >p.ini
+	kill -KILL "$SIDECAR"
+	wait "$SIDECAR" 2>/dev/null || true
+	rm -f "$OCI"
+	run -1 steps
+	[[ $output == *'failed to connect with seccomp agent'* && $output != *'NoNewPrivs:'*ended* ]]
 }
