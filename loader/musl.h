@@ -11,11 +11,18 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+/* The kernel's own structure: musl's, which has come with 1.2.5, ends before the mount's number. */
+#define statx           musl_shorter_statx
+#define statx_timestamp musl_statx_timestamp
+#include <sys/stat.h>
+#undef statx
+#undef statx_timestamp
+#include <linux/stat.h>
 
 /*
  * Messages have the kernel's layout. musl's own lengths are half as wide with padding beside them, so that a target's
@@ -113,8 +120,6 @@ static inline ssize_t musl_pwritev2(int file, const struct iovec *parts, int cou
 
 #define pwritev2 musl_pwritev2
 
-#ifndef STATX_TYPE
-#include <linux/stat.h>
 static inline int musl_statx(int directory, const char *name, int flags, unsigned mask, struct statx *about)
 {
 	return (int)syscall(SYS_statx, directory, name, flags, mask, about);
@@ -122,7 +127,6 @@ static inline int musl_statx(int directory, const char *name, int flags, unsigne
 
 /* The call, and not the structure of that name. */
 #define statx(directory, name, flags, mask, about) musl_statx((directory), (name), (flags), (mask), (about))
-#endif
 
 /* glibc's type of a limit's number; musl takes any int. */
 enum __rlimit_resource { MUSL_RLIMIT = 0 };
