@@ -10,8 +10,8 @@
 #include "syscall_table.h"
 
 #define LOW_32_BITS          0xffffffffU
-#define ERRNO_OF(action)     ((action)&0xffffU)
-#define WITHOUT_DATA(action) ((action)&0xffff0000U)
+#define ERRNO_OF(action)     (0xffffU & (action))
+#define WITHOUT_DATA(action) (0xffff0000U & (action))
 
 /* A profile being made. */
 struct making {

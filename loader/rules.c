@@ -25,14 +25,11 @@ struct named_rule {
 	struct named_comparison compare[RULE_COMPARISONS_MAX];
 };
 
-#define DOMAIN_IS_UNIX                                                                                                 \
-	{                                                                                                              \
-		.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = LOW_32_BITS, .datum_b = AF_UNIX                         \
-	}
-#define TYPE_BITS(mask, value)                                                                                         \
-	{                                                                                                              \
-		.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value)                              \
-	}
+/* Versions 14 and 19 differ here. */
+/* clang-format off */
+#define DOMAIN_IS_UNIX         {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = LOW_32_BITS, .datum_b = AF_UNIX}
+#define TYPE_BITS(mask, value) {.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value)}
+/* clang-format on */
 
 /*
  * SOCK_STREAM is 1 and SOCK_SEQPACKET 5 of the type's low four bits (the others are flags, or

@@ -16,7 +16,7 @@ typedef uint64_t signal_set; /* the kernel's: bit N - 1 for signal N */
 #define SIGNALS_FIRST_QUEUED 32 /* from here on each is delivered as often as it was sent */
 #define SIGNALS_LAST         64
 #define SIGNALS_ALL          (~(signal_set)0)
-#define SIGNALS_ONE(SIGNO)   ((signal_set)1 << ((SIGNO)-1))
+#define SIGNALS_ONE(SIGNO)   ((signal_set)1 << (-1 + (SIGNO)))
 #define SIGNALS_STOPPING     (SIGNALS_ONE(SIGTSTP) | SIGNALS_ONE(SIGTTIN) | SIGNALS_ONE(SIGTTOU))
 #define SIGNALS_OF_JOBS      (SIGNALS_STOPPING | SIGNALS_ONE(SIGCONT))
 

@@ -25,7 +25,7 @@ struct place {
 };
 
 /* For lookups that make nothing. */
-#define VIEW_NO_MASK ((mode_t)-1)
+#define VIEW_NO_MASK (~(mode_t)0)
 
 /* What stays the same for a worker. */
 struct view_origin {

@@ -12,14 +12,11 @@
 #include "kernel_row.h"
 #include "syscall_table.h"
 
-#define S(code_, value)                                                                                                \
-	{                                                                                                              \
-		.code = (code_), .k = (value)                                                                          \
-	}
-#define J(op, value, yes, no)                                                                                          \
-	{                                                                                                              \
-		.code = BPF_JMP | (op), .jt = (yes), .jf = (no), .k = (value)                                          \
-	}
+/* Versions 14 and 19 differ here. */
+/* clang-format off */
+#define S(code_, value)       {.code = (code_), .k = (value)}
+#define J(op, value, yes, no) {.code = BPF_JMP | (op), .jt = (yes), .jf = (no), .k = (value)}
+/* clang-format on */
 #define ALU(op, value) S(BPF_ALU | (op), value)
 #define LOAD(offset)   S(BPF_LD | BPF_W | BPF_ABS, offset)
 #define SET_A(value)   S(BPF_LD | BPF_IMM, value)
