@@ -61,7 +61,7 @@ inside() {
 }
 
 @test "static: one sidecar for the whole root" {
-	inside '/agentsh-sidecar --socket=/run/s --events=/run/events & until test -S /run/s; do sleep 0.1; done
+	inside '/agentsh-sidecar --socket=/run/s --events=/run/events & until grep -q " 00010000 .* /run/s$" /proc/net/unix; do sleep 0.1; done
 		/agentsh-exec --sidecar=/run/s -- /bin/mount -t tmpfs none /tmp; echo "$?" >/run/status; kill %1; wait %1'
 	is "$(<"$root/run/status")" 137
 	is "$(jq -r .type "$root/run/events" | xargs)" 'session_start seccomp_blocked session_end'
