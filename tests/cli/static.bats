@@ -79,7 +79,7 @@ inside() {
 	[[ $output == *base* ]]
 	# Into a file: what the session says goes to the same stderr.
 	inside '/agentsh-exec -- /bin/mount -t tmpfs none /tmp
-		until /agentshctl last >/run/last && grep -q killed /run/last; do sleep 0.1; done'
+		until /agentshctl last >/run/last && grep -q killed: /run/last; do sleep 0.1; done'
 	grep -q 'killed: mount is blocked' "$root/run/last" || is "$(cat "$root/run/last")" '... killed: mount is blocked'
 }
 
