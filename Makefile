@@ -143,23 +143,38 @@ STATIC = $(B)/musl
 static:
 	musl=$$(scripts/static-deps) && $(MAKE) B='$(STATIC)' CC="gcc -specs=$$musl/specs" MUSL="$$musl" $(STATIC)/agentsh-exec $(STATIC)/agentshctl $(STATIC)/agentsh-sidecar
 
-# For the tests of attackers alone: a sidecar that checks and then lets the target's own call go on.
+# Sidecars for tests and bench alone: $(B)/FOLDER/agentsh-sidecar, of which the files that name MACRO are compiled with
+# FLAGS, and the others are those of every sidecar. $(call variant,FOLDER,MACRO,FLAGS)
+naming = $(patsubst shim/%.c,%,$(shell grep -lw $(1) shim/*.c))
+define variant
+$(B)/$(1)/%.o: shim/%.c Makefile
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) $(3) $$(CFLAGS) $$(SHIM_OPTIMISE) -MMD -MP -c -o $$@ $$<
+
+$(B)/$(1)/agentsh-sidecar: $(patsubst %,$(B)/$(1)/%.o,$(call naming,$(2))) $(if $(filter sidecar,$(call naming,$(2))),,$(B)/shim/sidecar.o) $(SHIM_LIBRARY) $(LIBRARY)
+	$$(CC) $$(CFLAGS) -pie $$(LDFLAGS) -o $$@ $$^ $$(SIDECAR_LIBS)
+endef
+
+# One that checks and then lets the target's own call go on, beside a loader that takes it.
+$(eval $(call variant,weakened,AGENTSH_WEAKENED,-DAGENTSH_WEAKENED))
 .PHONY: weakened
-weakened:
-	$(MAKE) B='$(B)/weakened' DEFINES=-DAGENTSH_WEAKENED $(B)/weakened/agentsh-exec $(B)/weakened/agentsh-sidecar
+weakened: $(addprefix $(B)/weakened/,agentsh-exec agentsh-sidecar)
+$(B)/weakened/agentsh-exec: $(B)/agentsh-exec
+	@mkdir -p $(@D)
+	cp $< $@
 
-# For the bench alone: a worker whose slots are in memory of its own, and are lost with it.
+# A worker whose slots are in memory of its own, and are lost with it.
+$(eval $(call variant,unslotted,AGENTSH_UNSLOTTED,-DAGENTSH_UNSLOTTED))
 .PHONY: unslotted
-unslotted:
-	$(MAKE) B='$(B)/unslotted' DEFINES=-DAGENTSH_UNSLOTTED $(B)/unslotted/agentsh-sidecar
+unslotted: $(B)/unslotted/agentsh-sidecar
 
-# For the tests of upgrades alone: a sidecar of another version, and one that has another layout of a session's memory.
+# Another version, and another layout of a session's memory: that is a matter of nearly every file.
+$(eval $(call variant,later,AGENTSH_VERSION,-UAGENTSH_VERSION -DAGENTSH_VERSION='"$(VERSION)-later"'))
 .PHONY: upgrades
-upgrades:
-	$(MAKE) B='$(B)/later' VERSION='$(VERSION)-later' $(B)/later/agentsh-sidecar
+upgrades: $(B)/later/agentsh-sidecar
 	$(MAKE) B='$(B)/layout' VERSION='$(VERSION)-layout' DEFINES=-DAGENTSH_AREA_LATER=5 $(B)/layout/agentsh-sidecar
 
--include $(wildcard $(B)/*.d $(B)/shim/*.d)
+-include $(wildcard $(addprefix $(B)/,*.d shim/*.d unit/helpers/*.d fuzz/*/*.d weakened/*.d unslotted/*.d later/*.d))
 
 # --- Tests: programs that bats files run, and units ---
 
@@ -168,7 +183,7 @@ ATTACKERS = $(B)/tests/attack $(B)/tests/outsider
 OUTSIDER_SOURCES = tests/attackers/outsider.c tests/attackers/stage.c
 ATTACK_SOURCES = $(filter-out tests/attackers/outsider.c,$(wildcard tests/attackers/*.c))
 UNITS = $(patsubst tests/unit/test_%.c,$(B)/unit/test_%,$(wildcard tests/unit/test_*.c))
-UNIT_HELPERS = $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
+UNIT_HELPERS = $(patsubst tests/unit/%.c,$(B)/unit/helpers/%.o,$(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c)))
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: test-programs unit-programs
@@ -195,9 +210,14 @@ $(B)/tests/nolibc_%: tests/programs/nolibc_%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 $(WARNINGS) -static -nostdlib -ffreestanding -fno-stack-protector -o $@ $<
 
+UNIT_FLAGS = $(CPPFLAGS) -Itests/unit -DTEST_TOP='"$(CURDIR)"' $(CFLAGS)
+$(B)/unit/helpers/%.o: tests/unit/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
+
 $(B)/unit/test_%: tests/unit/test_%.c $(UNIT_HELPERS) $(SHIM_LIBRARY) $(LIBRARY) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit -DTEST_TOP='"$(CURDIR)"' $(CFLAGS) -pie $(LDFLAGS) -o $@ $< $(UNIT_HELPERS) $(SHIM_LIBRARY) $(LIBRARY) -lcmocka $(CTL_LIBS) $(SIDECAR_LIBS)
+	$(CC) $(UNIT_FLAGS) -pie $(LDFLAGS) -o $@ $< $(UNIT_HELPERS) $(SHIM_LIBRARY) $(LIBRARY) -lcmocka $(CTL_LIBS) $(SIDECAR_LIBS)
 
 # By another name, so that "make -n" does not take these recipes for a make and run them.
 MAKE_COMMAND_NAME = $(MAKE)
@@ -249,12 +269,23 @@ install-deps-bench:
 
 # --- Fuzzing: clang's libFuzzer, with both sanitizers ---
 
-FUZZ_FLAGS = -std=gnu17 -O1 -g $(WARNINGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_FLAGS = -std=gnu17 -O1 -g $(WARNINGS) -fno-sanitize-recover=all
+# Every module once, for all of them. The two folders may have files of the same name.
+FUZZ_LIBRARY = $(B)/fuzz/libagentsh-sidecar.a $(B)/fuzz/libagentsh.a
 .PHONY: fuzzers
 fuzzers: $(FUZZERS:%=$(B)/fuzz/%)
-$(B)/fuzz/%: tests/fuzz/%.c $(MODULES) $(SHIM_MODULES) $(SERVICES_TABLE) Makefile
+$(B)/fuzz/%.o: %.c $(SERVICES_TABLE) Makefile
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) -I$(dir $(SERVICES_TABLE)) $(FUZZ_FLAGS) -o $@ $< $(MODULES) $(SHIM_MODULES) $(CTL_LIBS) $(SIDECAR_LIBS)
+	clang $(CPPFLAGS) -I$(dir $(SERVICES_TABLE)) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/libagentsh-sidecar.a: $(SHIM_MODULES:%.c=$(B)/fuzz/%.o)
+$(B)/fuzz/libagentsh.a: $(MODULES:%.c=$(B)/fuzz/%.o)
+$(FUZZ_LIBRARY):
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_LIBRARY) Makefile
+	clang $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(FUZZ_LIBRARY) $(CTL_LIBS) $(SIDECAR_LIBS)
 
 # --- Installing ---
 
