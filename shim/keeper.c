@@ -463,18 +463,32 @@ static void hear_signal(struct keeper *keeper)
 	}
 }
 
-static int watch_signals(void)
+static sigset_t watched_signals(void)
 {
 	sigset_t watched;
 
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)sigemptyset(&watched);
 	(void)sigaddset(&watched, SIGCHLD);
 	(void)sigaddset(&watched, SIGHUP);
 	(void)sigaddset(&watched, SIGTERM);
 	(void)sigaddset(&watched, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &watched, NULL) != 0)
+	return watched;
+}
+
+bool keeper_hold_signals(void)
+{
+	sigset_t watched = watched_signals();
+
+	return sigprocmask(SIG_BLOCK, &watched, NULL) == 0;
+}
+
+static int watch_signals(void)
+{
+	sigset_t watched = watched_signals();
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if (!keeper_hold_signals())
 		return -1;
 	return signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
 }

@@ -81,6 +81,12 @@ struct keeper_options {
 	int lifeline;              /* of the loader that stays (lifeline.h); owned; -1: there is none */
 };
 
+/*
+ * Before anybody can connect: from here on a signal waits for keeper_run, so that none ends it with its sockets left
+ * behind. False: it cannot be, and errno.
+ */
+bool keeper_hold_signals(void);
+
 /* Confined already. Runs until it is told to end, or, private, until its session has ended. The exit status. */
 int keeper_run(const struct keeper_options *options);
 

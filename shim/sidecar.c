@@ -207,6 +207,8 @@ static int run_system(const struct options *options)
 	/* What a caller has left open is nothing for the roles. */
 	if (descriptors_close_from(NOTIFY_FIRST + keeper.given) != 0)
 		return usage("it cannot close what it has inherited");
+	if (!keeper_hold_signals())
+		return usage("it cannot block signals");
 	if (!options->events && trail_make_directory(keeper.events, &err) != 0)
 		return give_up(&err, EXIT_FAILURE);
 	lead_group();

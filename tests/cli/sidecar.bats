@@ -75,6 +75,14 @@ call() {
 	[ ! -e ran ]
 }
 
+@test "SIGTERM while it is only starting: it ends as later, and its socket is removed" {
+	# In its place, as its parent's grandchild; between its socket and what comes after.
+	sidecar_start strace -D -qq -o strace -e trace=listen -e inject=listen:delay_exit=500000
+	sidecar_stop
+	[ ! -e "$SOCKET" ]
+	grep -q DELAYED strace
+}
+
 @test "a socket that nobody listens at is replaced; a second sidecar, or what is no socket, is not" {
 	sidecar_start
 	kill -KILL "$SIDECAR"
