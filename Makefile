@@ -139,9 +139,16 @@ $(B)/static/$(PRELOAD): $(B)/$(PRELOAD)
 
 # The same programs against musl, for a root that has nothing else: an image of any libc, or of none.
 STATIC = $(B)/musl
+STATIC_PROGRAMS = agentsh-exec agentshctl agentsh-sidecar
 .PHONY: static
 static:
-	musl=$$(scripts/static-deps) && $(MAKE) B='$(STATIC)' CC="gcc -specs=$$musl/specs" MUSL="$$musl" $(STATIC)/agentsh-exec $(STATIC)/agentshctl $(STATIC)/agentsh-sidecar
+	musl=$$(scripts/static-deps) && $(MAKE) B='$(STATIC)' CC="gcc -specs=$$musl/specs" MUSL="$$musl" $(STATIC_PROGRAMS:%=$(STATIC)/%)
+
+# The same for aarch64, on any machine.
+STATIC_AARCH64 = $(B)/musl-aarch64
+.PHONY: static-aarch64
+static-aarch64:
+	musl=$$(scripts/static-deps aarch64) && $(MAKE) B='$(STATIC_AARCH64)' CC="clang --config $$musl/clang.cfg" MUSL="$$musl" $(STATIC_PROGRAMS:%=$(STATIC_AARCH64)/%)
 
 # Sidecars for tests and bench alone: $(B)/FOLDER/agentsh-sidecar, of which the files that name MACRO are compiled with
 # FLAGS, and the others are those of every sidecar. $(call variant,FOLDER,MACRO,FLAGS)
@@ -222,12 +229,15 @@ $(B)/unit/test_%: tests/unit/test_%.c $(UNIT_HELPERS) $(SHIM_LIBRARY) $(LIBRARY)
 # By another name, so that "make -n" does not take these recipes for a make and run them.
 MAKE_COMMAND_NAME = $(MAKE)
 # The suites are in tests/run; each closes with "N passed, N failed".
-.PHONY: check check-long lint test
+.PHONY: check check-long check-kernels lint test
 check: install-deps all
 	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run check
 
 check-long: install-deps-long all
 	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run long
+
+check-kernels: install-deps-kernels
+	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run kernels
 
 test: all test-programs unit-programs
 	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run test
@@ -235,7 +245,7 @@ test: all test-programs unit-programs
 lint:
 	tests/lint
 
-.PHONY: bench bench-plots bench-day bench-peers bench-figures demo install-deps install-deps-long install-deps-bench
+.PHONY: bench bench-plots bench-day bench-peers bench-figures demo install-deps install-deps-kernels install-deps-long install-deps-bench
 BENCH = AGENTSH_BUILD='$(abspath $(B))' tests/bench
 bench: all weakened unslotted test-programs static
 	$(BENCH)/calls
@@ -260,6 +270,9 @@ demo: install-deps
 
 install-deps:
 	scripts/install-deps
+
+install-deps-kernels:
+	scripts/install-deps kernels
 
 install-deps-long:
 	scripts/install-deps long
@@ -357,10 +370,11 @@ clean:
 
 help:
 	@echo 'make demo         build, then run real commands behind the default policy'
-	@echo 'make check        build, then every test (check-long: fuzzing as well)'
+	@echo 'make check        build, then every test (check-long: fuzzing and check-kernels as well)'
+	@echo 'make check-kernels  on Linux 5.10, 6.1, 6.12, 7.2, and 6.1 on aarch64, by qemu'
 	@echo 'make bench        what it costs, as ratios (bench-plots: how that grows; bench-day: a day'\''s commands;'
 	@echo '                  bench-peers: beside bubblewrap and others; bench-figures: all, into tests/bench and README)'
-	@echo 'make static       the programs for images that have no C library, or another'
+	@echo 'make static       the programs for images that have no C library, or another (static-aarch64: for aarch64)'
 	@echo 'make install      PREFIX=$(PREFIX) DESTDIR= SYSCONFDIR=$(SYSCONFDIR)'
 	@echo 'make deb          packages for Debian, in $(B)/deb'
 	@echo 'make dist         the sources, as one archive'
