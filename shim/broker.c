@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ struct broker {
 	int socket;
 	int runtimes; /* -1: none are listened for */
 	bool is_private;
+	int takes;           /* 0: descriptors of targets can be taken here; the errno of pidfd_getfd(2) */
 	bool listens;        /* there may be more loaders, and the sessions that there are are known */
 	int64_t accept_at;   /* ms: not before that */
 	unsigned unanswered; /* sessions that the keeper has been given and has not answered */
@@ -80,7 +82,8 @@ static void log_refusal(struct broker *broker, const struct conversation *conver
 
 static void refuse(struct broker *broker, struct conversation *conversation, const char *reason)
 {
-	log_refusal(broker, conversation, reason);
+	if (!broker->is_private) /* whose only loader says so itself */
+		log_refusal(broker, conversation, reason);
 	conversation_refuse(conversation, reason);
 }
 
@@ -104,6 +107,7 @@ static bool judge_policy(struct conversation *conversation, char *reason, size_t
 	}
 	filters = policy_filters(&policy);
 	conversation->shares = policy.unix_socket.enabled && policy.unix_socket.otherwise == SOCKET_DEFAULT_USER;
+	conversation->mediates = policy_mediates(&policy) && !policy_observes_sockets(&policy);
 	if (!filters)
 		(void)snprintf(reason, size,
 			       "a policy without a filter: it cannot be served (install the same version of "
@@ -132,6 +136,39 @@ static pid_t keeper_at_risk(const struct conversation_peer *peer)
 	return could && peer->pid > 0 && !other_pid_namespace(peer->pid) ? getppid() : 0;
 }
 
+/*
+ * Is pidfd_getfd(2) to be had at all? Asked of ourselves, of whom everything may be taken: Docker's default profile
+ * refuses it. 0, or its errno.
+ */
+static int try_taking(void)
+{
+	int ourselves = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	int taken = ourselves < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, ourselves, BROKER_KEEPER, 0);
+	int error = taken < 0 ? errno : 0;
+
+	if (taken >= 0)
+		close(taken);
+	if (ourselves >= 0)
+		close(ourselves);
+	return error;
+}
+
+/*
+ * A call on a socket is carried out on a copy of its target's descriptor: without one each would be denied, those of
+ * every other family as well.
+ */
+static bool can_mediate(const struct broker *broker, const struct conversation *conversation, char *reason, size_t size)
+{
+	if (!conversation->mediates || broker->takes == 0)
+		return true;
+	(void)snprintf(
+	    reason, size,
+	    "Unix sockets cannot be mediated: pidfd_getfd: %s (docker run --cap-add=SYS_PTRACE, a sidecar of "
+	    "the host's, or degraded = no_unix: see CONTAINERS in agentsh-exec(1))",
+	    strerror(broker->takes));
+	return false;
+}
+
 static void decide(struct broker *broker, struct conversation *conversation)
 {
 	char reason[HANDOVER_REASON_MAX];
@@ -145,7 +182,8 @@ static void decide(struct broker *broker, struct conversation *conversation)
 	/* What a system sidecar acts on it reads itself. */
 	if (!refused && conversation->reader >= 0 && !broker->is_private)
 		refused = "a reader is for a private sidecar (leave it out)";
-	if (!refused && !judge_policy(conversation, reason, sizeof(reason)))
+	if (!refused && (!judge_policy(conversation, reason, sizeof(reason)) ||
+			 !can_mediate(broker, conversation, reason, sizeof(reason))))
 		refused = reason;
 	if (refused)
 		refuse(broker, conversation, refused);
@@ -548,6 +586,7 @@ int broker_main(int argc, char **argv)
 		return EXIT_FAILURE;
 	broker = (struct broker){.keeper = BROKER_KEEPER, .socket = BROKER_SOCKET, .next_ticket = 1};
 	broker.is_private = strcmp(argv[2], "private") == 0;
+	broker.takes = try_taking();
 	broker.runtimes = fcntl(BROKER_RUNTIMES, F_GETFD) >= 0 ? BROKER_RUNTIMES : -1;
 	if (confinement_enter(CONFINED_BROKER, &err) != 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);

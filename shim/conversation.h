@@ -47,6 +47,7 @@ struct conversation {
 	bool wait_killable;
 	bool by_rights;
 	bool shares;                      /* its policy has default = user */
+	bool mediates;                    /* its policy has calls on sockets carried out */
 	bool is_runtime;                  /* a container runtime's (runtime.h), which waits for no answer */
 	struct message_descriptors along; /* owned; a runtime's, until all is said */
 	struct container_scan scan;

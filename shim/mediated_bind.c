@@ -120,6 +120,29 @@ static struct outcome bind_in_view(struct mediation *mediation, const struct add
 	return outcome;
 }
 
+/*
+ * The path is walked by the kernel itself, from a working directory and with a umask: they must be the server's
+ * alone. Where it has none of its own, it is the only one that has the worker's: nobody else looks at either, nor makes
+ * a file.
+ */
+static struct outcome bind_alone(struct mediation *mediation, const struct address *address, struct view *view)
+{
+	struct pool *pool = mediation->server->pool;
+	struct outcome outcome;
+
+	if (pool->shares_files)
+		(void)pthread_mutex_lock(&pool->view);
+	if (mediation_is_valid(mediation) && mediation_enter(mediation, view) == 0) {
+		outcome = bind_in_view(mediation, address, view);
+		mediation_leave(mediation, view);
+	} else {
+		outcome = mediation_deny(mediation, "rights_not_to_be_had");
+	}
+	if (pool->shares_files)
+		(void)pthread_mutex_unlock(&pool->view);
+	return outcome;
+}
+
 static struct outcome bind_path(struct mediation *mediation, const struct address *address)
 {
 	struct outcome outcome;
@@ -128,14 +151,7 @@ static struct outcome bind_path(struct mediation *mediation, const struct addres
 	if (view_open(&mediation->worker->origin, mediation->directory, mediation->is_settled,
 		      mediation->credentials.mask, address->name, &view) != 0)
 		return mediation_deny_unreadable(mediation);
-	/* The path is walked by the kernel itself, from a working directory: it must be the server's alone. */
-	if (mediation->server->pool->shares_files || !mediation_is_valid(mediation) ||
-	    mediation_enter(mediation, &view) != 0) {
-		view_close(&view);
-		return mediation_deny(mediation, "rights_not_to_be_had");
-	}
-	outcome = bind_in_view(mediation, address, &view);
-	mediation_leave(mediation, &view);
+	outcome = bind_alone(mediation, address, &view);
 	view_close(&view);
 	return outcome;
 }

@@ -195,7 +195,8 @@ int pool_start(struct pool *pool, struct worker *worker, struct error *err)
 	pool->worker = worker;
 	atomic_store(&pool->reader, 0);
 	pool->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (pool->wake >= 0 && sigaction(INTERRUPT, &interrupt, NULL) == 0 &&
+	if (pool->wake >= 0 && pthread_mutex_init(&pool->view, NULL) == 0 &&
+	    sigaction(INTERRUPT, &interrupt, NULL) == 0 &&
 	    pthread_create(&trial, NULL, try_unshare, &pool->shares_files) == 0 && pthread_join(trial, NULL) == 0 &&
 	    add_server(pool)) {
 		take_up(pool);

@@ -51,7 +51,8 @@ struct pool {
 	_Atomic int end;         /* 0; 1: the last target has gone; -1: the listener is broken */
 	_Atomic bool stopped;    /* no notification is to be received */
 	int wake;                /* owned; an eventfd, for the watch */
-	bool shares_files;       /* threads could not get a root of their own: no view is entered */
+	bool shares_files;       /* threads could not get a root of their own: no root but the worker's is entered */
+	pthread_mutex_t view;    /* then: who has the one umask and working directory that there are */
 	_Atomic int full;        /* as many servers run as there may be */
 	unsigned count;          /* of servers that run */
 	struct server servers[AREA_SLOTS];
