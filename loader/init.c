@@ -15,6 +15,7 @@
 
 #include "canary.h"
 #include "descriptors.h"
+#include "last_process.h"
 #include "lifeline.h"
 #include "program.h"
 #include "signals.h"
@@ -71,6 +72,8 @@ static _Noreturn void finish(struct init *init, const siginfo_t *end)
 	const struct rlimit no_core = {0};
 
 	canary_end(&init->canary);
+	if (getpid() == INIT_PID)
+		last_process_end(&init->lifeline);
 	lifeline_end(&init->lifeline);
 	if (end->si_code == CLD_EXITED)
 		_exit(end->si_status);

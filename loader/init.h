@@ -29,7 +29,7 @@ struct init_successor {
  * (PR_SET_CHILD_SUBREAPER where it is not PID 1), hands on every signal that was sent to it alone (one that the whole
  * process group got has reached the child already), stops where the child has stopped and goes on
  * where it is told to, and ends as the child ended: with its exit status, or by its signal (as
- * PID 1, which no signal ends: 128 + its number).
+ * PID 1, which no signal ends: 128 + its number; and with last_process_end before).
  */
 int init_stay(const struct init_successor *successor, int lifeline, struct error *err);
 

@@ -41,19 +41,27 @@ static int take_stderr(pid_t target)
 	return taken;
 }
 
+void lifeline_hear(struct lifeline *lifeline)
+{
+	struct lifeline_word word;
+	ssize_t length = lifeline->descriptor < 0 ? 0 : 1;
+
+	while (length > 0 && (length = read(lifeline->descriptor, &word, sizeof(word))) == (ssize_t)sizeof(word)) {
+		lifeline->is_silent = lifeline->is_silent || word.word == LIFELINE_SILENT;
+		lifeline->is_over = lifeline->is_over || word.word == LIFELINE_OVER;
+		if (word.word == LIFELINE_BEGUN)
+			lifeline->keeper = word.keeper;
+	}
+	lifeline->is_cut = lifeline->is_cut || length == 0;
+}
+
 bool lifeline_got(struct lifeline *lifeline, const siginfo_t *info, pid_t target)
 {
-	ssize_t length;
-	char word;
-
 	if (lifeline->descriptor < 0 || info->si_signo != SIGIO || info->si_code <= 0 ||
 	    info->si_fd != lifeline->descriptor)
 		return false;
-	while ((length = read(lifeline->descriptor, &word, 1)) == 1) {
-		lifeline->has_begun = lifeline->has_begun || word == LIFELINE_BEGUN;
-		lifeline->is_over = lifeline->is_over || word == LIFELINE_OVER;
-	}
-	if (length == 0 && lifeline->has_begun && !lifeline->is_over && lifeline->said_to < 0)
+	lifeline_hear(lifeline);
+	if (lifeline->is_cut && lifeline->keeper && !lifeline->is_over && !lifeline->is_silent && lifeline->said_to < 0)
 		lifeline->said_to = take_stderr(target);
 	return true;
 }

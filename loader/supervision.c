@@ -12,6 +12,7 @@
 #include "ancestry.h"
 #include "init.h"
 #include "isolation.h"
+#include "lifeline.h"
 #include "nesting.h"
 #include "outlet.h"
 #include "private_sidecar.h"
@@ -229,18 +230,22 @@ static int stay_with_reader(struct supervision *supervision, int lifeline, struc
 	return result;
 }
 
-/* For the loader that stays, where there may be a private sidecar and notices are wanted. */
+/* For the loader that stays, where there may be a private sidecar: as PID 1 also where no notices are wanted. */
 static int make_lifeline(const struct invocation *invocation, const struct config *config,
 			 struct supervision *supervision, int *lifeline, struct error *err)
 {
 	bool may_be = strcmp(invocation->sidecar, "auto") == 0 || strcmp(invocation->sidecar, "private") == 0;
+	const struct lifeline_word silent = {.word = LIFELINE_SILENT};
+	bool is_silent = config->policy.notices == NOTICES_NEVER;
 	int ends[2];
 
-	if (!may_be || config->policy.notices == NOTICES_NEVER || supervision->kind == SUPERVISED_ALREADY ||
+	if (!may_be || (is_silent && getpid() != INIT_PID) || supervision->kind == SUPERVISED_ALREADY ||
 	    !policy_filters(&config->policy))
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return error_set(err, "sidecar: pipe: %s (see RLIMIT_NOFILE)", strerror(errno));
+	if (is_silent)
+		(void)!write(ends[1], &silent, sizeof(silent));
 	*lifeline = ends[0];
 	supervision->lifeline = ends[1];
 	return 0;

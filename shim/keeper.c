@@ -59,9 +59,11 @@ static void warn(const char *what)
 }
 
 /* To the loader that stays. */
-static void say(const struct keeper *keeper, char word)
+static void say(const struct keeper *keeper, enum lifeline_words what)
 {
-	if (keeper->options->lifeline >= 0 && write(keeper->options->lifeline, &word, 1) < 0)
+	const struct lifeline_word word = {.word = (int32_t)what, .keeper = getpid()};
+
+	if (keeper->options->lifeline >= 0 && write(keeper->options->lifeline, &word, sizeof(word)) < 0)
 		return; /* it has gone, and the session with it */
 }
 

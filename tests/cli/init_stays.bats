@@ -277,6 +277,18 @@ need_namespace() {
 		[ $tries -gt 0 ]' 3>&-
 }
 
+@test "PID 1: a private sidecar has written session_end when it ends, whatever still runs" {
+	need_namespace
+	local file i
+	for i in 1 2 3 4 5 6 7 8; do
+		file=$(supervised $'[notices]\nstderr = never')
+		[ "$i" -gt 4 ] || file=$(supervised $'[notices]\nstderr = always')
+		rm -f "$EVENTS"
+		run -3 "${bounded[@]}" "$EXEC" -f "$file" -- "$BASH" -c 'for i in {1..20}; do (sleep 1000 & exec setsid sleep 1000) & done; exit 3' 3>&-
+		is "$(jq -r '[.type, .status // ""] | join(" ")' "$EVENTS" | xargs)" 'session_start session_end 3'
+	done
+}
+
 # --- Job control, in a terminal ---
 
 # session OPTION...: what a person types at an interactive bash, with the loader called so; what the
