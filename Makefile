@@ -324,6 +324,7 @@ install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	install -m 644 $(wildcard shim/*.8 scripts/*.8) $(DESTDIR)$(MANDIR)/man8
 	install -m 755 scripts/add-agent-user $(DESTDIR)$(SBINDIR)/add-agent-user
 	install -m 644 conf/sshd_config.d/agentsh.conf $(DESTDIR)$(SHAREDIR)/sshd_config.d/agentsh.conf
+	install -m 644 conf/docker-seccomp.json $(DESTDIR)$(SHAREDIR)/docker-seccomp.json
 	install -m 644 loader/agentsh-exec.bash $(DESTDIR)$(COMPLETIONDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(COMPLETIONDIR)/agentshctl
 	install -m 644 loader/agentsh-exec.zsh $(DESTDIR)$(ZSHDIR)/_agentsh-exec
@@ -342,7 +343,7 @@ uninstall:
 	if [ -d $(DESTDIR)$(SHIMDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SHIMDIR); fi
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh $(DESTDIR)$(TMPFILESDIR)/agentsh.conf
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-runtime.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5 man8/agentsh-sidecar.8 man8/add-agent-user.8)
-	rm -f $(DESTDIR)$(SBINDIR)/add-agent-user $(DESTDIR)$(SHAREDIR)/sshd_config.d/agentsh.conf
+	rm -f $(DESTDIR)$(SBINDIR)/add-agent-user $(DESTDIR)$(SHAREDIR)/sshd_config.d/agentsh.conf $(DESTDIR)$(SHAREDIR)/docker-seccomp.json
 	if [ -d $(DESTDIR)$(SHAREDIR) ]; then find $(DESTDIR)$(SHAREDIR) -depth -type d -empty -delete; fi
 	rm -f $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,agentsh-exec agentshctl) $(DESTDIR)$(ZSHDIR)/_agentsh-exec
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE $(notdir $(wildcard conf/*.ini)))

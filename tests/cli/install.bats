@@ -31,6 +31,7 @@ setup() {
 		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.socket
 		-rw-r--r-- usr/lib/tmpfiles.d/agentsh.conf
 		-rwxr-xr-x usr/sbin/add-agent-user
+		-rw-r--r-- usr/share/agentsh-exec/docker-seccomp.json
 		-rw-r--r-- usr/share/agentsh-exec/sshd_config.d/agentsh.conf
 		-rw-r--r-- usr/share/bash-completion/completions/agentsh-exec
 		lrwxrwxrwx usr/share/bash-completion/completions/agentshctl agentsh-exec
