@@ -378,3 +378,24 @@ connect 4:127.0.0.1:9: ok'
 	# It has gone: a private one is begun, where that can be had, and else nothing.
 	run -125 contained -v "$DOCKED/host/run:/run/agentsh" busybox:behind echo it ran
 }
+
+# --- What conf/examples has ---
+
+@test "the example of an agent: its Dockerfile builds, and its compose.yaml runs a command behind the policy" {
+	mkdir agent agent/work
+	chmod 777 agent/work
+	cp "$TOP"/conf/examples/{Dockerfile,compose.yaml} "$TOP"/conf/{agentsh.ini,docker-seccomp.json} agent
+	install -m 755 "$BUILD"/musl/agentsh-{exec,sidecar} agent
+	# Without the network that this dockerd does not have.
+	printf 'services: {agent: {network_mode: none, labels: [test]}}\n' >agent/none.yaml
+	cd agent
+	BASE=busybox:plain timeout 100 docker-compose -f compose.yaml -f none.yaml run --rm -T agent sh -c '
+		id; cat; socket_do stream bind /tmp/own listen stream connect /tmp/own; touch made; touch /none; exit 3' \
+		>out 2>err <<<'what is typed' 3>&- || echo "$?" >>out
+	is "$(sed -n '/^uid=/,$p' out)" $'uid=1000 gid=1000 groups=1000\nwhat is typed\nbind /tmp/own: ok\nconnect /tmp/own: ok\n3'
+	[ -e work/made ]
+	is "$(sed -n 's/^{"type":"\([a-z_]*\)".*/\1/p' err | xargs)" 'session_start unix_socket_allowed unix_socket_allowed session_end'
+	# Without a command: the shell that CMD names, in its own profile alone.
+	run -0 contained -i "${PROFILE[@]}" agent_agent <<<'echo from a shell'
+	[[ $output == *'from a shell'* ]]
+}

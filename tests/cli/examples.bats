@@ -58,6 +58,7 @@ print("\n".join(value) if isinstance(value, list) else value)' "$1" "$EXAMPLES/$
 	read_as toml codex-config.toml 'd["mcp_servers"]' >/dev/null
 	read_as yaml github-actions.yml 'd["jobs"]' >/dev/null
 	read_as yaml kubernetes-daemonset.yaml 'd["spec"]["template"]["spec"]["containers"][0]["image"]' >/dev/null
+	read_as yaml compose.yaml 'd["services"]["agent"]["build"]' >/dev/null
 	read_as yaml vector.yaml 'd["sources"]["agentsh"]["type"], d["transforms"], d["sinks"]' >/dev/null
 	sh -n "$EXAMPLES/claude-code-shell"
 }

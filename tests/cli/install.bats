@@ -38,10 +38,12 @@ setup() {
 		-rw-r--r-- usr/share/doc/agentsh-exec/LICENSE
 		-rw-r--r-- usr/share/doc/agentsh-exec/README.md
 		-rw-r--r-- usr/share/doc/agentsh-exec/agentsh.ini
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/Dockerfile
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/README.md
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/claude-code-settings.json
 		-rwxr-xr-x usr/share/doc/agentsh-exec/examples/claude-code-shell
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/codex-config.toml
+		-rw-r--r-- usr/share/doc/agentsh-exec/examples/compose.yaml
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/github-actions.yml
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/kubernetes-daemonset.yaml
 		-rw-r--r-- usr/share/doc/agentsh-exec/examples/mcp.json
