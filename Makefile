@@ -242,6 +242,12 @@ check-kernels: install-deps-kernels
 test: all test-programs unit-programs
 	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run test
 
+# The README's two commands, from nothing: an hour each, where the machine has nothing else to do.
+.PHONY: check-fresh
+check-fresh:
+	B='$(B)' tests/fresh bookworm
+	B='$(B)' tests/fresh trixie
+
 lint:
 	tests/lint
 
@@ -373,6 +379,7 @@ help:
 	@echo 'make demo         build, then run real commands behind the default policy'
 	@echo 'make check        build, then every test (check-long: fuzzing and check-kernels as well)'
 	@echo 'make check-kernels  on Linux 5.10, 6.1, 6.12, 7.2, and 6.1 on aarch64, by qemu'
+	@echo 'make check-fresh  demo and check, each in a Debian 12 and a 13 that have nothing else (as root)'
 	@echo 'make bench        what it costs, as ratios (bench-plots: how that grows; bench-day: a day'\''s commands;'
 	@echo '                  bench-peers: beside bubblewrap and others; bench-figures: all, into tests/bench and README)'
 	@echo 'make static       the programs for images that have no C library, or another (static-aarch64: for aarch64)'
