@@ -120,18 +120,18 @@ static int prepare_filter(struct load *load, struct error *err)
 {
 	const struct rules_setting setting = supervision_setting(&load->supervision);
 	const struct policy *policy = &load->config.policy;
-	uint32_t arch = syscall_native_arch();
 	struct rules rules;
 	int result;
 
 	load->may_write = true;
 	if (!supervision_filters(&load->supervision, policy))
 		return 0;
-	if (filter_build_for(policy, &setting, arch, &load->filter, err) != 0 ||
-	    rules_build_for(policy, &setting, arch, &rules, err) != 0)
+	if (rules_build_for(policy, &setting, syscall_native_arch(), &rules, err) != 0)
 		return -1;
 	load->may_write = rules_of_call(&rules, SYS_write).action == SCMP_ACT_ALLOW;
-	result = supervision_arm(&load->supervision, &rules, err);
+	result = filter_compile(&rules, &load->filter, err);
+	if (result == 0)
+		result = supervision_arm(&load->supervision, &rules, err);
 	rules_free(&rules);
 	return result;
 }
