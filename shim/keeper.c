@@ -298,12 +298,30 @@ static void hear_request(struct keeper *keeper, const struct keeper_message *mes
 	}
 }
 
+/* To the loader itself: it is waiting. One that has gone, or takes nothing, need not know. */
+static void accept_loader(int socket)
+{
+	const struct handover_accepted accepted = {.head = handover_head(HANDOVER_ACCEPTED)};
+
+	(void)send(socket, &accepted, sizeof(accepted), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void hear_keep(struct keeper *keeper, const struct keeper_message *message, struct message_descriptors *came)
+{
+	int error = keep(keeper, message, came);
+	int loader = message->answers ? message_take(came) : -1;
+
+	if (loader >= 0 && error == 0)
+		accept_loader(loader);
+	close_it(&loader);
+	tell_broker(keeper, error ? KEEPER_REFUSED : KEEPER_KEPT, message->ticket, error);
+}
+
 static void hear_broker(struct keeper *keeper)
 {
 	struct keeper_message message = {.operation = 0};
 	struct message_descriptors came;
 	ssize_t length = message_receive(keeper->broker_channel, &message, sizeof(message), &came);
-	int error;
 
 	if (length <= 0) {
 		if (length == 0 || errno == ECONNRESET)
@@ -312,12 +330,10 @@ static void hear_broker(struct keeper *keeper)
 			tell_broker(keeper, KEEPER_REFUSED, message.ticket, EMFILE);
 		return;
 	}
-	if (length == (ssize_t)sizeof(message) && message.operation == KEEPER_KEEP) {
-		error = keep(keeper, &message, &came);
-		tell_broker(keeper, error ? KEEPER_REFUSED : KEEPER_KEPT, message.ticket, error);
-	} else if (length == (ssize_t)sizeof(message)) {
+	if (length == (ssize_t)sizeof(message) && message.operation == KEEPER_KEEP)
+		hear_keep(keeper, &message, &came);
+	else if (length == (ssize_t)sizeof(message))
 		hear_request(keeper, &message);
-	}
 	message_close(&came);
 }
 
