@@ -48,6 +48,8 @@ struct keeper {
 	uint32_t stored; /* the number of the last that went there */
 	struct audit audit;
 	bool broker_has_events; /* it has asked for a descriptor for them */
+	struct spare spare;
+	bool spare_is_due; /* there is to be one, as soon as nobody waits for anything else */
 };
 
 static void warn(const char *what)
@@ -150,9 +152,9 @@ static void hear_worker(struct keeper *keeper)
 		(void)epoll_ctl(keeper->workers, EPOLL_CTL_DEL, kept->control, NULL);
 }
 
-static bool start_worker(const struct keeper *keeper, struct kept *kept)
+static bool start_worker(struct keeper *keeper, struct kept *kept)
 {
-	if (!kept_start(kept, keeper->options->events))
+	if (!kept_start(kept, keeper->options->events, &keeper->spare))
 		return false;
 	listen_to(keeper, kept);
 	return true;
@@ -198,6 +200,7 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 		return EIO;
 	}
 	kept_insert(&keeper->sessions, kept);
+	keeper->spare_is_due = !keeper->options->is_private;
 	say(keeper, LIFELINE_BEGUN);
 	return 0;
 }
@@ -391,12 +394,24 @@ static void reap(struct keeper *keeper)
 	while ((child = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (child == keeper->broker)
 			broker_ended(keeper, is_from_outside(status));
+		/* The next session has another: should each die of the start itself, no more than one a session does.
+		 */
+		if (child == keeper->spare.worker)
+			spare_forget(&keeper->spare);
 		for (struct kept *kept = keeper->sessions, *next; kept; kept = next) {
 			next = kept->next;
 			if (kept->worker == child)
 				worker_ended(keeper, kept, status);
 		}
 	}
+}
+
+/* Where it cannot be had a session starts its worker itself, or hears why not. */
+static void start_spare(struct keeper *keeper)
+{
+	if (keeper->spare_is_due && !keeper->spare.worker)
+		(void)spare_start(&keeper->spare);
+	keeper->spare_is_due = false;
 }
 
 /* Starts what is due. A session whose worker will not live is given up: its calls answer ENOSYS. */
@@ -549,6 +564,8 @@ static void end_all(struct keeper *keeper)
 
 	if (keeper->broker)
 		(void)kill(keeper->broker, SIGKILL);
+	kill_child(keeper->spare.worker);
+	spare_forget(&keeper->spare);
 	for (struct kept *kept = keeper->sessions; kept; kept = kept->next)
 		tell_end(keeper, kept);
 	while (keeper->sessions && handover_now() < until) {
@@ -597,6 +614,7 @@ static void serve(struct keeper *keeper)
 				hear_signal(keeper);
 		}
 		start_due(keeper);
+		start_spare(keeper);
 	}
 }
 
@@ -608,8 +626,11 @@ static void take_up(struct keeper *keeper)
 
 int keeper_run(const struct keeper_options *options)
 {
-	struct keeper keeper = {
-	    .options = options, .broker_channel = -1, .audit = {.stream = -1, .memory = -1, .control = -1}};
+	struct keeper keeper = {.options = options,
+				.broker_channel = -1,
+				.audit = {.stream = -1, .memory = -1, .control = -1},
+				.spare = {.control = -1},
+				.spare_is_due = true};
 
 	if (!options->is_private) {
 		audit_begin(&keeper.audit);
@@ -623,6 +644,7 @@ int keeper_run(const struct keeper_options *options)
 	}
 	if (options->is_private)
 		close(options->socket);
+	start_spare(&keeper);
 	(void)notify_send("READY=1", -1);
 	serve(&keeper);
 	if (keeper.is_over)

@@ -12,9 +12,10 @@
 
 #define ROLE_BROKER "--role=broker"
 #define ROLE_WORKER "--role=worker"
-#define ROLE_INIT   INIT_ROLE /* the loader that stays, with a reader */
+#define ROLE_WAITER "--role=waiter" /* a worker that has no session yet; as long as the other */
+#define ROLE_INIT   INIT_ROLE       /* the loader that stays, with a reader */
 
-#define ROLE_DESCRIPTORS_MAX 10U
+#define ROLE_DESCRIPTORS_MAX 5U
 
 /* The broker's descriptors. */
 enum broker_descriptor {
@@ -26,9 +27,11 @@ enum broker_descriptor {
 	BROKER_END
 };
 
-/* The worker's descriptors. */
+/* The worker's one descriptor: to the keeper. All others come from there; its end is ours. */
+#define WORKER_KEEPER 3
+
+/* Those that come with its session (spare.h). */
 enum worker_descriptor {
-	WORKER_KEEPER = 3, /* to the keeper: a new event descriptor comes from there; its end is ours */
 	WORKER_LISTENER,
 	WORKER_AREA,
 	WORKER_EVENTS,
@@ -38,12 +41,8 @@ enum worker_descriptor {
 	WORKER_COPY,    /* where area says so */
 	WORKER_COMMONS, /* where area says so */
 	WORKER_READER,  /* where only an ancestor may read the session's processes: reader.h */
-	WORKER_END
+	WORKER_DESCRIPTORS
 };
-
-/* A worker's second argument: does its session outlive its keeper? */
-#define WORKER_STORED "stored"
-#define WORKER_HELD   "held"
 
 /* A worker's exit status, beside EXIT_SUCCESS (the session is over): it goes on, and another worker may follow. */
 #define WORKER_LEFT 3

@@ -265,7 +265,7 @@ int main(int argc, char **argv)
 	int status;
 
 	confinement_begin();
-	if (argc > 1 && strcmp(argv[1], ROLE_WORKER) == 0)
+	if (argc > 1 && strcmp(argv[1], ROLE_WAITER) == 0)
 		return worker_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], ROLE_BROKER) == 0)
 		return broker_main(argc, argv);
