@@ -536,8 +536,10 @@ int broker_main(int argc, char **argv)
 	broker.is_private = strcmp(argv[2], "private") == 0;
 	broker.takes = try_taking();
 	broker.runtimes = fcntl(BROKER_RUNTIMES, F_GETFD) >= 0 ? BROKER_RUNTIMES : -1;
-	if (confinement_enter(CONFINED_BROKER, &err) != 0) {
+	if (confinement_enter(broker.is_private ? CONFINED_PRIVATE_BROKER : CONFINED_BROKER, &err) != 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+		if (broker.is_private)
+			conversation_say_refused(BROKER_SOCKET, err.text);
 		return EXIT_FAILURE;
 	}
 	if (witness_begin(&broker.witness, fcntl(BROKER_STREAM, F_GETFD) < 0 ? -1 : BROKER_STREAM, BROKER_MEMORY,

@@ -293,13 +293,17 @@ void conversation_welcome(struct conversation *conversation, pid_t keeper)
 		conversation->state = CONVERSATION_OVER;
 }
 
-void conversation_refuse(struct conversation *conversation, const char *reason)
+void conversation_say_refused(int socket, const char *reason)
 {
 	struct handover_refused refused = {.head = handover_head(HANDOVER_REFUSED)};
 
+	(void)snprintf(refused.reason, sizeof(refused.reason), "%.*s", (int)sizeof(refused.reason) - 1, reason);
+	(void)message_send(socket, &refused, sizeof(refused), NULL, 0);
+}
+
+void conversation_refuse(struct conversation *conversation, const char *reason)
+{
 	conversation->state = CONVERSATION_OVER;
-	if (conversation->is_runtime)
-		return;
-	(void)snprintf(refused.reason, sizeof(refused.reason), "%s", reason);
-	(void)message_send(conversation->socket, &refused, sizeof(refused), NULL, 0);
+	if (!conversation->is_runtime)
+		conversation_say_refused(conversation->socket, reason);
 }

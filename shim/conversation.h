@@ -74,6 +74,9 @@ const char *conversation_text(const struct conversation *conversation, enum hand
 void conversation_welcome(struct conversation *conversation, pid_t keeper);
 void conversation_refuse(struct conversation *conversation, const char *reason);
 
+/* The same where there is none yet. */
+void conversation_say_refused(int socket, const char *reason);
+
 /* Checks a HELLO message. NULL, or why not. Pure. */
 const char *conversation_check_hello(const void *message, size_t length, size_t descriptors);
 

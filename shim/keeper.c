@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "confinement.h"
 #include "handover.h"
 #include "kept.h"
 #include "lifeline.h"
@@ -221,8 +222,8 @@ static void tell_known(struct keeper *keeper)
 
 static int start_broker(struct keeper *keeper)
 {
-	char *const arguments[] = {(char *)"agentsh-sidecar", (char *)ROLE_BROKER,
-				   (char *)(keeper->options->is_private ? "private" : "system"), NULL};
+	char *arguments[] = {(char *)"agentsh-sidecar", (char *)ROLE_BROKER,
+			     (char *)(keeper->options->is_private ? "private" : "system"), NULL};
 	int ends[2];
 	int descriptors[BROKER_END - BROKER_KEEPER];
 
@@ -233,7 +234,9 @@ static int start_broker(struct keeper *keeper)
 	descriptors[BROKER_RUNTIMES - BROKER_KEEPER] = keeper->options->runtimes;
 	descriptors[BROKER_STREAM - BROKER_KEEPER] = keeper->audit.stream;
 	descriptors[BROKER_MEMORY - BROKER_KEEPER] = keeper->audit.memory;
-	keeper->broker = role_start(arguments, descriptors, sizeof(descriptors) / sizeof(descriptors[0]));
+	keeper->broker = keeper->options->is_private
+			     ? role_become(broker_main, 3, arguments, descriptors, BROKER_END - BROKER_KEEPER)
+			     : role_start(arguments, descriptors, BROKER_END - BROKER_KEEPER);
 	close(ends[1]);
 	if (keeper->broker <= 0) {
 		keeper->broker = 0;
@@ -243,7 +246,8 @@ static int start_broker(struct keeper *keeper)
 	keeper->broker_channel = ends[0];
 	keeper->broker_started_at = handover_now();
 	keeper->broker_has_events = false;
-	tell_known(keeper);
+	if (!keeper->options->is_private)
+		tell_known(keeper);
 	return 0;
 }
 
@@ -410,7 +414,7 @@ static void reap(struct keeper *keeper)
 static void start_spare(struct keeper *keeper)
 {
 	if (keeper->spare_is_due && !keeper->spare.worker)
-		(void)spare_start(&keeper->spare);
+		(void)spare_start(&keeper->spare, keeper->options->is_private);
 	keeper->spare_is_due = false;
 }
 
@@ -624,6 +628,34 @@ static void take_up(struct keeper *keeper)
 	keeper->has_store = store_is_there();
 }
 
+static bool begin_watch(struct keeper *keeper)
+{
+	keeper->signals = watch_signals();
+	keeper->workers = epoll_create1(EPOLL_CLOEXEC);
+	return keeper->signals >= 0 && keeper->workers >= 0;
+}
+
+static bool begin_system(struct keeper *keeper)
+{
+	audit_begin(&keeper->audit);
+	take_up(keeper);
+	return begin_watch(keeper) && start_broker(keeper) == 0;
+}
+
+/* Its loader waits for the broker, which confines itself: meanwhile the keeper does. */
+static bool begin_private(struct keeper *keeper)
+{
+	struct error err;
+
+	if (!begin_watch(keeper) || start_broker(keeper) != 0)
+		return false;
+	close(keeper->options->socket);
+	if (confinement_enter(CONFINED_PRIVATE_KEEPER, &err) == 0)
+		return true;
+	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+	return false;
+}
+
 int keeper_run(const struct keeper_options *options)
 {
 	struct keeper keeper = {.options = options,
@@ -632,18 +664,10 @@ int keeper_run(const struct keeper_options *options)
 				.spare = {.control = -1},
 				.spare_is_due = true};
 
-	if (!options->is_private) {
-		audit_begin(&keeper.audit);
-		take_up(&keeper);
-	}
-	keeper.signals = watch_signals();
-	keeper.workers = epoll_create1(EPOLL_CLOEXEC);
-	if (keeper.signals < 0 || keeper.workers < 0 || start_broker(&keeper) != 0) {
+	if (options->is_private ? !begin_private(&keeper) : !begin_system(&keeper)) {
 		warn("start");
 		return EXIT_FAILURE;
 	}
-	if (options->is_private)
-		close(options->socket);
 	start_spare(&keeper);
 	(void)notify_send("READY=1", -1);
 	serve(&keeper);

@@ -88,7 +88,9 @@ struct keeper_options {
  */
 bool keeper_hold_signals(void);
 
-/* Confined already. Runs until it is told to end, or, private, until its session has ended. The exit status. */
+ * Confined already, but for a private one, which is so as soon as its broker runs. Runs until it is told to end, or,
+ * private, until its session has ended. The exit status.
+ */
 int keeper_run(const struct keeper_options *options);
 
 #endif

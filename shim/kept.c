@@ -83,7 +83,7 @@ static bool give(struct kept *kept, int events, enum sink_kind kind, struct spar
 
 	if (spare->worker && spare_give(spare, &session, descriptors, &kept->worker, &kept->control))
 		return true;
-	return spare_start(spare) && spare_give(spare, &session, descriptors, &kept->worker, &kept->control);
+	return spare_start(spare, false) && spare_give(spare, &session, descriptors, &kept->worker, &kept->control);
 }
 
 bool kept_start(struct kept *kept, const char *events, struct spare *spare)

@@ -206,6 +206,7 @@ static bool has(enum confined_role role, unsigned roles)
 {
 	switch (role) {
 	case CONFINED_BROKER:
+	case CONFINED_PRIVATE_BROKER:
 		return roles & BROKER;
 	case CONFINED_WORKER:
 		return roles & WORKER;

@@ -8,14 +8,14 @@
 
 _Static_assert(WORKER_DESCRIPTORS <= MESSAGE_DESCRIPTORS_MAX, "all of a session goes into one message");
 
-bool spare_start(struct spare *spare)
+bool spare_start(struct spare *spare, bool later)
 {
 	char *const arguments[] = {(char *)"agentsh-sidecar", (char *)ROLE_WAITER, NULL};
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return false;
-	spare->worker = role_start(arguments, &ends[1], 1);
+	spare->worker = later ? role_start_later(arguments, &ends[1], 1) : role_start(arguments, &ends[1], 1);
 	spare->control = ends[0];
 	close(ends[1]);
 	if (spare->worker > 0)

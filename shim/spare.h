@@ -23,8 +23,11 @@ struct spare {
 	int control;  /* owned; -1: the same */
 };
 
-/* False: it could not be started. There was none. */
-bool spare_start(struct spare *spare);
+/*
+ * False: it could not be started. There was none. later: it is executed once it has its session, so that what is to be
+ * done until then is not held up.
+ */
+bool spare_start(struct spare *spare, bool later);
 
 /*
  * Gives it its session (descriptors[WORKER_DESCRIPTORS], borrowed, -1: none): it is its worker from now on, and no
