@@ -35,8 +35,6 @@ struct load {
 	struct filter filter; /* empty where there is none to load */
 	struct target target;
 	bool may_write; /* write(2) is allowed behind the filter: a failure can be told */
-	char inherited[HANDOVER_INHERITED_MAX];
-	size_t inherited_length;
 };
 
 static int give_up(const struct error *err, int status)
@@ -103,14 +101,14 @@ static int begin_session(const struct invocation *invocation, struct load *load,
 {
 	const struct policy *policy = &load->config.policy;
 	bool mediates = policy_mediates(policy) && !policy_observes_sockets(policy);
-	struct handover_part inherited;
+	char text[HANDOVER_INHERITED_MAX];
+	struct handover_part inherited = {.bytes = text};
 
 	if (load->supervision.kind == SUPERVISED_ALREADY || !policy_filters(&load->config.policy))
 		return 0;
 	if (supervision_wanted(invocation) &&
-	    descriptors_list(load->inherited, sizeof(load->inherited), mediates, &load->inherited_length, err) != 0)
+	    descriptors_list(text, sizeof(text), mediates, &inherited.length, err) != 0)
 		return -1;
-	inherited = (struct handover_part){load->inherited, load->inherited_length};
 	return supervision_begin(invocation, &load->config, load->target.arguments, &inherited, &load->supervision,
 				 err);
 }

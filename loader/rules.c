@@ -145,6 +145,14 @@ static bool mark(uint64_t marks[SYSCALL_NUMBERS / 64], int number)
 	return marked;
 }
 
+/* Looked up by whoever read the policy, where it is for this machine. */
+static int number_of(uint32_t arch, const struct list_entry *entry)
+{
+	if (entry->number != LIST_NUMBER_UNKNOWN && arch == syscall_native_arch())
+		return entry->number;
+	return syscall_number(arch, entry->text);
+}
+
 static int add_list(struct rules *rules, const struct list *list, uint32_t action, enum rule_reason reason,
 		    struct error *err)
 {
@@ -154,7 +162,7 @@ static int add_list(struct rules *rules, const struct list *list, uint32_t actio
 		mark(ruled, rules->list.rules[i].number);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct rule rule = {
-		    .number = syscall_number(rules->arch, list->entries[i].text),
+		    .number = number_of(rules->arch, &list->entries[i]),
 		    .action = action,
 		    .reason = reason,
 		    .line = list->entries[i].line,

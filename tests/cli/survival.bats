@@ -272,7 +272,7 @@ another_than() {
 	mv moved events
 	wait "${SESSIONS[0]}"
 	is "$(cut -d ' ' -f 4 said)" 1
-	is "$(events 'select(.syscall).syscall')" personality
+	is "$(events 'select(.syscall and .session_id).syscall')" personality
 }
 
 more_than() {
