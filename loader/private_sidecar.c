@@ -54,14 +54,6 @@ static int arrange_descriptors(int socket, int lifeline, bool keep_stderr)
 	return descriptors_close_from(lifeline < 0 ? SIDECAR_LIFELINE : SIDECAR_END);
 }
 
-/* The signals as a process begins with them: a caller's ignored ones are none of the sidecar's. */
-static void reset_signals(void)
-{
-	for (int signo = 1; signo <= SIGNALS_LAST; signo++)
-		signals_default(signo);
-	(void)signals_block(0);
-}
-
 /* What is to be started. Its processes are in our memory until the execve, and we are held for as long. */
 struct start {
 	const char *path;
@@ -87,7 +79,7 @@ static int become_sidecar(void *argument)
 	(void)snprintf(option, sizeof(option), "--events=%s", start->events);
 	if (chdir("/") == 0 &&
 	    arrange_descriptors(start->socket, start->lifeline, strcmp(start->events, "-") == 0) == 0) {
-		reset_signals();
+		(void)signals_block(0); /* those that our caller ignores it sees to itself */
 		execve(start->path, arguments, environment);
 	}
 	_exit(1);
@@ -124,7 +116,7 @@ static int start_detached(struct start *start)
 int private_sidecar_start(const char *events, int lifeline, struct error *err)
 {
 	char path[PATH_MAX];
-	struct start start = {.path = path, .lifeline = lifeline, .events = events};
+	struct start start; /* stacks that nobody uses are never touched */
 	int ends[2];
 	bool adopts;
 	int error;
@@ -136,7 +128,10 @@ int private_sidecar_start(const char *events, int lifeline, struct error *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerror(errno));
 	adopts = adoption_suspend();
+	start.path = path;
 	start.socket = ends[1];
+	start.lifeline = lifeline;
+	start.events = events;
 	error = start_detached(&start) == 0 ? 0 : errno;
 	adoption_resume(adopts);
 	close(ends[1]);

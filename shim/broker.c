@@ -532,7 +532,9 @@ int broker_main(int argc, char **argv)
 	(void)signal(SIGXFSZ, SIG_IGN); /* a session of no memory is refused, not the end of all */
 	if (argc != 3)
 		return EXIT_FAILURE;
-	broker = (struct broker){.keeper = BROKER_KEEPER, .socket = BROKER_SOCKET, .next_ticket = 1};
+	broker.keeper = BROKER_KEEPER;
+	broker.socket = BROKER_SOCKET;
+	broker.next_ticket = 1;
 	broker.is_private = strcmp(argv[2], "private") == 0;
 	broker.takes = try_taking();
 	broker.runtimes = fcntl(BROKER_RUNTIMES, F_GETFD) >= 0 ? BROKER_RUNTIMES : -1;

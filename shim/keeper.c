@@ -22,6 +22,7 @@
 #include "notify.h"
 #include "restore.h"
 #include "role.h"
+#include "signals.h"
 #include "sink.h"
 #include "store.h"
 
@@ -525,6 +526,7 @@ static int watch_signals(void)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL); /* a starter's that is ignored would have children vanish */
 	if (!keeper_hold_signals())
 		return -1;
 	return signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -642,6 +644,14 @@ static bool begin_system(struct keeper *keeper)
 	return begin_watch(keeper) && start_broker(keeper) == 0;
 }
 
+/* A private one's starter is anybody: the signals that it ignores are none of ours. */
+static void reset_signals(void)
+{
+	for (int signo = 1; signo <= SIGNALS_LAST; signo++)
+		if (signo != SIGPIPE && signo != SIGXFSZ)
+			signals_default(signo);
+}
+
 /* Its loader waits for the broker, which confines itself: meanwhile the keeper does. */
 static bool begin_private(struct keeper *keeper)
 {
@@ -650,6 +660,7 @@ static bool begin_private(struct keeper *keeper)
 	if (!begin_watch(keeper) || start_broker(keeper) != 0)
 		return false;
 	close(keeper->options->socket);
+	reset_signals();
 	if (confinement_enter(CONFINED_PRIVATE_KEEPER, &err) == 0)
 		return true;
 	error_print(STDERR_FILENO, "agentsh-sidecar", &err);

@@ -88,6 +88,7 @@ struct keeper_options {
  */
 bool keeper_hold_signals(void);
 
+/*
  * Confined already, but for a private one, which is so as soon as its broker runs. Runs until it is told to end, or,
  * private, until its session has ended. The exit status.
  */

@@ -110,15 +110,16 @@ static int open_origin(struct worker *worker, const struct given *given, struct 
 	return error_set(err, "session: its root cannot be had: %s", strerror(errno));
 }
 
+/* worker: all zero. */
 static int set_up(struct worker *worker, const struct given *given, struct error *err)
 {
 	const int *have = given->descriptors;
 
-	*worker = (struct worker){.listener = have[WORKER_LISTENER],
-				  .keeper = WORKER_KEEPER,
-				  .target = have[WORKER_TARGET],
-				  .reader = have[WORKER_READER],
-				  .is_stored = given->session.is_stored != 0};
+	worker->listener = have[WORKER_LISTENER];
+	worker->keeper = WORKER_KEEPER;
+	worker->target = have[WORKER_TARGET];
+	worker->reader = have[WORKER_READER];
+	worker->is_stored = given->session.is_stored != 0;
 	worker->area = area_map(have[WORKER_AREA], err);
 	if (!worker->area)
 		return -1;
@@ -279,7 +280,7 @@ static void become_worker(char *role)
 
 int worker_main(int argc, char **argv)
 {
-	static struct worker worker; /* too large for a stack */
+	static struct worker worker; /* too large for a stack, and to be written to all over */
 	struct event_recovered recovered;
 	struct given given;
 	struct error err;
