@@ -247,7 +247,7 @@ static int judge(union answer *answer, ssize_t length, enum handover_type wanted
 	return error_set(err, "sidecar: what answers is none (" OTHER_REMEDY ")");
 }
 
-static int say_all(const struct handover *handover, const struct handover_request *request, struct error *err)
+int handover_say(const struct handover *handover, const struct handover_request *request, struct error *err)
 {
 	return say_hello(handover, request, err) == 0 ? say_texts(handover, request, err) : -1;
 }
@@ -262,11 +262,10 @@ static ssize_t hear(const struct handover *handover, union answer *answer)
 	return length;
 }
 
-int handover_ask(struct handover *handover, const struct handover_request *request, struct error *err)
+int handover_welcome(struct handover *handover, int said, struct error *err)
 {
 	union answer answer = {.welcome = {.keeper = 0}};
 	ssize_t length = -1;
-	int said = say_all(handover, request, err);
 	bool ended;
 
 	errno = EAGAIN;

@@ -256,11 +256,11 @@ static int build_sockets(const struct policy *policy, const struct rules_setting
 	return add_named(rules, TABLE(io_uring_rules), line, err);
 }
 
-static int build_keeper(const struct rules_setting *setting, struct rules *rules, struct error *err)
+int rules_guard(struct rules *rules, int keeper, struct error *err)
 {
-	for (size_t i = 0; setting->keeper && i < sizeof(keeper_arguments) / sizeof(keeper_arguments[0]); i++) {
+	for (size_t i = 0; keeper && i < sizeof(keeper_arguments) / sizeof(keeper_arguments[0]); i++) {
 		const struct process_argument *named = &keeper_arguments[i];
-		const int process = named->group ? -setting->keeper : setting->keeper;
+		const int process = named->group ? -keeper : keeper;
 		const struct rule rule = {
 		    .number = syscall_number(rules->arch, named->name),
 		    .action = SCMP_ACT_ERRNO(EPERM),
@@ -327,7 +327,7 @@ static int build(const struct policy *policy, const struct rules_setting *settin
 		 struct error *err)
 {
 	if (build_list(policy, setting, rules, err) != 0 || build_sockets(policy, setting, rules, err) != 0 ||
-	    build_keeper(setting, rules, err) != 0)
+	    rules_guard(rules, setting->keeper, err) != 0)
 		return -1;
 	if (setting->outer && leave_to_outer(setting->outer, rules, err) != 0)
 		return -1;

@@ -83,6 +83,9 @@ int rules_build(const struct policy *policy, uint32_t arch, struct rules *rules,
 /* The same for a setting; rules_build is that of a setting that is all zero. */
 int rules_build_for(const struct policy *policy, const struct rules_setting *setting, uint32_t arch,
 		    struct rules *rules, struct error *err);
+
+/* What a setting's keeper adds, where that is not known before. 0, or -1 and *err. */
+int rules_guard(struct rules *rules, int keeper, struct error *err);
 void rules_free(struct rules *rules);
 
 /* What a call gets whatever its arguments are; *conditional is set where it also depends on them. */

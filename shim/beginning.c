@@ -12,42 +12,46 @@
 #include "tracee.h"
 
 /* Those permitted to the loader, and so to the session: none of a set-user-ID program that it has become. */
-static uint64_t capabilities_of(const struct conversation_peer *peer)
+static uint64_t capabilities_of(int directory, uid_t uid)
 {
 	struct credentials credentials;
 	uint64_t permitted = 0;
-	char path[32];
-	int directory;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d", peer->pid);
-	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (directory >= 0 && credentials_read(directory, &credentials) == 0) {
-		if (credentials_are_of(&credentials, peer->uid))
-			permitted = credentials.permitted;
-		credentials_free(&credentials);
-	}
-	if (directory >= 0)
-		close(directory);
+	if (directory < 0 || credentials_read(directory, &credentials) != 0)
+		return 0;
+	if (credentials_are_of(&credentials, uid))
+		permitted = credentials.permitted;
+	credentials_free(&credentials);
 	return permitted;
 }
 
-static void describe(const struct conversation *conversation, struct area_session *session)
+static void describe_process(pid_t pid, struct area_session *session)
 {
-	struct tracee tracee = {.tid = 0};
+	struct tracee tracee;
+	char path[32];
+	int directory;
 
-	*session = (struct area_session){.uid = conversation->peer.uid, .pid = conversation->peer.pid};
-	memcpy(session->id, conversation->hello.session, sizeof(session->id));
-	memcpy(session->loader, conversation->hello.loader, sizeof(session->loader));
-	memcpy(session->lengths, conversation->hello.lengths, sizeof(session->lengths));
-	if (session->pid > 0) {
-		(void)tracee_read(session->pid, &tracee);
-		session->capabilities = capabilities_of(&conversation->peer);
-		session->process_began = tracee_began(session->pid);
-	}
+	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)tracee_read_in(directory, pid, &tracee);
+	session->capabilities = capabilities_of(directory, session->uid);
+	session->process_began = tracee_began(pid);
+	if (directory >= 0)
+		close(directory);
 	if (tracee.has_comm)
 		memcpy(session->comm, tracee.comm, tracee.comm_length);
 	if (tracee.has_exe && tracee.exe_length < sizeof(session->exe))
 		memcpy(session->exe, tracee.exe, tracee.exe_length);
+}
+
+static void describe(const struct conversation *conversation, struct area_session *session)
+{
+	*session = (struct area_session){.uid = conversation->peer.uid, .pid = conversation->peer.pid};
+	memcpy(session->id, conversation->hello.session, sizeof(session->id));
+	memcpy(session->loader, conversation->hello.loader, sizeof(session->loader));
+	memcpy(session->lengths, conversation->hello.lengths, sizeof(session->lengths));
+	if (session->pid > 0)
+		describe_process(session->pid, session);
 }
 
 /* The root in which the session begins; ours, where the loader's is not to be had: nothing of it can be read then. */

@@ -427,6 +427,9 @@ static void attend(struct broker *broker, struct conversation *conversation)
 	if (conversation->state == CONVERSATION_OVER)
 		return;
 	wrong = conversation->is_runtime ? runtime_hear(conversation) : conversation_hear(conversation);
+	/* What belongs to a HELLO mostly is there with it. */
+	if (!wrong && !conversation->is_runtime && conversation->state == CONVERSATION_TEXT)
+		wrong = conversation_hear(conversation);
 	if (wrong && *wrong)
 		refuse(broker, conversation, wrong);
 	else if (wrong)
