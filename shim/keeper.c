@@ -159,6 +159,7 @@ static bool start_worker(struct keeper *keeper, struct kept *kept)
 	if (!kept_start(kept, keeper->options->events, &keeper->spare))
 		return false;
 	listen_to(keeper, kept);
+	keeper->spare_is_due = !keeper->options->is_private;
 	return true;
 }
 
@@ -202,7 +203,6 @@ static int keep(struct keeper *keeper, const struct keeper_message *message, str
 		return EIO;
 	}
 	kept_insert(&keeper->sessions, kept);
-	keeper->spare_is_due = !keeper->options->is_private;
 	say(keeper, LIFELINE_BEGUN);
 	return 0;
 }
