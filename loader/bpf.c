@@ -9,12 +9,12 @@
 static int make_room(struct filter *filter, size_t count)
 {
 	struct sock_filter *instructions;
-	size_t room = filter->room ? filter->room : FIRST_ROOM;
+	size_t room = FIRST_ROOM;
 
-	while (room - filter->count < count)
-		room *= 2;
-	if (room == filter->room)
+	if (filter->room - filter->count >= count)
 		return 0;
+	while (room < filter->count + count)
+		room *= 2;
 	instructions = reallocarray(filter->instructions, room, sizeof(*instructions));
 	if (!instructions)
 		return -1;

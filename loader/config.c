@@ -109,43 +109,26 @@ static int judge(int descriptor, const char *path, enum config_trust trust, size
 	return 0;
 }
 
-/* Reads to the end, or as much as there is room for. -1: errno. */
-static ssize_t read_some(int descriptor, char *buffer, size_t room)
-{
-	size_t used = 0;
-	ssize_t taken;
-
-	while (used < room && (taken = read(descriptor, buffer + used, room - used)) != 0) {
-		if (taken < 0 && errno == EINTR)
-			continue;
-		if (taken < 0)
-			return -1;
-		used += (size_t)taken;
-	}
-	return (ssize_t)used;
-}
-
-/*
- * Reads size bytes and, should there be one more than it had, as much as there may be and a byte: the parser then
- * refuses it.
- */
+/* Reads size bytes, or, of a file that says that it has none, as many as there may be; one more, and it is refused. */
 static int read_all(int descriptor, const char *path, size_t size, char **text, size_t *length, struct error *err)
 {
-	for (size_t room = size + 1;; room = POLICY_TEXT_MAX + 1) {
-		char *buffer = malloc(room);
-		ssize_t used = buffer ? read_some(descriptor, buffer, room) : 0;
+	const size_t room = (size ? size : POLICY_TEXT_MAX) + 1;
+	char *buffer = malloc(room);
+	size_t used = 0;
+	ssize_t taken = buffer ? 1 : -1;
 
-		if (!buffer)
-			return error_set(err, "%s: out of memory", path);
-		if (used >= 0 && ((size_t)used < room || room > POLICY_TEXT_MAX)) {
-			*text = buffer;
-			*length = (size_t)used;
-			return 0;
-		}
-		free(buffer);
-		if (used < 0 || lseek(descriptor, 0, SEEK_SET) != 0)
-			return error_set(err, "%s: %s (copy it into another file)", path, strerror(errno));
+	while (taken > 0 || (taken < 0 && buffer && errno == EINTR)) {
+		taken = read(descriptor, buffer + used, room - used);
+		used += taken > 0 ? (size_t)taken : 0;
 	}
+	if (taken == 0 && used < room) {
+		*text = buffer;
+		*length = used;
+		return 0;
+	}
+	free(buffer);
+	return error_set(err, "%s: %s (copy it into another file)", path,
+			 taken < 0 ? strerror(errno) : "it grows while it is read");
 }
 
 int config_read(const char *path, enum config_trust trust, char **text, size_t *length, struct error *err)

@@ -326,8 +326,7 @@ int rules_build(const struct policy *policy, uint32_t arch, struct rules *rules,
 static int build(const struct policy *policy, const struct rules_setting *setting, struct rules *rules,
 		 struct error *err)
 {
-	if (build_list(policy, setting, rules, err) != 0 || build_sockets(policy, setting, rules, err) != 0 ||
-	    rules_guard(rules, setting->keeper, err) != 0)
+	if (build_list(policy, setting, rules, err) != 0 || build_sockets(policy, setting, rules, err) != 0)
 		return -1;
 	if (setting->outer && leave_to_outer(setting->outer, rules, err) != 0)
 		return -1;

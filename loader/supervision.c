@@ -354,13 +354,16 @@ int supervision_await(struct supervision *supervision, struct asking *asking, st
 {
 	struct handover *handover = &supervision->handover;
 	const struct handover_request *request = &asking->request;
+	unsigned asked = 0;
 	int result;
 
 	if (supervision->kind != SUPERVISED_BY_SIDECAR)
 		return 0;
-	result = handover_welcome(handover, asking->said, err);
-	for (unsigned i = 1; asking->path && result > 0 && i < ASKS && handover_again(asking->path, handover); i++)
-		result = handover_welcome(handover, handover_say(handover, request, err), err);
+	do {
+		if (asked > 0)
+			asking->said = handover_say(handover, request, err);
+		result = handover_welcome(handover, asking->said, err);
+	} while (result > 0 && asking->path && ++asked < ASKS && handover_again(asking->path, handover));
 	outlet_close(request->notices);
 	outlet_close(request->events);
 	outlet_close(request->reader);

@@ -221,22 +221,12 @@ static bool seize_child(struct driver *driver, enum role wanted)
 	close(file);
 	text[length] = '\0';
 	while ((child = (pid_t)strtol(at, &at, 10)) > 0) {
-		found = found || role_of(child) == wanted;
-		if (role_of(child) == wanted)
-			seize_all(driver, child);
+		if (find(driver, child) || role_of(child) != wanted)
+			continue;
+		seize_all(driver, child);
+		found = true;
 	}
 	return found;
-}
-
-/* And its broker, or the worker that waits for COMMAND's session, which may have begun a moment ago. */
-static void seize_keeper(struct driver *driver)
-{
-	unsigned tries = 0;
-
-	seize(driver, driver->keeper);
-	while (!seize_child(driver, strcmp(driver->mode, "broker") == 0 ? ROLE_BROKER : ROLE_WAITER))
-		if (usleep(1000) != 0 || ++tries == PATIENCE_MS)
-			errx(1, "the keeper has no such child");
 }
 
 /* --- Points --- */
@@ -664,6 +654,20 @@ static int kill_by_session(struct driver *driver, char **kinds, char **command)
 			;
 	(void)printf("refused %u\n", refused);
 	return 0;
+}
+
+/* And its broker, or the worker that waits for COMMAND's session: it may be about to begin, traced from there on. */
+static void seize_keeper(struct driver *driver)
+{
+	enum role wanted = strcmp(driver->mode, "broker") == 0 ? ROLE_BROKER : ROLE_WAITER;
+	unsigned tries = 0;
+
+	seize(driver, driver->keeper);
+	while (!process_with(driver, wanted) && !seize_child(driver, wanted)) {
+		reap(driver);
+		if (usleep(1000) != 0 || ++tries == PATIENCE_MS)
+			errx(1, "the keeper has no such child");
+	}
 }
 
 static int watch_children(void)
