@@ -109,7 +109,10 @@ static int judge(int descriptor, const char *path, enum config_trust trust, size
 	return 0;
 }
 
-/* Reads size bytes, or, of a file that says that it has none, as many as there may be; one more, and it is refused. */
+/*
+ * Reads size bytes; where there is one more it is refused. Of a file that says that it has none: as many as there may
+ * be, and one that the parser refuses.
+ */
 static int read_all(int descriptor, const char *path, size_t size, char **text, size_t *length, struct error *err)
 {
 	const size_t room = (size ? size : POLICY_TEXT_MAX) + 1;
@@ -121,7 +124,7 @@ static int read_all(int descriptor, const char *path, size_t size, char **text, 
 		taken = read(descriptor, buffer + used, room - used);
 		used += taken > 0 ? (size_t)taken : 0;
 	}
-	if (taken == 0 && used < room) {
+	if (taken == 0 && (used < room || size == 0)) {
 		*text = buffer;
 		*length = used;
 		return 0;
