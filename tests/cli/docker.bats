@@ -106,14 +106,14 @@ profile() {
 		"\(.) \($rule.action) \($rule.args // []) \($rule.errnoRet)")' "$DOCKED/noted.json" | sort -u
 }
 
-@test "docker-seccomp.json: the default profile of the dockerd that is here, and two calls" {
+@test "docker-seccomp.json: the default profile of the dockerd that is here, and three calls" {
 	local options
 	for options in '' --cap-drop=ALL --cap-add=SYS_PTRACE; do
 		profile $options >plain
 		profile $options "${PROFILE[@]}" >ours
 		diff plain ours >difference || true
 		is "$(sed -n 's/^[<>] //p' difference | cut -d ' ' -f 1,2 | xargs)" \
-			"$([[ $options == *PTRACE ]] || echo 'pidfd_getfd SCMP_ACT_ALLOW ')unshare SCMP_ACT_ALLOW"
+			"$([[ $options == *PTRACE ]] || echo 'pidfd_getfd SCMP_ACT_ALLOW process_vm_writev SCMP_ACT_ALLOW ')unshare SCMP_ACT_ALLOW"
 		grep -qxF '> unshare SCMP_ACT_ALLOW [{"index":0,"value":512,"op":"SCMP_CMP_EQ"}] null' difference
 		run -1 grep '^<' difference
 	done
