@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# The promises of design.md in the places where agentsh-exec is used, each tried there (tests/places): what the manual's
+# table says of each is what the logs of these runs say. AGENTSH_PLACES=all: every promise in every place; else in those
+# that begin slowly only some.
+#
+# shellcheck disable=SC2154 # run sets output
+bats_require_minimum_version 1.5.0
+load ../lib/common
+
+PAGE=$TOP/loader/agentsh-exec.1
+HERE=$TOP/tests/places
+# Holds also where nothing of ours is.
+ORDINARY='descriptors streams own signals rights errors'
+
+setup_file() {
+	[ "$(id -u)" -eq 0 ] || return 0
+	export LOGS=$BATS_FILE_TMPDIR/logs
+	SOME='kill bad-policy start-end path race keeper-dies'
+	[ "${AGENTSH_PLACES:-}" != all ] || SOME=
+	export SOME AGENTSH_BUILD=$BUILD
+	{
+		LANES=1 "$HERE/run" "$LOGS" without root user login crun &
+		PROMISES=$SOME LANES=1 "$HERE/run" "$LOGS" yama docker profile runtime podman || true
+		wait "$!" || true
+	} >"$BATS_FILE_TMPDIR/said" 2>&1 3>&-
+}
+
+setup() {
+	need_root
+}
+
+# table PLACE: the page says of it what its logs say, and the run was one without a complaint.
+table() {
+	"$HERE/table" --check "$LOGS" "$PAGE" "$1" || {
+		cat "$BATS_FILE_TMPDIR/said"
+		return 1
+	}
+}
+
+@test "without agentsh-exec: what is tried goes through, so each try can fail" {
+	run -0 "$HERE/judge" "$LOGS" without
+	[ "$(awk '$3 == "held" { print $2 }' <<<"$output" | xargs)" = "$ORDINARY" ]
+	[ "$(wc -l <<<"$output")" -eq "$(grep -c '^    ("' "$HERE/judge")" ]
+}
+
+@test "a prefix on the host, as root" {
+	table root
+}
+
+@test "a prefix on the host, as a user" {
+	table user
+}
+
+@test "a prefix under Yama, where only an ancestor reads" {
+	PROMISES=$SOME table yama
+}
+
+@test "a login shell, by ssh" {
+	table login
+}
+
+@test "an entrypoint under Docker's default profile" {
+	PROMISES=$SOME table docker
+}
+
+@test "an entrypoint under conf/docker-seccomp.json" {
+	PROMISES=$SOME table profile
+}
+
+@test "Docker with the runtime wrapper" {
+	PROMISES=$SOME table runtime
+}
+
+@test "an entrypoint in a user's podman" {
+	PROMISES=$SOME table podman
+}
+
+@test "crun with a listener" {
+	table crun
+}
+
+@test "a cell without a log, or with half of one, is an error" {
+	cp -r "$LOGS/root" "$BATS_TEST_TMPDIR/root"
+	"$HERE/judge" "$BATS_TEST_TMPDIR" root >"$BATS_TEST_TMPDIR/whole"
+	sed -i '/^ended: /d' "$BATS_TEST_TMPDIR/root/race"
+	run -1 "$HERE/judge" "$BATS_TEST_TMPDIR" root
+	[[ $output == *'root/race: no word without a log that is whole'* ]]
+	rm "$BATS_TEST_TMPDIR/root/race"
+	run -1 "$HERE/judge" "$BATS_TEST_TMPDIR" root
+	# And a place that has lost a promise is told.
+	cp "$LOGS/without/race" "$BATS_TEST_TMPDIR/root/race"
+	run -1 "$HERE/table" --check "$BATS_TEST_TMPDIR" "$PAGE" root
+	[[ $output == *'root, race: not held: '* ]]
+}
