@@ -242,6 +242,12 @@ check-kernels: install-deps-kernels
 test: all test-programs unit-programs
 	CC=$(CC) MAKE='$(MAKE_COMMAND_NAME)' B='$(B)' tests/run test
 
+# The README's two commands, from nothing: an hour each, where the machine has nothing else to do.
+.PHONY: check-fresh
+check-fresh:
+	B='$(B)' tests/fresh bookworm
+	B='$(B)' tests/fresh trixie
+
 lint:
 	tests/lint
 
@@ -311,8 +317,9 @@ $(B)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_LIBRARY) Makefile
 EXAMPLES = $(wildcard conf/examples/*)
 UNITS_OF_SYSTEMD = agentsh-sidecar.service agentsh-sidecar.socket
 .PHONY: install uninstall
-# Where "make static" has made one, the loader is that one: it starts in half the time of glibc's.
+# Where "make static" has made them, loader and sidecar are those: they start in half the time of glibc's.
 LOADER_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-exec) $(B)/static/agentsh-exec)
+SIDECAR_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-sidecar) $(B)/agentsh-sidecar)
 install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHIMDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LOGROTATEDIR)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SHAREDIR)/sshd_config.d $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(TMPFILESDIR)
@@ -320,7 +327,7 @@ install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
 	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
 # Not readable, so that the kernel lets no user trace it, not even before its main().
-	install -m 711 -s $(B)/agentsh-sidecar $(DESTDIR)$(BINDIR)/agentsh-sidecar
+	install -m 711 -s $(SIDECAR_INSTALLED) $(DESTDIR)$(BINDIR)/agentsh-sidecar
 	install -m 755 $(B)/$(PRELOAD) $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
 	install -m 755 conf/agentsh-runtime $(DESTDIR)$(BINDIR)/agentsh-runtime
 	install -m 644 $(wildcard loader/*.1) $(DESTDIR)$(MANDIR)/man1
@@ -379,6 +386,7 @@ help:
 	@echo 'make demo         build, then run real commands behind the default policy'
 	@echo 'make check        build, then every test (check-long: fuzzing and check-kernels as well)'
 	@echo 'make check-kernels  on Linux 5.10, 6.1, 6.12, 7.2, and 6.1 on aarch64, by qemu'
+	@echo 'make check-fresh  demo and check, each in a Debian 12 and a 13 that have nothing else (as root)'
 	@echo 'make bench        what it costs, as ratios (bench-plots: how that grows; bench-day: a day'\''s commands;'
 	@echo '                  bench-peers: beside bubblewrap and others; bench-figures: all, into tests/bench and README)'
 	@echo 'make places-table the table of promises and places in agentsh-exec(1), from real runs'

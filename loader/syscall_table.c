@@ -8,8 +8,8 @@
 
 #include "likeness.h"
 
-/* How far above our own table a newer libseccomp may know names. */
-#define NEWER_NAMES 64
+/* What a newer libseccomp knows above our own table ends where so many numbers have no name. */
+#define NAMELESS_MOST 8
 /* No architecture's plain numbers reach this (i386 and the 64-bit ones share those from 403 on). */
 #define NUMBERS_MAX 600
 
@@ -125,12 +125,12 @@ bool syscall_name(uint32_t arch, int number, char *out)
 int syscall_highest(uint32_t arch)
 {
 	char name[SYSCALL_NAME_MAX];
-	int ours = supplements[SUPPLEMENTS - 1].number;
+	int highest = supplements[SUPPLEMENTS - 1].number;
 
-	for (int number = ours + NEWER_NAMES; number > ours; number--)
+	for (int number = highest + 1; number <= highest + NAMELESS_MOST; number++)
 		if (library_name(arch, number, name))
-			return number;
-	return ours;
+			highest = number;
+	return highest;
 }
 
 bool syscall_is_supplementary(uint32_t arch, int number)

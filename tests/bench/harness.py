@@ -47,6 +47,12 @@ def loader():
     return musl if os.access(musl, os.X_OK) else f"{BUILD}/static/agentsh-exec"
 
 
+def sidecar():
+    """The same of the sidecar. (SIDECAR is what one that is built with something else is held against.)"""
+    musl = f"{BUILD}/musl/agentsh-sidecar"
+    return musl if os.access(musl, os.X_OK) else SIDECAR
+
+
 def say(text):
     """To whoever waits; the table is for standard output."""
     print(text, file=sys.stderr, flush=True)
@@ -150,7 +156,12 @@ def publish(name, began, rows, **more):
     date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     record = {"bench": name, "date": date, "commit": commit(), "machine": here, "load": load,
               "seconds": round(time.monotonic() - began), **more, "rows": [row.record() for row in rows]}
-    title = (f"{name}, {date}, Linux {here['kernel']}, {here['processors']} x {here['processor']}, load {load:.1f}, "
+    if os.environ.get("BENCH_FAST") == "1":
+        record["fast"] = True
+        name_shown = f"{name} (few rounds: a look at whether it works)"
+    else:
+        name_shown = name
+    title = (f"{name_shown}, {date}, Linux {here['kernel']}, {here['processors']} x {here['processor']}, load {load:.1f}, "
              f"commit {record['commit']}")
     text = f"{title}\n\n{table(rows)}\n"
     os.makedirs(f"{BUILD}/bench", exist_ok=True)

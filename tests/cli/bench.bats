@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# The benches: what they time and how they reckon; a peer that cannot be had is said to be so.
+# The benches: what they time and how they reckon; the figures that are in the tree are whole and the README's are
+# those; a peer that cannot be had is said to be so.
 #
 # shellcheck disable=SC2154 # run sets status, output and stderr
 bats_require_minimum_version 1.5.0
@@ -67,6 +68,33 @@ setup() {
 		turns(2, {"a": lambda: order.append("a"), "b": lambda: order.append("b")})
 		assert order == list("abab")
 	END
+}
+
+@test "the figures in the tree: each bench's record is whole and its table says the same; the README has them" {
+	local name
+	# None has been recorded: then the README speaks of none.
+	if [ ! -e "$BENCH/calls.json" ]; then
+		run -1 grep -E '^\| in turns, |^## What it costs' "$TOP/README.md"
+		return 0
+	fi
+	for name in calls scale day peers; do
+		is "$(jq -r .bench "$BENCH/$name.json")" "$name"
+		jq -e '.date and .commit and .machine.kernel and .machine.processor and (.rows | length > 5) and
+			([.rows[] | select(.goal) | .met] | all(. == true or . == false)) and
+			([.rows[] | select(.median == null or .median <= 0)] == [])' "$BENCH/$name.json" >/dev/null
+		run -0 /usr/bin/python3 -c 'import json, sys
+			sys.path.insert(0, sys.argv[1])
+			import harness
+			print(harness.table(json.load(open(sys.argv[2], encoding="utf-8"))["rows"]))' "$BENCH" "$BENCH/$name.json"
+		is "$(sed 1,2d "$BENCH/$name.txt")" "$output"
+	done
+	for name in sessions memory targets; do
+		/usr/bin/python3 -c 'import sys, xml.dom.minidom as dom
+			assert dom.parse(sys.argv[1]).documentElement.tagName == "svg"' "$BENCH/$name.svg"
+	done
+	run -0 "$BENCH/record" --table "$BENCH"
+	[ "${#lines[@]}" -ge 8 ]
+	is "$(sed -n '/^| in turns, /,/^!\[/p' "$TOP/README.md" | sed '$d')" "$output"
 }
 
 @test "a peer that cannot be had is said to be so, with what was tried and without anybody's address" {
