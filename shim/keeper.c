@@ -644,11 +644,14 @@ static bool begin_system(struct keeper *keeper)
 	return begin_watch(keeper) && start_broker(keeper) == 0;
 }
 
-/* A private one's starter is anybody: the signals that it ignores are none of ours. */
+/*
+ * A private one's starter is anybody: the signals that it ignores are none of ours. Not SIGCHLD, which has been seen to
+ * before: to set it anew would take back that the broker has ended.
+ */
 static void reset_signals(void)
 {
 	for (int signo = 1; signo <= SIGNALS_LAST; signo++)
-		if (signo != SIGPIPE && signo != SIGXFSZ)
+		if (signo != SIGPIPE && signo != SIGXFSZ && signo != SIGCHLD)
 			signals_default(signo);
 }
 
