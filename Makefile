@@ -25,7 +25,9 @@ FORTIFY ?= -D_FORTIFY_SOURCE=2
 # for calls that are bound before it starts.
 OPTIMISE ?= -Oz -g -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt $(SMALLER)
 SMALLER = $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-tree-loop-im -fno-tree-dominator-opts \
-	-fno-partial-inlining -fno-tree-tail-merge -fno-forward-propagate)
+	-fno-partial-inlining -fno-tree-tail-merge -fno-forward-propagate -fno-thread-jumps -fno-expensive-optimizations \
+	-fno-ipa-modref -fipa-pta $(UNALIGNED))
+UNALIGNED := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-malign-data=abi)
 CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"' -DAGENTSH_SHIM='"$(SHIMDIR)/$(PRELOAD)"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)

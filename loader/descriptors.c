@@ -22,7 +22,7 @@ static int close_one_by_one(int first)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) != 0)
 		return -1;
 	for (int descriptor = first; (rlim_t)descriptor < limit.rlim_max && descriptor < INT_MAX; descriptor++)
 		(void)close(descriptor);

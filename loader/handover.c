@@ -67,7 +67,7 @@ static int connect_until(int socket, const struct sockaddr_un *address, int64_t 
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		(void)nanosleep(&pause, NULL);
+		(void)ppoll(NULL, 0, &pause, NULL);
 	}
 	return 0;
 }

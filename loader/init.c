@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ static _Noreturn void finish(struct init *init, const siginfo_t *end)
 	lifeline_end(&init->lifeline);
 	if (end->si_code == CLD_EXITED)
 		_exit(end->si_status);
-	(void)setrlimit(RLIMIT_CORE, &no_core);
+	(void)prlimit(0, RLIMIT_CORE, &no_core, NULL);
 	signals_default(end->si_status);
 	(void)kill(getpid(), end->si_status);
 	signals_undergo(end->si_status);
@@ -195,7 +196,7 @@ static void pass_on(const struct init *init, siginfo_t *info)
 	/* EAGAIN: RLIMIT_SIGPENDING are waiting. The target will take some. */
 	while (syscall(SYS_rt_sigqueueinfo, init->target, info->si_signo, info) != 0 && errno == EAGAIN &&
 	       !has_ended(init->target))
-		(void)nanosleep(&a_moment, NULL);
+		(void)ppoll(NULL, 0, &a_moment, NULL);
 }
 
 static void hand_on(const struct init *init, siginfo_t *info)
@@ -330,8 +331,8 @@ static void execute_successor(const struct init *init, int go, int lifeline, con
 	char numbers[64];
 	char *const arguments[] = {(char *)successor->path, (char *)INIT_ROLE, numbers, NULL};
 
-	(void)snprintf(numbers, sizeof(numbers), "%d %d %d %d", init->target, dup(go), dup(successor->channel),
-		       lifeline < 0 ? -1 : dup(lifeline));
+	(void)snprintf(numbers, sizeof(numbers), "%d %d %d %d", init->target, fcntl(go, F_DUPFD, 0),
+		       fcntl(successor->channel, F_DUPFD, 0), lifeline < 0 ? -1 : fcntl(lifeline, F_DUPFD, 0));
 	execve(successor->path, arguments, environment);
 }
 

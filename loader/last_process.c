@@ -8,20 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "handover.h"
 
 #define PATIENCE_MS 3000
 #define LOOK_MS     5 /* a process may fork while it is looked for */
 #define STAT_SIZE   512
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Whose child it is: proc(5), the fourth field of stat, behind a name in which anything may stand. -1: not known. */
 static pid_t parent_of(const char *process)
@@ -39,13 +32,13 @@ static pid_t parent_of(const char *process)
 		(void)close(descriptor);
 	stat[length > 0 ? length : 0] = '\0';
 	state = strrchr(stat, ')');
-	return state && strlen(state) > 4 ? (pid_t)strtol(state + 4, NULL, 10) : -1;
+	return state && strlen(state) > 4 ? (pid_t)strtoul(state + 4, NULL, 10) : -1;
 }
 
 /* False: it may not be killed. */
 static bool end_one(const char *process, pid_t keeper)
 {
-	pid_t pid = (pid_t)strtol(process, NULL, 10);
+	pid_t pid = (pid_t)strtoul(process, NULL, 10);
 
 	/* Its workers are the keeper's children. */
 	if (pid == getpid() || pid == keeper || parent_of(process) == keeper)
@@ -76,12 +69,12 @@ static void bury(void)
 
 void last_process_end(struct lifeline *lifeline)
 {
-	int64_t until = now_ms() + PATIENCE_MS;
+	int64_t until = handover_now() + PATIENCE_MS;
 	struct pollfd line = {.fd = lifeline->descriptor, .events = POLLIN};
 
 	for (;;) {
 		lifeline_hear(lifeline);
-		if (lifeline->keeper == 0 || lifeline->is_over || lifeline->is_cut || now_ms() >= until)
+		if (lifeline->keeper == 0 || lifeline->is_over || lifeline->is_cut || handover_now() >= until)
 			return;
 		if (!end_others(lifeline->keeper))
 			return;

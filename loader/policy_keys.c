@@ -2,21 +2,21 @@
 
 #include <string.h>
 
-static const char *const mode_words[] = {"enforce", "audit", "disabled", NULL};
-static const char *const socket_action_words[] = {"enforce", "audit", NULL};
-static const char *const socket_default_words[] = {"session", "user", "allow", "deny", NULL};
-static const char *const datagram_words[] = {"mediate", "deny", NULL};
-static const char *const log_words[] = {"all", "denied", "none", NULL};
-static const char *const degraded_words[] = {"refuse", "no_unix", NULL};
-static const char *const default_action_words[] = {"allow", "block", NULL};
-static const char *const on_block_words[] = {"kill", "log_and_kill", "errno", "log", NULL};
-static const char *const allow_words[] = {"deny", "allow", NULL};
-static const char *const decision_words[] = {"allow", "deny", NULL};
-static const char *const notices_words[] = {"auto", "always", "never", NULL};
-static const char *const event_loss_words[] = {"continue", "deny", NULL};
+static const char mode_words[] = "enforce | audit | disabled";
+static const char socket_action_words[] = "enforce | audit";
+static const char socket_default_words[] = "session | user | allow | deny";
+static const char datagram_words[] = "mediate | deny";
+static const char log_words[] = "all | denied | none";
+static const char degraded_words[] = "refuse | no_unix";
+static const char default_action_words[] = "allow | block";
+static const char on_block_words[] = "kill | log_and_kill | errno | log";
+static const char allow_words[] = "deny | allow";
+static const char decision_words[] = "allow | deny";
+static const char notices_words[] = "auto | always | never";
+static const char event_loss_words[] = "continue | deny";
 /* The shortfalls of a host that a policy may accept, by the names that doctor gives them. */
-static const char *const accept_words[] = {"wait-killable", "scope-signal", NULL};
-static const char *const operation_words[] = {"connect", "bind", "sendto", NULL};
+static const char accept_words[] = "wait-killable | scope-signal";
+static const char operation_words[] = "connect | bind | sendto";
 
 #define POLICY(field) offsetof(struct policy, field)
 #define RULE(field)   offsetof(struct socket_rule, field)

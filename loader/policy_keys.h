@@ -11,19 +11,21 @@
 
 enum value_kind {
 	VALUE_BOOLEAN,  /* true, yes, on | false, no, off */
-	VALUE_WORD,     /* one of words[] */
+	VALUE_WORD,     /* one of words */
 	VALUE_SYSCALLS, /* a list of system call names */
 	VALUE_SERVICES, /* a list of names of the service catalogue */
 	VALUE_PATHS,    /* a list of absolute path patterns and @names */
-	VALUE_WORDS,    /* a list of words[] */
+	VALUE_WORDS,    /* a list of words */
 	VALUE_PATH,     /* an absolute path */
 	VALUE_EVENTS    /* empty, an absolute path, "-", "syslog:" or "journald:" */
 };
 
+#define POLICY_WORD_ENDS " |" /* what is between two of a key's words */
+
 struct policy_key {
 	const char *section; /* RULE_SECTION for a key of [unix_socket_rules.NAME] */
 	const char *name;
-	const char *const *words;      /* NULL-terminated, in the order of the enum; or NULL */
+	const char *words;             /* as a refusal lists them, "a | b", in the order of the enum; or NULL */
 	unsigned offset : 16;          /* of the field in struct policy, or in struct socket_rule */
 	enum value_kind kind : 8;      /* (small: the table is a good part of the loader's size) */
 	enum policy_scalar scalar : 8; /* KEY_COUNT for a key of a rule */

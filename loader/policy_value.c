@@ -31,27 +31,20 @@ static int set_boolean(const struct place *at, const char *value, bool *field)
 	return diagnostics_error(at->diagnostics, at->line, "%s is true or false, not '%s'", at->key->name, value);
 }
 
-static void join_words(const char *const *words, char *out, size_t size)
-{
-	size_t length = 0;
-
-	out[0] = '\0';
-	for (; *words && length < size; words++) {
-		int written = snprintf(out + length, size - length, "%s%s", length ? " | " : "", *words);
-
-		length += written > 0 ? (size_t)written : 0;
-	}
-}
-
 static int find_word(const struct place *at, const char *value)
 {
-	char all[160];
+	const char *word = at->key->words;
 
-	for (int i = 0; at->key->words[i]; i++)
-		if (strcmp(at->key->words[i], value) == 0)
+	for (int i = 0; *word; i++) {
+		size_t length = strcspn(word, POLICY_WORD_ENDS);
+
+		if (strncmp(word, value, length) == 0 && value[length] == '\0')
 			return i;
-	join_words(at->key->words, all, sizeof(all));
-	return diagnostics_error(at->diagnostics, at->line, "%s is one of %s, not '%s'", at->key->name, all, value);
+		word += length;
+		word += strspn(word, POLICY_WORD_ENDS);
+	}
+	return diagnostics_error(at->diagnostics, at->line, "%s is one of %s, not '%s'", at->key->name, at->key->words,
+				 value);
 }
 
 static int set_word(const struct place *at, const char *value, void *field)

@@ -38,7 +38,7 @@ int private_sidecar_find(char path[PATH_MAX], struct error *err)
 static int arrange_descriptors(int socket, int lifeline, bool keep_stderr)
 {
 	int null = open("/dev/null", O_RDWR);
-	int stderr_copy = keep_stderr ? dup(STDERR_FILENO) : dup(null);
+	int stderr_copy = fcntl(keep_stderr ? STDERR_FILENO : null, F_DUPFD, 0);
 
 	/* Each may itself be one of 0 to 4, where the caller had closed those: moved out of the way first. */
 	socket = fcntl(socket, F_DUPFD, SIDECAR_END);

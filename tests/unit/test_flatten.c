@@ -146,12 +146,16 @@ static void round_trip(const struct policy_key *key, const char *value, const ch
 
 static void round_trip_words(const struct policy_key *key)
 {
-	for (const char *const *word = key->words; *word; word++) {
+	char *words = strdup(key->words);
+
+	assert_non_null(words);
+	for (char *word = strtok(words, POLICY_WORD_ENDS); word; word = strtok(NULL, POLICY_WORD_ENDS)) {
 		char quoted[64];
 
-		(void)snprintf(quoted, sizeof(quoted), key->kind == VALUE_WORDS ? "['%s']" : "%s", *word);
-		round_trip(key, quoted, *word);
+		(void)snprintf(quoted, sizeof(quoted), key->kind == VALUE_WORDS ? "['%s']" : "%s", word);
+		round_trip(key, quoted, word);
 	}
+	free(words);
 }
 
 static void round_trip_key(const struct policy_key *key)
