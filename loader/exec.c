@@ -35,6 +35,8 @@ struct load {
 	struct filter filter; /* empty where there is none to load */
 	struct target target;
 	bool may_write; /* write(2) is allowed behind the filter: a failure can be told */
+	char inherited[HANDOVER_INHERITED_MAX];
+	size_t inherited_length;
 };
 
 static int give_up(const struct error *err, int status)
@@ -97,45 +99,39 @@ static int prepare_descriptors(struct load *load, struct error *err)
 }
 
 /* Outside of any session, and with a filter to come: the sidecar is told. */
-static int begin_session(const struct invocation *invocation, struct load *load, struct asking *asking,
-			 struct error *err)
+static int begin_session(const struct invocation *invocation, struct load *load, struct error *err)
 {
 	const struct policy *policy = &load->config.policy;
 	bool mediates = policy_mediates(policy) && !policy_observes_sockets(policy);
+	struct handover_part inherited;
 
 	if (load->supervision.kind == SUPERVISED_ALREADY || !policy_filters(&load->config.policy))
 		return 0;
-	if (supervision_wanted(invocation) && descriptors_list(asking->inherited, sizeof(asking->inherited), mediates,
-							       &asking->inherited_length, err) != 0)
+	if (supervision_wanted(invocation) &&
+	    descriptors_list(load->inherited, sizeof(load->inherited), mediates, &load->inherited_length, err) != 0)
 		return -1;
-	return supervision_begin(invocation, &load->config, load->target.arguments, &load->supervision, asking, err);
+	inherited = (struct handover_part){load->inherited, load->inherited_length};
+	return supervision_begin(invocation, &load->config, load->target.arguments, &inherited, &load->supervision,
+				 err);
 }
 
-/* What the sidecar's answer has a say in: the keeper's protection, and how the listener is announced. */
-static int complete_filter(struct load *load, struct asking *asking, struct rules *rules, struct error *err)
-{
-	if (supervision_await(&load->supervision, asking, err) != 0 ||
-	    rules_guard(rules, load->supervision.handover.keeper, err) != 0 ||
-	    filter_compile(rules, &load->filter, err) != 0)
-		return -1;
-	return supervision_arm(&load->supervision, rules, err);
-}
-
-/* The filter, and all that depends on its rules: these are made while the sidecar looks at what it has been told. */
-static int prepare_filter(struct load *load, struct asking *asking, struct error *err)
+/* The filter, and all that depends on its rules. */
+static int prepare_filter(struct load *load, struct error *err)
 {
 	const struct rules_setting setting = supervision_setting(&load->supervision);
 	const struct policy *policy = &load->config.policy;
+	uint32_t arch = syscall_native_arch();
 	struct rules rules;
 	int result;
 
 	load->may_write = true;
 	if (!supervision_filters(&load->supervision, policy))
 		return 0;
-	if (rules_build_for(policy, &setting, syscall_native_arch(), &rules, err) != 0)
+	if (filter_build_for(policy, &setting, arch, &load->filter, err) != 0 ||
+	    rules_build_for(policy, &setting, arch, &rules, err) != 0)
 		return -1;
 	load->may_write = rules_of_call(&rules, SYS_write).action == SCMP_ACT_ALLOW;
-	result = complete_filter(load, asking, &rules, err);
+	result = supervision_arm(&load->supervision, &rules, err);
 	rules_free(&rules);
 	return result;
 }
@@ -222,7 +218,6 @@ static int run(const struct invocation *invocation, const char *called, struct e
 {
 	struct load load = {.config = {.path = ""}};
 	struct preload preload = {.library = NULL};
-	struct asking asking; /* no more of it is touched than is needed */
 	int status;
 
 	if (refuse_foreign_rights(err) != 0 || load_policy(invocation, &load.config, err) != 0 ||
@@ -237,7 +232,7 @@ static int run(const struct invocation *invocation, const char *called, struct e
 		return status;
 	if (prepare_descriptors(&load, err) != 0 ||
 	    supervision_stay(invocation, &load.config, &load.supervision, err) != 0 ||
-	    begin_session(invocation, &load, &asking, err) != 0 || prepare_filter(&load, &asking, err) != 0 ||
+	    begin_session(invocation, &load, err) != 0 || prepare_filter(&load, err) != 0 ||
 	    confine(&load.config.policy, err) != 0 || load_filter(&load, err) != 0)
 		return STATUS_FAILED;
 	target_execute(&load.target, load.may_write); /* last: the filter is loaded */

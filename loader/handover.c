@@ -161,33 +161,25 @@ static int say(const struct handover *handover, const void *data, size_t length,
 	return 0;
 }
 
-/* All texts, one behind the other, in as few messages as they go into. */
-static int say_texts(const struct handover *handover, const struct handover_request *request, struct error *err)
+static int say_text(const struct handover *handover, const struct handover_part *part, struct error *err)
 {
 	struct {
 		struct handover_head head;
 		char bytes[HANDOVER_CHUNK_MAX];
 	} chunk;
-	size_t used = 0;
 
 	chunk.head = handover_head(HANDOVER_TEXT);
-	for (size_t i = 0; i < TEXT_COUNT; i++) {
-		const struct handover_part *part = &request->parts[i];
+	for (size_t done = 0; done < part->length;) {
+		size_t length = part->length - done;
 
-		for (size_t done = 0, length; done < part->length; done += length) {
-			if (used == sizeof(chunk.bytes)) {
-				if (say(handover, &chunk, sizeof(chunk), NULL, 0, err) != 0)
-					return -1;
-				used = 0;
-			}
-			length = part->length - done;
-			if (length > sizeof(chunk.bytes) - used)
-				length = sizeof(chunk.bytes) - used;
-			memcpy(chunk.bytes + used, part->bytes + done, length);
-			used += length;
-		}
+		if (length > sizeof(chunk.bytes))
+			length = sizeof(chunk.bytes);
+		memcpy(chunk.bytes, part->bytes + done, length);
+		if (say(handover, &chunk, sizeof(chunk.head) + length, NULL, 0, err) != 0)
+			return -1;
+		done += length;
 	}
-	return used == 0 ? 0 : say(handover, &chunk, sizeof(chunk.head) + used, NULL, 0, err);
+	return 0;
 }
 
 static int say_hello(const struct handover *handover, const struct handover_request *request, struct error *err)
@@ -247,9 +239,14 @@ static int judge(union answer *answer, ssize_t length, enum handover_type wanted
 	return error_set(err, "sidecar: what answers is none (" OTHER_REMEDY ")");
 }
 
-int handover_say(const struct handover *handover, const struct handover_request *request, struct error *err)
+static int say_all(const struct handover *handover, const struct handover_request *request, struct error *err)
 {
-	return say_hello(handover, request, err) == 0 ? say_texts(handover, request, err) : -1;
+	if (say_hello(handover, request, err) != 0)
+		return -1;
+	for (size_t i = 0; i < TEXT_COUNT; i++)
+		if (say_text(handover, &request->parts[i], err) != 0)
+			return -1;
+	return 0;
 }
 
 /* Where it has ended with something of ours unread, the kernel tells that first, and once. */
@@ -262,10 +259,11 @@ static ssize_t hear(const struct handover *handover, union answer *answer)
 	return length;
 }
 
-int handover_welcome(struct handover *handover, int said, struct error *err)
+int handover_ask(struct handover *handover, const struct handover_request *request, struct error *err)
 {
 	union answer answer = {.welcome = {.keeper = 0}};
 	ssize_t length = -1;
+	int said = say_all(handover, request, err);
 	bool ended;
 
 	errno = EAGAIN;

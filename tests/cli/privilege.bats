@@ -56,11 +56,10 @@ confined() {
 		7 anon_inode:[signalfd]
 		8 anon_inode:[eventpoll]
 		9 socket
-		10 socket
-		11 anon_inode:seccomp notify
-		12 /memfd:agentsh-session
-		13 /
-		14 anon_inode:[pidfd]
+		10 anon_inode:seccomp notify
+		11 /memfd:agentsh-session
+		12 /
+		13 anon_inode:[pidfd]
 		15 socket
 	EOT
 	diff - <(descriptors_of "$broker") <<-EOT
@@ -86,32 +85,6 @@ confined() {
 		12 anon_inode:[eventfd]
 		13 /memfd:agentsh-session
 	EOT
-	# The worker of the next session has nothing of anybody's.
-	diff - <(descriptors_of "$(waiter)") <<-EOT
-		$mine
-		2 $work/log
-		3 socket
-	EOT
-}
-
-# The worker that waits for the next session, once it is there and confined.
-waiter() {
-	wait_for has_waiter
-	role_below "$keeper" waiter
-}
-
-has_waiter() {
-	[ -n "$(role_below "$keeper" waiter)" ]
-}
-
-@test "a worker that waits for its session is confined, and is that session's worker then" {
-	local waiting
-	sidecar_start
-	waiting=$(waiter)
-	confined "$waiting"
-	session_start plain "$work/socket"
-	[ "$worker" = "$waiting" ]
-	[ "$(waiter)" != "$waiting" ]
 }
 
 @test "system sidecar: capabilities, privileges, surroundings of each role" {
@@ -180,13 +153,13 @@ has_descriptors() {
 	wait_for has_descriptors "$keeper" "0 /dev/null
 1 /dev/null
 2 /dev/null
-3 socket
+3 anon_inode:seccomp notify
 4 anon_inode:[signalfd]
 5 anon_inode:[eventpoll]
-7 anon_inode:seccomp notify
-8 /memfd:agentsh-session
-9 /
-10 anon_inode:[pidfd]"
+7 /memfd:agentsh-session
+8 /
+9 anon_inode:[pidfd]
+11 socket"
 	session_end
 	wait_for nothing_runs
 	[ "$(jq -r .type "$work/open/events" | tr '\n' ' ')" = 'session_start session_end ' ]
