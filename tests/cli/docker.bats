@@ -342,6 +342,11 @@ SERVERS='exec 2>&1; echo "nameserver 127.0.0.1" >/etc/resolv.conf; perl -e "$0" 
 
 # --- A sidecar on the host ---
 
+# have_ended COUNT FILE: so many sessions, as the events in that file say.
+have_ended() {
+	[ "$(grep -c '"type":"session_end"' "$2")" -ge "$1" ]
+}
+
 @test "a sidecar on the host serves containers through its socket: of any user, without a capability, in their own root" {
 	local events=$DOCKED/host/events options keeper
 	mkdir -p "$DOCKED/host/run"
@@ -368,6 +373,7 @@ connect 4:127.0.0.1:9: ok'
 	done
 	same -v "$DOCKED/host/run:/run/agentsh" "${SERVICES_USR[@]}" -- services bash -c "$SERVERS" "$RESOLVER" </dev/null
 	is "$(grep -c 'from upstream' <<<"$output")" 6
+	wait_for have_ended 4 "$events"
 	is "$(jq -r 'select(.type == "session_end") | .how' "$events" | xargs)" 'all_exited all_exited all_exited all_exited'
 	# As the host numbers processes, whatever the container calls them.
 	is "$(jq -r 'select(.operation == "bind" and .path == "/tmp/own") | [.comm, .uid, .pid > 100] | join(" ")' "$events" | xargs -L 1)" \

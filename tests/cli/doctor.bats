@@ -190,7 +190,7 @@ accept = wait-killable") run -0 "${older[@]}"
 	local name told
 	run "${ALONE[@]}" -f "$(refusing seccomp, landlock_create_ruleset)" -- "$CTL" doctor
 	told=$(sed -n 's/.*accept = \([a-z-]*\)).*/\1/p' <<<"$output")
-	diff <(sed -n 's/.*accept_words\[\] = {\(.*\), NULL};/\1/p' "$KEYS" | tr -d '" ' | tr ',' '\n') \
+	diff <(sed -n 's/.*accept_words\[\] = "\(.*\)";/\1/p' "$KEYS" | tr -d ' ' | tr '|' '\n') \
 		<(echo "$told")
 	while read -r name; do
 		[[ $(row "$name") == *"accept = $name)" ]]

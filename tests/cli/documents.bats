@@ -171,7 +171,7 @@ blocks() {
 
 @test "agentsh.ini: every word that a key takes" {
 	local word
-	for word in $(sed -n '/_words\[\] = {/s/[^"]*"\([^"]*\)"[^"]*/\1 /gp' "$KEYS"); do
+	for word in $(sed -n 's/.*_words\[\] = "\(.*\)";/\1/p' "$KEYS" | tr '|' ' '); do
 		grep -qE "^\.(It )?Cm ${word}( |\$)" "$TOP/loader/agentsh.ini.5" || {
 			echo "$word"
 			return 1

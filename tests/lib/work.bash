@@ -158,6 +158,8 @@ kill %1; wait %1; echo "ended: $?"
 (kill -SEGV $BASHPID); echo "ended: $?"
 sh -c "echo here we ""go; exec cat"
 =here we go\r\n
+again
+=again\r\nagain\r\n
 ^C
 echo "interrupted: $?"
 sh -c "echo here we ""go; exec sleep 600"
