@@ -131,7 +131,7 @@ $(B)/static/agentsh-sidecar: $(B)/agentsh-sidecar
 	ln -sf ../agentsh-sidecar $@
 
 # Without the sanitizers, too: those are the program's own business.
-$(B)/$(PRELOAD): shim/preload.c shim/claim.h loader/attestation.h loader/session.h loader/rules.h Makefile
+$(B)/$(PRELOAD): shim/preload.c shim/claim.h loader/attestation.h loader/handover.h loader/session.h loader/rules.h Makefile
 	@mkdir -p $(@D)
 	$(CC) $(PRELOAD_FLAGS) $(PRELOAD_LDFLAGS) -o $@ $<
 

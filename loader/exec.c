@@ -23,6 +23,7 @@
 #include "isolation.h"
 #include "preload.h"
 #include "program.h"
+#include "reporting.h"
 #include "rules.h"
 #include "supervision.h"
 #include "syscall_table.h"
@@ -32,7 +33,8 @@
 struct load {
 	struct config config;
 	struct supervision supervision;
-	struct filter filter; /* empty where there is none to load */
+	struct handover report; /* open where a session without a listener is told of */
+	struct filter filter;   /* empty where there is none to load */
 	struct target target;
 	bool may_write; /* write(2) is allowed behind the filter: a failure can be told */
 	char inherited[HANDOVER_INHERITED_MAX];
@@ -68,20 +70,35 @@ static int load_policy(const struct invocation *invocation, struct config *confi
 	return config_load(&search, config, &diagnostics, err);
 }
 
-/*
- * The library that reports: where there is somebody to report to. Its call is one that the filter leaves alone
- * in a session with a listener, and in no other.
- */
+static bool wants_library(const struct invocation *invocation, const struct load *load)
+{
+	return invocation->shim || load->config.policy.shim;
+}
+
+/* The library that reports: its call is one that the filter leaves alone in a session with a listener. */
 static int find_preload(const struct invocation *invocation, const struct load *load, struct preload *preload,
 			struct error *err)
 {
-	const struct policy *policy = &load->config.policy;
-	bool has_listener =
-	    load->supervision.kind == SUPERVISED_ALREADY || (policy_filters(policy) && supervision_wanted(invocation));
+	bool has_listener = load->supervision.kind == SUPERVISED_ALREADY ||
+			    (policy_filters(&load->config.policy) && supervision_wanted(invocation));
 
-	if (!has_listener || !(invocation->shim || policy->shim))
+	if (!has_listener)
 		return 0;
-	return preload_find(preload, err) == 0 ? 0 : STATUS_FAILED;
+	if (!wants_library(invocation, load))
+		return 0;
+	preload->report = (char *)HANDOVER_REPORT_VARIABLE "="; /* there may be that of a session around this one */
+	return preload_find(preload, err);
+}
+
+/* In one without, it connects to whoever is there, if it may. By the process that is to be the session's first. */
+static int begin_reports(const struct invocation *invocation, struct load *load, struct preload *preload,
+			 struct error *err)
+{
+	if (load->supervision.kind != SUPERVISED_BY_NOBODY || !policy_filters(&load->config.policy) ||
+	    !wants_library(invocation, load))
+		return 0;
+	preload->report = reporting_begin(&load->config.policy, load->supervision.session, &load->report);
+	return preload->report ? preload_find(preload, err) : 0;
 }
 
 static int prepare_descriptors(struct load *load, struct error *err)
@@ -224,16 +241,13 @@ static int run(const struct invocation *invocation, const char *called, struct e
 	    supervision_find(invocation, &load.config, &load.supervision, err) != 0)
 		return STATUS_FAILED;
 	status = target_find(invocation, called, &load.config.policy, &load.target, err);
-	if (status == 0)
-		status = find_preload(invocation, &load, &preload, err);
-	if (status == 0)
-		status = target_set_session(&load.target, load.supervision.session, &preload, err);
 	if (status != 0)
 		return status;
-	if (prepare_descriptors(&load, err) != 0 ||
+	if (find_preload(invocation, &load, &preload, err) != 0 || prepare_descriptors(&load, err) != 0 ||
 	    supervision_stay(invocation, &load.config, &load.supervision, err) != 0 ||
-	    begin_session(invocation, &load, err) != 0 || prepare_filter(&load, err) != 0 ||
-	    confine(&load.config.policy, err) != 0 || load_filter(&load, err) != 0)
+	    begin_session(invocation, &load, err) != 0 || begin_reports(invocation, &load, &preload, err) != 0 ||
+	    target_set_session(&load.target, load.supervision.session, &preload, err) != 0 ||
+	    prepare_filter(&load, err) != 0 || confine(&load.config.policy, err) != 0 || load_filter(&load, err) != 0)
 		return STATUS_FAILED;
 	target_execute(&load.target, load.may_write); /* last: the filter is loaded */
 }

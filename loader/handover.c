@@ -89,7 +89,7 @@ void handover_adopt(int socket, struct handover *handover)
 	*handover = (struct handover){.socket = move_up(socket), .deadline = handover_now() + HANDOVER_DEADLINE_MS};
 }
 
-int handover_connect(const char *path, struct handover *handover, struct error *err)
+static int connect_within(const char *path, int64_t patience, struct handover *handover, struct error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int error;
@@ -100,7 +100,7 @@ int handover_connect(const char *path, struct handover *handover, struct error *
 	handover_adopt(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), handover);
 	if (handover->socket < 0)
 		return error_set(err, "sidecar: socket: %s (see agentshctl doctor)", strerror(errno));
-	if (connect_until(handover->socket, &address, handover->deadline) == 0) {
+	if (connect_until(handover->socket, &address, handover->deadline - HANDOVER_DEADLINE_MS + patience) == 0) {
 		if (check_peer(handover->socket, path, err) == 0)
 			return 0;
 		handover_close(handover);
@@ -111,6 +111,25 @@ int handover_connect(const char *path, struct handover *handover, struct error *
 	if (error == ENOENT || error == ENOTDIR || error == ECONNREFUSED)
 		return 1;
 	return error_set(err, "sidecar: %s: %s (" OTHER_REMEDY ")", path, strerror(error));
+}
+
+int handover_connect(const char *path, struct handover *handover, struct error *err)
+{
+	return connect_within(path, HANDOVER_DEADLINE_MS, handover, err);
+}
+
+bool handover_report(const char *path, const char *session, struct handover *handover)
+{
+	struct handover_report report = {.head = handover_head(HANDOVER_REPORT), .begins = 1};
+	struct error err;
+
+	if (connect_within(path, 0, handover, &err) != 0)
+		return false;
+	memcpy(report.session, session, strlen(session));
+	if (message_send(handover->socket, &report, sizeof(report), NULL, 0) == 0)
+		return true;
+	handover_close(handover);
+	return false;
 }
 
 bool handover_again(const char *path, struct handover *handover)

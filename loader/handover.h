@@ -10,6 +10,12 @@
  *                              <-   ACCEPTED, or REFUSED and the end
  *   execve
  *
+ * Where a session has no listener, a process says one thing, and hears nothing; shim/plain_report.h judges it:
+ *
+ *   process                         sidecar
+ *   REPORT                     ->
+ *   the end of the connection  ->   looks who it was
+ *
  * After the load the loader makes no call that its policy could trap: it announces by sendto (not
  * write: that would be a SIGPIPE where the sidecar has gone) and read where the policy leaves both
  * alone, else through a helper (announcer.h).
@@ -26,7 +32,7 @@
 #include "session.h"
 
 #define HANDOVER_MAGIC       0x48534741U /* "AGSH" */
-#define HANDOVER_VERSION     2U          /* raised by every change of what follows */
+#define HANDOVER_VERSION     3U          /* raised by every change of what follows */
 #define HANDOVER_DEADLINE_MS 5000        /* for everything until the target is executed */
 #define HANDOVER_CHUNK_MAX   ((size_t)32 * 1024)
 #define HANDOVER_REASON_MAX  512U
@@ -38,7 +44,8 @@ enum handover_type {
 	HANDOVER_WELCOME,
 	HANDOVER_REFUSED,
 	HANDOVER_LISTENER,
-	HANDOVER_ACCEPTED
+	HANDOVER_ACCEPTED,
+	HANDOVER_REPORT
 };
 
 struct handover_head {
@@ -100,6 +107,16 @@ struct handover_accepted {
 	struct handover_head head;
 };
 
+struct handover_report {
+	struct handover_head head;
+	uint32_t begins;               /* 1: the loader's, of a session that begins when the connection ends */
+	char session[SESSION_ID_SIZE]; /* that the process claims to be in; empty: it claims none */
+	char padding[3];
+};
+
+/* What the preload library is told: "COUNT:PATH". Empty: to make the reserved call, as without it. */
+#define HANDOVER_REPORT_VARIABLE "AGENTSH_REPORT_TO"
+
 struct handover_head handover_head(enum handover_type type);
 
 /* Is it a message of this protocol, of that type and exactly that long? */
@@ -135,6 +152,12 @@ struct handover {
  * -1 and *err: also where it belongs to neither root nor the caller.
  */
 int handover_connect(const char *path, struct handover *handover, struct error *err);
+
+/*
+ * Tells a system sidecar of a session without a listener, without waiting for it: the connection's end says that it
+ * has begun, so it is the target's execve(2) that is to end it. False: nobody has been told.
+ */
+bool handover_report(const char *path, const char *session, struct handover *handover);
 
 /* Takes over a socket that is connected already (a private sidecar's), and moves it above descriptors 0 to 2. */
 void handover_adopt(int socket, struct handover *handover);

@@ -8,6 +8,7 @@
 
 /* What the target's environment is to have; malloc'ed, and never freed: the target's execve(2) comes next. */
 struct preload {
+	char *report;  /* HANDOVER_REPORT_VARIABLE "=...", or NULL; not of preload_find's */
 	char *library; /* "LD_PRELOAD=...": what is there, and behind it the library, once */
 	char *
 	    asan; /* "ASAN_OPTIONS=...": that the sanitizer's own library need not be the first; before what is there */

@@ -114,12 +114,14 @@ int target_find(const struct invocation *invocation, const char *called, const s
 
 int target_set_session(struct target *target, const char *session, const struct preload *preload, struct error *err)
 {
-	char *settings[4] = {target->session};
+	char *settings[5] = {target->session};
 	size_t count = 1;
 
 	(void)snprintf(target->session, sizeof(target->session), SESSION_VARIABLE "=%s", session);
 	if (target->shell_setting)
 		settings[count++] = target->shell_setting;
+	if (preload->report)
+		settings[count++] = preload->report;
 	if (preload->library)
 		settings[count++] = preload->library;
 	if (preload->asan)

@@ -34,12 +34,12 @@ void audit_begin(struct audit *audit)
 {
 	const char *call;
 
-	*audit = (struct audit){.stream = audit_stream_open(&call), .memory = -1, .control = -1};
+	*audit = (struct audit){.stream = -1, .memory = make_memory(), .control = -1};
+	if (audit->memory >= 0)
+		audit->stream = audit_stream_open(&call);
 	if (audit->stream < 0)
 		return;
-	if (audit_stream_hears(audit->stream))
-		audit->memory = make_memory();
-	if (audit->memory < 0) {
+	if (!audit_stream_hears(audit->stream)) {
 		close_it(&audit->stream);
 		return;
 	}

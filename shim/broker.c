@@ -21,6 +21,7 @@
 #include "conversation.h"
 #include "credentials.h"
 #include "keeper.h"
+#include "plain_report.h"
 #include "policy.h"
 #include "registry.h"
 #include "role.h"
@@ -48,6 +49,7 @@ struct broker {
 	struct registry registry;
 	struct circles circles;
 	struct witness witness;
+	struct plain_reports reports;
 	struct conversation *conversations[CONNECTIONS_MAX]; /* owned */
 	size_t count;
 	int64_t log_second;
@@ -169,6 +171,16 @@ static bool can_mediate(const struct broker *broker, const struct conversation *
 	return false;
 }
 
+/* The session's ID may be another user's, of a session that the keeper does not know. */
+static const char *refuses(const struct broker *broker, uid_t uid, const char *id)
+{
+	const struct audit_memory *memory = broker->witness.memory;
+
+	if (memory && quiet_is_of_another(&memory->quiet, id, uid))
+		return REGISTRY_OF_ANOTHER;
+	return registry_refuses(&broker->registry, uid, id);
+}
+
 static void decide(struct broker *broker, struct conversation *conversation)
 {
 	char reason[HANDOVER_REASON_MAX];
@@ -178,7 +190,7 @@ static void decide(struct broker *broker, struct conversation *conversation)
 	if (session_id(conversation->hello.session, "", id, NULL) != 0 || conversation->hello.session[0] == '\0')
 		refused = "its session ID is none (1 to 64 of A-Z a-z 0-9 _ . -)";
 	else
-		refused = registry_refuses(&broker->registry, conversation->peer.uid, id);
+		refused = refuses(broker, conversation->peer.uid, id);
 	/* What a system sidecar acts on it reads itself. */
 	if (!refused && conversation->reader >= 0 && !broker->is_private)
 		refused = "a reader is for a private sidecar (leave it out)";
@@ -457,21 +469,6 @@ static void add(struct broker *broker, int socket, bool is_runtime)
 	broker->conversations[broker->count++] = conversation;
 }
 
-static void accept_some(struct broker *broker, int listening)
-{
-	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && broker->count < CONNECTIONS_MAX; i++) {
-		int socket = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (socket < 0) {
-			/* No descriptor is left for it, and it would be ready again at once. */
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-				broker->accept_at = handover_now() + BREATHER_MS;
-			return;
-		}
-		add(broker, socket, listening == broker->runtimes);
-	}
-}
-
 static void attend(struct broker *broker, struct conversation *conversation)
 {
 	const char *wrong;
@@ -487,6 +484,48 @@ static void attend(struct broker *broker, struct conversation *conversation)
 		decide(broker, conversation);
 	if (conversation->state == CONVERSATION_ANNOUNCED)
 		announce(broker, conversation);
+	if (conversation->state != CONVERSATION_TOLD)
+		return;
+	plain_report_take(&broker->reports, &broker->witness, &broker->registry, conversation);
+	conversation->state = CONVERSATION_OVER;
+}
+
+/* A report is all there when it is accepted, or a moment later, and whoever made it may be gone in another. */
+static void attend_report(struct broker *broker, struct conversation *conversation)
+{
+	if (conversation->state == CONVERSATION_HELLO)
+		attend(broker, conversation);
+	if (conversation->state == CONVERSATION_REPORTED)
+		attend(broker, conversation);
+}
+
+static void accept_some(struct broker *broker, int listening)
+{
+	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && broker->count < CONNECTIONS_MAX; i++) {
+		int socket = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		size_t before = broker->count;
+
+		if (socket < 0) {
+			/* No descriptor is left for it, and it would be ready again at once. */
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+				broker->accept_at = handover_now() + BREATHER_MS;
+			return;
+		}
+		add(broker, socket, listening == broker->runtimes);
+		if (broker->count > before)
+			attend_report(broker, broker->conversations[before]);
+	}
+}
+
+/* Reports that have come already: they were made before the kill that the witness looks at. */
+static void settle(void *whose)
+{
+	struct broker *broker = whose;
+
+	if (broker->listens && broker->accept_at <= handover_now())
+		accept_some(broker, broker->socket);
+	for (size_t i = 0; i < broker->count; i++)
+		attend_report(broker, broker->conversations[i]);
 }
 
 static void drop_ended(struct broker *broker)
@@ -496,6 +535,8 @@ static void drop_ended(struct broker *broker)
 	for (size_t i = 0; i < broker->count;) {
 		struct conversation *conversation = broker->conversations[i];
 
+		if (conversation->state == CONVERSATION_REPORTED && conversation->deadline <= now)
+			conversation->state = CONVERSATION_OVER;
 		if (conversation->state != CONVERSATION_OVER && conversation->deadline <= now)
 			refuse(broker, conversation, "no listener was announced in time (try again)");
 		if (conversation->state != CONVERSATION_OVER) {
@@ -537,6 +578,14 @@ static int shorter(int a, int b)
 	return a < b ? a : b;
 }
 
+/* What is due now. ms until more is; -1: nothing is. */
+static int turn(struct broker *broker)
+{
+	int due = broker->witness.memory ? plain_report_turn(&broker->reports, &broker->witness) : -1;
+
+	return shorter(due, witness_turn(&broker->witness));
+}
+
 static int serve(struct broker *broker)
 {
 	static struct pollfd ready[CONNECTIONS_MAX + FIRST_CONVERSATION];
@@ -554,8 +603,7 @@ static int serve(struct broker *broker)
 		for (size_t i = 0; i < begun; i++)
 			ready[i + FIRST_CONVERSATION] =
 			    (struct pollfd){.fd = awaited(broker->conversations[i]), .events = POLLIN};
-		if (poll(ready, begun + FIRST_CONVERSATION,
-			 shorter(until_deadline(broker), witness_turn(&broker->witness))) < 0 &&
+		if (poll(ready, begun + FIRST_CONVERSATION, shorter(until_deadline(broker), turn(broker))) < 0 &&
 		    errno != EINTR)
 			return EXIT_FAILURE;
 		/* A process that was killed is not to be seen for long. */
@@ -592,9 +640,11 @@ int broker_main(int argc, char **argv)
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 		return EXIT_FAILURE;
 	}
-	if (witness_begin(&broker.witness, fcntl(BROKER_STREAM, F_GETFD) < 0 ? -1 : BROKER_STREAM, BROKER_MEMORY,
-			  BROKER_KEEPER) != 0)
+	if (witness_begin(&broker.witness, fcntl(BROKER_STREAM, F_GETFD) < 0 ? -1 : BROKER_STREAM,
+			  fcntl(BROKER_MEMORY, F_GETFD) < 0 ? -1 : BROKER_MEMORY, BROKER_KEEPER) != 0)
 		return EXIT_FAILURE;
+	broker.witness.settle = settle;
+	broker.witness.broker = &broker;
 	if (broker.is_private)
 		add(&broker, broker.socket, false);
 	return serve(&broker);

@@ -231,11 +231,31 @@ static const char *hear_listener(struct conversation *conversation, const char *
 	return NULL;
 }
 
+static const char *hear_report(struct conversation *conversation, const char *message)
+{
+	struct handover_report *report = &conversation->report;
+	char id[SESSION_ID_SIZE];
+
+	memcpy(report, message, sizeof(*report));
+	if (!memchr(report->session, '\0', sizeof(report->session)) ||
+	    (report->session[0] && session_id(report->session, "", id, NULL) != 0))
+		return BROKEN;
+	conversation->state = CONVERSATION_REPORTED;
+	return NULL;
+}
+
+static bool is_report(const char *message, size_t length)
+{
+	return handover_is(message, length, HANDOVER_REPORT, sizeof(struct handover_report));
+}
+
 static const char *hear(struct conversation *conversation, const char *message, size_t length,
 			struct message_descriptors *came)
 {
 	switch (conversation->state) {
 	case CONVERSATION_HELLO:
+		if (is_report(message, length))
+			return hear_report(conversation, message);
 		return hear_hello(conversation, message, length, came);
 	case CONVERSATION_TEXT:
 		return hear_text(conversation, message, length);
@@ -243,6 +263,8 @@ static const char *hear(struct conversation *conversation, const char *message, 
 		return hear_listener(conversation, message, length, came);
 	case CONVERSATION_ASKED:
 	case CONVERSATION_ANNOUNCED:
+	case CONVERSATION_REPORTED:
+	case CONVERSATION_TOLD:
 	case CONVERSATION_OVER:
 	default:
 		return BROKEN;
@@ -263,7 +285,12 @@ const char *conversation_hear(struct conversation *conversation)
 	if (length < 0)
 		return "";
 	/* An empty message reads like the end, and may have brought descriptors all the same. */
-	wrong = length == 0 ? "" : hear(conversation, message, (size_t)length, &came);
+	if (length == 0 && conversation->state == CONVERSATION_REPORTED) {
+		conversation->state = CONVERSATION_TOLD;
+		wrong = NULL;
+	} else {
+		wrong = length == 0 ? "" : hear(conversation, message, (size_t)length, &came);
+	}
 	message_close(&came);
 	return wrong;
 }

@@ -20,6 +20,8 @@ enum conversation_state {
 	CONVERSATION_ASKED,     /* all is said: the broker decides */
 	CONVERSATION_WELCOMED,  /* the listener is due */
 	CONVERSATION_ANNOUNCED, /* the listener is here: the keeper has it, or decides */
+	CONVERSATION_REPORTED,  /* no loader with a listener: a report is here (plain_report.h), its end is due */
+	CONVERSATION_TOLD,      /* that has come: the broker judges it */
 	CONVERSATION_OVER       /* to be closed */
 };
 
@@ -37,6 +39,7 @@ struct conversation {
 	struct conversation_peer peer;
 	int64_t deadline; /* ms: until the listener must be announced */
 	struct handover_hello hello;
+	struct handover_report report;
 	char *texts; /* owned; one after the other */
 	size_t texts_length;
 	size_t texts_due;

@@ -28,14 +28,13 @@ static bool is_later(uint64_t began, const struct kill_record *record)
 	return ticks > 0 && boot_ms + began * 1000 / (uint64_t)ticks > record->time_ms + SLACK_MS;
 }
 
-void kill_origin_read(const struct kill_record *record, struct kill_origin *origin)
+void kill_origin_of(pid_t pid, struct kill_origin *origin)
 {
-	pid_t pid = record->pid;
 	uint64_t began;
 	pid_t parent;
 
 	origin->count = 0;
-	origin->is_gone = !tracee_origin(pid, &began, &parent) || is_later(began, record);
+	origin->is_gone = !tracee_origin(pid, &began, &parent);
 	if (origin->is_gone)
 		return;
 	do {
@@ -43,6 +42,15 @@ void kill_origin_read(const struct kill_record *record, struct kill_origin *orig
 		origin->steps[origin->count++].began = began;
 		pid = parent;
 	} while (pid > 1 && origin->count < KILL_ORIGIN_STEPS && tracee_origin(pid, &began, &parent));
+}
+
+void kill_origin_read(const struct kill_record *record, struct kill_origin *origin)
+{
+	kill_origin_of(record->pid, origin);
+	if (origin->is_gone || !is_later(origin->steps[0].began, record))
+		return;
+	origin->is_gone = true;
+	origin->count = 0;
 }
 
 bool kill_origin_is_in(const struct kill_origin *origin, size_t step, const struct area *area)

@@ -25,6 +25,9 @@ struct kill_origin {
 	bool is_gone; /* it has been buried, or its number is another's by now */
 };
 
+/* Of a process that nobody has killed yet. */
+void kill_origin_of(pid_t pid, struct kill_origin *origin);
+
 void kill_origin_read(const struct kill_record *record, struct kill_origin *origin);
 
 /* Is that step the session's first process, or one that has reported to it? */

@@ -1,11 +1,13 @@
 /*
  * libagentsh-shim.so: preloaded into the programs of a session, it tells the session's sidecar that one has
  * begun, and that it has another name now; agentsh-exec(1), --shim. It tells by the reserved call, which in a
- * session is a notification and anywhere else an error; what that answers is of no interest.
+ * session with a listener is a notification and anywhere else an error; what that answers is of no interest. Where the
+ * loader has said that the session has none, it tells the system's sidecar by a connection, without waiting for it.
  *
  * It is a guest in somebody else's process: it needs no library, makes no call but the ones below, which
- * every policy lets pass or which are the caller's own, and keeps two words of memory. Nothing here allocates, waits
- * for a lock, has a descriptor beyond the call, or touches errno but as the function that it stands in for does.
+ * every policy lets pass, or which the loader has looked up in this one, or which are the caller's own, and keeps a
+ * little memory. Nothing here allocates, waits for anybody, has a descriptor beyond the call, or touches errno but as
+ * the function that it stands in for does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +17,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "attestation.h"
 #include "claim.h"
+#include "handover.h"
 #include "rules.h"
 
 #define EXPORTED  __attribute__((visibility("default")))
@@ -29,6 +34,10 @@
 #define NOT_ERROR (-4096L)
 #define TASK      "/proc/self/task/"
 #define COMM      "/comm"
+#define FILTERS   "\nSeccomp_filters:\t" /* behind the name, in which a newline is escaped */
+
+#define STATUS_CHUNK  512U
+#define STATUS_CHUNKS 1024U /* more than there is, whatever groups a process is in */
 
 /* Of whichever C library is there; without a version, as none is linked. An old one may lack any. */
 #pragma weak environ
@@ -36,8 +45,10 @@
 #pragma weak __errno_location
 #pragma weak pthread_self
 #pragma weak pthread_getcpuclockid
+#pragma weak __libc_single_threaded
 
 extern const char *gnu_get_libc_version(void);
+extern char __libc_single_threaded; /* glibc 2.32 */
 
 /*
  * Set while the process begins, when it has one thread and shares no memory with a parent: the program may
@@ -50,6 +61,14 @@ static uint64_t claim;
  * A vfork child sets it for its parent as well, which is then not reported once more: the safe side.
  */
 static volatile bool is_quiet;
+
+/* Where to connect, what to say, and under how many filters; copied, as programs write over their environment. */
+static struct {
+	bool is_there;
+	unsigned filters;
+	struct sockaddr_un address;
+	struct handover_report report;
+} plain;
 
 #if defined(__x86_64__)
 static long call(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d, unsigned long e)
@@ -87,18 +106,115 @@ static bool is_error(long result)
 	return result < 0 && result > NOT_ERROR;
 }
 
-static void report(void)
+/* Looks for the number behind FILTERS, of which *matched bytes have been seen. True: it is over. */
+static bool find_filters(const char *bytes, size_t count, size_t *matched, unsigned *filters)
 {
-	for (int i = 0; i < TRIES && !is_quiet; i++)
+	static const char key[] = FILTERS;
+
+	for (size_t i = 0; i < count; i++) {
+		if (*matched == sizeof(key) - 1) {
+			if (bytes[i] < '0' || bytes[i] > '9')
+				return true;
+			*filters = *filters * 10 + (unsigned)(bytes[i] - '0');
+		} else if (bytes[i] == key[*matched]) { /* NOLINT(clang-analyzer-core.*): read(2) has set it */
+			++*matched;
+		} else {
+			*matched = bytes[i] == key[0];
+		}
+	}
+	return false;
+}
+
+/*
+ * Those of the session, and no other: another one might kill for what we do, as the loader has not seen it. That it
+ * does not for these calls is what the dynamic linker has made of them, a moment ago.
+ */
+static bool has_no_other_filter(void)
+{
+	long descriptor =
+	    call(SYS_openat, (unsigned long)AT_FDCWD, (unsigned long)"/proc/self/status", O_RDONLY | O_CLOEXEC, 0, 0);
+	char bytes[STATUS_CHUNK];
+	unsigned filters = 0;
+	size_t matched = 0;
+	bool found = false;
+
+	if (is_error(descriptor))
+		return false;
+	for (unsigned i = 0; i < STATUS_CHUNKS && !found; i++) {
+		long count = call(SYS_read, (unsigned long)descriptor, (unsigned long)bytes, sizeof(bytes), 0, 0);
+
+		if (count <= 0)
+			break;
+		found = find_filters(bytes, (size_t)count, &matched, &filters);
+	}
+	(void)call(SYS_close, (unsigned long)descriptor, 0, 0, 0, 0);
+	return found && filters == plain.filters;
+}
+
+static void connect_plainly(void)
+{
+	long descriptor = call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, 0, 0);
+
+	if (is_error(descriptor))
+		return;
+	if (!is_error(call(SYS_connect, (unsigned long)descriptor, (unsigned long)&plain.address, sizeof(plain.address),
+			   0, 0)))
+		(void)call(SYS_sendto, (unsigned long)descriptor, (unsigned long)&plain.report, sizeof(plain.report),
+			   MSG_NOSIGNAL | MSG_DONTWAIT, 0);
+	(void)call(SYS_close, (unsigned long)descriptor, 0, 0, 0, 0);
+}
+
+/* is_alone: no thread can see a descriptor come and go, or fork with it. */
+static void report(bool is_alone)
+{
+	if (is_quiet)
+		return;
+	if (plain.is_there) {
+		if (is_alone && plain.filters > 0 && has_no_other_filter())
+			connect_plainly();
+		return;
+	}
+	for (int i = 0; i < TRIES; i++)
 		if (call(SYS_prctl, RESERVED_CALL, RESERVED_REPORT, claim, 0, 0) != -EINTR)
 			break;
 }
 
-/* The value of the session's variable, or NULL. */
-static const char *session_of(char *const *environment)
+static void report_again(void)
 {
-	static const char name[] = SESSION_VARIABLE "=";
+	report(&__libc_single_threaded && __libc_single_threaded);
+}
 
+/* Copies a text with its end. False: it does not fit. */
+static bool put_text(char *out, size_t size, const char *text)
+{
+	for (size_t i = 0; i < size; i++)
+		if (!(out[i] = text[i]))
+			return true;
+	return false;
+}
+
+/* "COUNT:PATH". One that makes no sense is none that tells to make the reserved call. */
+static void set_plain(const char *setting, const char *session)
+{
+	unsigned filters = 0;
+
+	plain.is_there = setting && *setting;
+	if (!plain.is_there)
+		return;
+	for (; *setting >= '0' && *setting <= '9'; setting++)
+		filters = filters * 10 + (unsigned)(*setting - '0');
+	plain.address.sun_family = AF_UNIX;
+	plain.report.head =
+	    (struct handover_head){.magic = HANDOVER_MAGIC, .version = HANDOVER_VERSION, .type = HANDOVER_REPORT};
+	if (*setting == ':' && setting[1] == '/' &&
+	    put_text(plain.address.sun_path, sizeof(plain.address.sun_path), setting + 1) &&
+	    (!session || put_text(plain.report.session, sizeof(plain.report.session), session)))
+		plain.filters = filters;
+}
+
+/* The value of a variable (name has its '='), or NULL. */
+static const char *value_of(char *const *environment, const char *name)
+{
 	for (; environment && *environment; environment++) {
 		size_t i = 0;
 
@@ -119,9 +235,10 @@ static void begin(int count, char **arguments, char **environment)
 	(void)arguments;
 	if (!gnu_get_libc_version)
 		environment = &environ ? environ : NULL;
-	session = session_of(environment);
+	session = value_of(environment, SESSION_VARIABLE "=");
 	claim = session ? claim_of(session) : CLAIM_NONE;
-	report();
+	set_plain(value_of(environment, HANDOVER_REPORT_VARIABLE "="), session);
+	report(true);
 }
 
 __attribute__((section(".init_array"), used)) static void (*at_begin)(int, char **, char **) = begin;
@@ -146,7 +263,7 @@ EXPORTED int prctl(int option, ...)
 		return -1;
 	}
 	if (option == PR_SET_NAME)
-		report();
+		report_again();
 	return (int)result;
 }
 
@@ -213,6 +330,6 @@ EXPORTED int pthread_setname_np(pthread_t thread, const char *name)
 	else
 		error = name_other(thread, name, length);
 	if (error == 0)
-		report();
+		report_again();
 	return error;
 }

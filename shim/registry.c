@@ -3,18 +3,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool registry_is_of_another(const struct registry *registry, uid_t uid, const char *id)
+{
+	for (size_t i = 0; i < registry->session_count; i++)
+		if (registry->sessions[i].uid != uid && strcmp(registry->sessions[i].id, id) == 0)
+			return true;
+	return false;
+}
+
 const char *registry_refuses(const struct registry *registry, uid_t uid, const char *id)
 {
 	size_t theirs = 0;
 
 	if (registry->session_count >= REGISTRY_SESSIONS_MAX)
 		return "it serves as many sessions as it can (end some)";
-	for (size_t i = 0; i < registry->session_count; i++) {
-		if (registry->sessions[i].uid == uid)
-			theirs++;
-		else if (strcmp(registry->sessions[i].id, id) == 0)
-			return "another user has a live session of that ID (choose another by -s)";
-	}
+	for (size_t i = 0; i < registry->session_count; i++)
+		theirs += registry->sessions[i].uid == uid;
+	if (registry_is_of_another(registry, uid, id))
+		return REGISTRY_OF_ANOTHER;
 	if (theirs >= REGISTRY_SESSIONS_PER_USER)
 		return "you have as many sessions as one user may (end some)";
 	return NULL;

@@ -36,8 +36,13 @@ struct registry {
 	unsigned waiting_count;
 };
 
+#define REGISTRY_OF_ANOTHER "another user has a live session of that ID (choose another by -s)"
+
 /* May the user begin a session of that ID? NULL, or why not: "WHY (REMEDY)". */
 const char *registry_refuses(const struct registry *registry, uid_t uid, const char *id);
+
+/* Has another user a live session of that ID? */
+bool registry_is_of_another(const struct registry *registry, uid_t uid, const char *id);
 
 /* 0, or -1 where memory ran out. */
 int registry_add(struct registry *registry, uint64_t ticket, uid_t uid, const char *id);

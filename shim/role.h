@@ -22,7 +22,7 @@ enum broker_descriptor {
 	BROKER_SOCKET,     /* listening for loaders; private: connected to the one there is */
 	BROKER_RUNTIMES,   /* listening for container runtimes, where that is asked for */
 	BROKER_STREAM,     /* of the kernel's audit records; where there is one */
-	BROKER_MEMORY,     /* struct audit_memory, beside it */
+	BROKER_MEMORY,     /* struct audit_memory; a system sidecar's */
 	BROKER_END
 };
 

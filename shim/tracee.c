@@ -1,6 +1,7 @@
 #include "tracee.h"
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #define STATUS_SIZE  1024 /* the first lines of status: Name, Umask, State, Tgid, ..., Uid */
 #define PARENT_FIELD 4    /* proc(5): ppid */
 #define BEGAN_FIELD  22   /* proc(5): starttime */
-#define GROUPS_SIZE  8192 /* as far as NStgid, with more groups than anybody is in */
+#define GROUPS_SIZE  8192 /* all of status, with more groups than anybody is in */
 
 /* Reads a file below directory; -1, or the bytes that fit. */
 static ssize_t read_file(int directory, const char *name, char *out, size_t size)
@@ -134,18 +135,34 @@ uint64_t tracee_began(pid_t tgid)
 	return tracee_origin(tgid, &began, &parent) ? began : 0;
 }
 
+static void read_whole_status(pid_t tgid, char status[GROUPS_SIZE])
+{
+	char path[32];
+	ssize_t length;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", tgid);
+	length = read_file(AT_FDCWD, path, status, GROUPS_SIZE - 1);
+	status[length > 0 ? length : 0] = '\0';
+}
+
+bool tracee_is_filtered(pid_t tgid)
+{
+	char status[GROUPS_SIZE];
+
+	read_whole_status(tgid, status);
+	/* One that its filter has killed is in a mode beyond that (SECCOMP_MODE_DEAD). */
+	return number_of(status, "\nSeccomp:\t", 0) >= SECCOMP_MODE_FILTER &&
+	       number_of(status, "\nNoNewPrivs:\t", 0) == 1;
+}
+
 pid_t tracee_own_pid(pid_t tgid)
 {
 	static const char key[] = "\nNStgid:";
 	char status[GROUPS_SIZE];
-	char path[32];
-	ssize_t length;
 	char *at;
 	int64_t own = -1;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", tgid);
-	length = read_file(AT_FDCWD, path, status, sizeof(status) - 1);
-	status[length > 0 ? length : 0] = '\0';
+	read_whole_status(tgid, status);
 	at = strstr(status, key);
 	if (!at)
 		return -1;

@@ -43,6 +43,9 @@ uint64_t tracee_began(pid_t tgid);
 /* That, and whose child it is (0: nobody's here). False: there is no such process, or *began is not known. */
 bool tracee_origin(pid_t tgid, uint64_t *began, pid_t *parent);
 
+/* Is it under a filter, and bound to stay so by no_new_privs? */
+bool tracee_is_filtered(pid_t tgid);
+
 /* The number of a process in its own pid namespace, the innermost; -1: it is not to be had. */
 pid_t tracee_own_pid(pid_t tgid);
 

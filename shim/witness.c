@@ -27,12 +27,12 @@
 int witness_begin(struct witness *witness, int stream, int memory, int keeper)
 {
 	*witness = (struct witness){.stream = stream, .keeper = keeper};
-	if (stream < 0)
+	if (memory < 0)
 		return 0;
 	witness->memory = mmap(NULL, sizeof(*witness->memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	if (witness->memory == MAP_FAILED || sink_init(&witness->sink, -1, SINK_STREAM, &witness->memory->pending) != 0)
 		return -1;
-	witness->asks_lost = true;
+	witness->asks_lost = stream >= 0;
 	return 0;
 }
 
@@ -75,7 +75,7 @@ void witness_add(struct witness *witness, uint64_t ticket, int memfd)
 	struct witnessed *sessions;
 	struct area *area;
 
-	if (witness->stream < 0)
+	if (!witness->memory)
 		return;
 	(void)forget_old(witness);
 	sessions = reallocarray(witness->sessions, witness->count + 1, sizeof(*sessions));
@@ -97,7 +97,7 @@ static struct witnessed *find(const struct witness *witness, uint64_t ticket)
 
 /* --- Lines that have no seq --- */
 
-static struct event event_of(enum event_type type)
+struct event witness_event(enum event_type type)
 {
 	struct timespec now;
 
@@ -109,7 +109,7 @@ static struct event event_of(enum event_type type)
 	};
 }
 
-static void put_line(struct witness *witness, const struct event *event)
+void witness_tell(struct witness *witness, const struct event *event)
 {
 	char line[EVENT_LINE_MAX];
 	size_t length = event_format(event, line, sizeof(line));
@@ -120,28 +120,28 @@ static void put_line(struct witness *witness, const struct event *event)
 
 static void write_kill(struct witness *witness, const struct kill_record *record, const char *session)
 {
-	struct event event = event_of(EVENT_SECCOMP_BLOCKED);
+	struct event event = witness_event(EVENT_SECCOMP_BLOCKED);
 	struct kill_event made;
 
 	event.session_id = session;
 	kill_event_fill(&event, &made, record);
-	put_line(witness, &event);
+	witness_tell(witness, &event);
 }
 
 static void write_lost(struct witness *witness, const char *reason, uint64_t count, const char *session)
 {
 	const struct event_records_lost lost = {.reason = reason, .count = count};
-	struct event event = event_of(EVENT_AUDIT_RECORDS_LOST);
+	struct event event = witness_event(EVENT_AUDIT_RECORDS_LOST);
 
 	event.session_id = session;
 	event.records_lost = &lost;
-	put_line(witness, &event);
+	witness_tell(witness, &event);
 }
 
 /* Lines of ours that were given up. */
 static void tell_loss(struct witness *witness)
 {
-	struct event event = event_of(EVENT_EVENTS_SUPPRESSED);
+	struct event event = witness_event(EVENT_EVENTS_SUPPRESSED);
 	struct event_suppressed suppressed = {.reason = "event_loss"};
 	struct sink_loss loss;
 
@@ -150,12 +150,12 @@ static void tell_loss(struct witness *witness)
 	suppressed.count = loss.count;
 	event.suppressed = &suppressed;
 	witness->memory->pending.loss = (struct sink_loss){.count = 0};
-	put_line(witness, &event);
+	witness_tell(witness, &event);
 }
 
 void witness_events(struct witness *witness, int events, enum sink_kind kind)
 {
-	if (witness->stream < 0 || events < 0) {
+	if (!witness->memory || events < 0) {
 		if (events >= 0)
 			close(events);
 		return;
@@ -188,23 +188,72 @@ void witness_ended(struct witness *witness, uint64_t ticket)
 
 /* --- Records --- */
 
-/* Whose filter it was under: the nearest above it that a session knows. NULL: nobody knows. */
-static struct witnessed *session_of(const struct witness *witness, const struct kill_record *record)
+/* Of one step. A session with a listener comes before one without, within which it has begun. */
+static struct witnessed *session_at(const struct witness *witness, const struct kill_origin *origin, size_t step)
 {
-	struct kill_origin origin;
-
-	kill_origin_read(record, &origin);
-	for (size_t step = 0; step < origin.count; step++)
-		for (size_t i = 0; i < witness->count; i++)
-			if (kill_origin_is_in(&origin, step, witness->sessions[i].area))
-				return &witness->sessions[i];
-	/* One that lives before one that has ended, whose numbers may be another's now. */
-	for (int ended = 0; origin.is_gone && ended < 2; ended++)
-		for (size_t i = 0; i < witness->count; i++)
-			if ((witness->sessions[i].ended_at != 0) == ended &&
-			    kill_origin_was_in(record, witness->sessions[i].area))
-				return &witness->sessions[i];
+	for (size_t i = 0; i < witness->count; i++)
+		if (kill_origin_is_in(origin, step, witness->sessions[i].area))
+			return &witness->sessions[i];
 	return NULL;
+}
+
+/* Whose filter it is under: that of the nearest above it that a session knows. */
+static bool find_place(const struct witness *witness, const struct kill_origin *origin, struct witnessed **session,
+		       struct quiet_session **quiet)
+{
+	*session = NULL;
+	*quiet = NULL;
+	for (size_t step = 0; step < origin->count; step++) {
+		*session = session_at(witness, origin, step);
+		if (!*session)
+			*quiet = quiet_session_of(&witness->memory->quiet, origin->steps[step].pid,
+						  origin->steps[step].began);
+		if (*session || *quiet)
+			return true;
+	}
+	return false;
+}
+
+bool witness_place_of(const struct witness *witness, const struct kill_origin *origin, struct witness_place *place)
+{
+	struct witnessed *session;
+	struct quiet_session *quiet;
+	bool found = find_place(witness, origin, &session, &quiet);
+
+	*place = (struct witness_place){.session = session ? session->area->session.id : NULL, .quiet = quiet};
+	if (quiet)
+		place->session = quiet->id;
+	return found;
+}
+
+/* Of one that is gone. One that lives before one that has ended, whose numbers may be another's now. */
+static struct witnessed *session_was(const struct witness *witness, const struct kill_record *record, bool ended)
+{
+	for (size_t i = 0; i < witness->count; i++)
+		if ((witness->sessions[i].ended_at != 0) == ended &&
+		    kill_origin_was_in(record, witness->sessions[i].area))
+			return &witness->sessions[i];
+	return NULL;
+}
+
+/* The session, or the name of one that has no listener; neither: nobody knows. */
+static struct witnessed *session_of(const struct witness *witness, const struct kill_record *record,
+				    const struct kill_origin *origin, const char **name)
+{
+	struct witnessed *session;
+	struct quiet_session *quiet;
+	const struct quiet_session *was = NULL;
+
+	*name = NULL;
+	if (!find_place(witness, origin, &session, &quiet) && origin->is_gone) {
+		session = session_was(witness, record, false);
+		was = session ? NULL : quiet_session_was(&witness->memory->quiet, record);
+		if (!session && !was)
+			session = session_was(witness, record, true);
+	}
+	if (quiet || was)
+		*name = quiet ? quiet->id : was->id;
+	return session;
 }
 
 /* Into the session's memory. False: it is to be tried again. */
@@ -228,13 +277,21 @@ static bool hand_over(struct witnessed *session, const struct kill_record *recor
 /* False: it is to be tried again. */
 static bool take_kill(struct witness *witness, const struct kill_record *record)
 {
-	struct witnessed *session = session_of(witness, record);
+	struct witnessed *session;
+	struct kill_origin origin;
+	const char *name;
 
+	kill_origin_read(record, &origin);
+	session = session_of(witness, record, &origin, &name);
+	if (!session && !name) {
+		witness->settle(witness->broker);
+		session = session_of(witness, record, &origin, &name);
+	}
 	if (session && !session->ended_at)
 		return hand_over(session, record);
 	if (witness->memory->told == record->serial)
 		return true; /* by a broker that has died since */
-	write_kill(witness, record, session ? session->area->session.id : NULL);
+	write_kill(witness, record, session ? session->area->session.id : name);
 	witness->memory->told = record->serial;
 	return true;
 }
@@ -368,7 +425,7 @@ int witness_turn(struct witness *witness)
 {
 	bool done;
 
-	if (witness->stream < 0)
+	if (!witness->memory)
 		return -1;
 	if (witness->is_full)
 		witness_look(witness);

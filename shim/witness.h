@@ -1,7 +1,7 @@
 /*
- * The broker's share of the kernel's audit stream: reads its records, finds the session of each process that the
- * kernel has killed, and puts the kill into that session's memory, whose worker tells of it. Of those that are in no
- * session, or whose session is over, it tells itself, in lines that have no seq.
+ * The broker's own lines, which have no seq; and its share of the kernel's audit stream: reads its records, finds the
+ * session of each process that the kernel has killed, and puts the kill into that session's memory, whose worker tells
+ * of it. Of those that are in no session, or whose session is over, it tells itself, in lines that have no seq.
  *
  * Records stay in the stream until they are dealt with, so a broker that dies loses none. What is told twice then is at
  * most the one line of no session that it was writing.
@@ -15,6 +15,9 @@
 
 #include "area.h"
 #include "audit.h"
+#include "event.h"
+#include "kill_origin.h"
+#include "quiet.h"
 #include "sink.h"
 
 /* A session, as far as its kills go. */
@@ -27,9 +30,11 @@ struct witnessed {
 };
 
 struct witness {
-	int stream; /* borrowed; -1: there is none, and nothing here does anything */
-	int keeper; /* borrowed: its channel */
-	struct audit_memory *memory;
+	int stream;                   /* borrowed; -1: there is none, and nobody's kills are known */
+	int keeper;                   /* borrowed: its channel */
+	struct audit_memory *memory;  /* NULL: of a private sidecar, and nothing here does anything */
+	void (*settle)(void *broker); /* deals with reports that have come already, before a kill is nobody's */
+	void *broker;
 	struct sink sink;           /* of lines of no session */
 	bool has_events;            /* the keeper has given a descriptor for them */
 	bool needs_events;          /* it is to be asked for one */
@@ -41,8 +46,21 @@ struct witness {
 	size_t count;
 };
 
-/* 0, or -1: out of memory. memory: a memfd, struct audit_memory. */
+/* A session that a process is in. */
+struct witness_place {
+	const char *session;         /* NULL: in none that is known */
+	struct quiet_session *quiet; /* NULL: it has a listener, and its own lines */
+};
+
+/* 0, or -1: out of memory. memory: a memfd, struct audit_memory; or -1. */
 int witness_begin(struct witness *witness, int stream, int memory, int keeper);
+
+/* The session of the nearest that is known, from a process upwards. False: none is. */
+bool witness_place_of(const struct witness *witness, const struct kill_origin *origin, struct witness_place *place);
+
+/* An event that happens now, and writing one, without a seq. */
+struct event witness_event(enum event_type type);
+void witness_tell(struct witness *witness, const struct event *event);
 
 /* A session begins, whose memory it is. Without room for it its kills are none of a session's. */
 void witness_add(struct witness *witness, uint64_t ticket, int memfd);

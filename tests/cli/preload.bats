@@ -57,7 +57,6 @@ names() {
 		env "LD_PRELOAD=$PWD/other.so:$LIBRARY" ASAN_OPTIONS=a=b:verify_asan_link_order=0:c=d "${shim[@]}" "${say[@]}"
 	gives 0 "$PWD/other.so:$LIBRARY verify_asan_link_order=0:a=b" \
 		env "LD_PRELOAD=$PWD/other.so" ASAN_OPTIONS=a=b "${shim[@]}" "${say[@]}"
-	gives 0 'unset unset' "${ALONE[@]}" --shim -f "$(policy '')" -- "${say[@]}"
 	gives 0 'unset unset' "$EXEC" --shim -f "$(policy $'[sandbox.seccomp]\nenabled = false')" -- "${say[@]}"
 	wait_for ended 6
 }
@@ -74,6 +73,171 @@ names() {
 	cp "$LIBRARY" a/lib/agentsh-exec
 	gives 0 "$PWD/a/bin/../lib/agentsh-exec/libagentsh-shim.so" a/bin/agentsh-exec --shim -f "$file" -- printenv LD_PRELOAD
 	wait_for ended 1
+}
+
+# --- Where nobody is notified ---
+
+# quiet: a sidecar, and sessions without a listener that tell it.
+quiet() {
+	sidecar_start
+	chmod 666 "$SOCKET"
+	plain=$(policy "[sidecar]
+socket = $SOCKET
+[sandbox.seccomp.syscalls]
+block = mount")
+	chmod 644 "$plain"
+	alone=("$EXEC" --sidecar=none -s mine -f "$plain" --shim --)
+}
+
+# says_of FILTER: of lines that are of no worker's. The last line may be in the making.
+says_of() {
+	grep -a '}$' "$EVENTS" 2>/dev/null | jq -r "select(.seq == null) | $1"
+}
+
+@test "without a listener: the environment, where a sidecar is there; as it is, where none is or the policy forbids" {
+	say=(sh -c 'echo "${LD_PRELOAD-unset} ${AGENTSH_REPORT_TO-unset}"')
+	quiet
+	gives 0 "$LIBRARY 1:$SOCKET" "${alone[@]}" "${say[@]}"
+	gives 0 "$LIBRARY 1:$SOCKET" "${alone[@]}" "${alone[@]}" "${say[@]}"
+	gives 0 'unset unset' "$EXEC" --sidecar=none -f "$plain" -- "${say[@]}"
+	# Within it a session with a listener has its own way.
+	gives 0 "$LIBRARY " "${alone[@]}" "$EXEC" -f "$file" --shim -- "${say[@]}"
+	gives 0 'unset unset' "$EXEC" --sidecar=none --shim -f "$(policy $'[sidecar]\nsocket = /nonexistent/sidecar.sock')" -- "${say[@]}"
+	for call in socket connect sendto prctl; do
+		gives 0 'unset unset' "$EXEC" --sidecar=none --shim -f "$(policy "[sidecar]
+socket = $SOCKET
+[sandbox.seccomp.syscalls]
+block = $call
+on_block = errno")" -- "${say[@]}"
+	done
+	gives 0 'unset unset' "$EXEC" --sidecar=none --shim -f "$(policy "[sidecar]
+socket = $SOCKET
+$NO_UNIX")" -- "${say[@]}"
+	wait_for ended 1
+}
+
+@test "without a listener: each program that lives for a moment, under its names, with its pid; no more descriptors" {
+	quiet
+	mkfifo go
+	exec 6<>go
+	"${alone[@]}" sh -c 'ls /proc/self/fd >had; perl -e '"'"'$0 = "named"; read STDIN, $_, 1'"'"' <go & sleep 99 & wait $!' 3>&- &
+	session=$!
+	# By then each of them has begun; those that lived for less may have been gone before they were looked at.
+	wait_for eval '[ "$(says_of "select(.type == \"process_start\").comm" | grep -xE "sh|named|sleep" | sort -u | xargs)" = "named sh sleep" ]'
+	is "$(says_of 'select(.type == "process_start" and .comm == "named") | "\(.session_id) \(.uid) \(.exe) \(.tid)"')" \
+		"mine $(id -u) $(readlink -f "$(command -v perl)") null"
+	is "$(says_of 'select(.type == "process_start" and .comm == "sh").pid' | sort -u)" "$session"
+	is "$(says_of 'select(.type != "process_start").type')" ''
+	kill "$(says_of 'select(.comm == "sleep").pid')"
+	echo >&6
+	wait "$session" || true
+	sh -c 'ls /proc/self/fd >had.not; :' 3>&-
+	exec 6>&-
+	diff had had.not
+}
+
+@test "without a listener: errno, signals, forks, other rights and filters of its own are no matter" {
+	quiet
+	gives 0 clean "${alone[@]}" "$REPORTED" clean
+	gives 0 'done' "${alone[@]}" "$REPORTED" careful
+	gives 0 'done' "${alone[@]}" "$REPORTED" confined
+	gives 0 'done' "${alone[@]}" "$REPORTED" names
+	# Neither its next name nor the next program may be its end.
+	gives 0 fenced "${alone[@]}" "$REPORTED" fenced sh -c 'true; /bin/echo fenced'
+	gives 0 '' "${alone[@]}" "$EXEC" --sidecar=none -f "$(policy $'[sandbox.seccomp.syscalls]\nblock = socket')" -- /bin/true
+	gives 0 '' "${alone[@]}" env AGENTSH_REPORT_TO=nonsense /bin/true
+	gives 0 '' "${alone[@]}" env -u AGENTSH_REPORT_TO /bin/true
+}
+
+@test "without a listener: a sidecar that is stopped, full or gone keeps nobody" {
+	quiet
+	gives 0 'done' "${alone[@]}" sh -c 'kill -STOP "$1"; for n in $(seq 500); do "$2" clean || exit; done >/dev/null; kill -CONT "$1"; echo done' \
+		sh "$(pgrep -P "$SIDECAR" -f -- --role=broker)" "$REPORTED"
+	mkfifo go
+	"${alone[@]}" sh -c 'read -r line <go; /bin/true && echo ran' >output 3>&- &
+	session=$!
+	wait_for eval '[ -n "$(says_of "select(.type == \"process_start\" and .comm == \"sh\").pid")" ]'
+	sidecar_stop
+	echo >go
+	wait "$session"
+	is "$(<output)" ran
+}
+
+@test "without a listener: a lie about the session is an event, of the session that it is in" {
+	quiet
+	mkfifo go
+	exec 6<>go
+	"${alone[@]}" sh -c "'$REPORTED' connect '$SOCKET' other 0 3; '$REPORTED' connect '$SOCKET' other 1 3; '$REPORTED' connect '$SOCKET' mine 0 3; read -r line <go" 3>&- &
+	session=$!
+	# One that lives when it is looked at.
+	"${alone[@]}" sh -c "exec '$REPORTED' connect '$SOCKET' other 0 200" 3>&-
+	wait_for eval '[ -n "$(says_of "select(.type == \"report_mismatch\").comm")" ]'
+	is "$(says_of 'select(.type == "report_mismatch") | "\(.session_id) \(.comm) \(.reason) \(.claimed_pid)"' | sort -u)" 'mine reported session null'
+	# Under no filter, it is in no session.
+	"$REPORTED" connect "$SOCKET" mine 0 200
+	wait_for eval '[ -n "$(says_of "select(.type == \"report_mismatch\" and .session_id == null).comm")" ]'
+	is "$(says_of 'select(.type == "process_start").session_id' | sort -u)" mine
+	echo >&6
+	wait "$session"
+	exec 6>&-
+	is "$(says_of 'select(.session_id == "other").type')" ''
+}
+
+@test "without a listener: in a session that has one, a lie is that one's, and what is so it knows already" {
+	quiet
+	"$EXEC" --sidecar="$SOCKET" -s heard -f "$plain" --shim -- sh -c "exec '$REPORTED' connect '$SOCKET' heard 0 200"
+	"$EXEC" --sidecar="$SOCKET" -s heard -f "$plain" --shim -- sh -c "exec '$REPORTED' connect '$SOCKET' mine 0 200"
+	wait_for eval '[ -n "$(says_of "select(.type == \"report_mismatch\").comm")" ]'
+	is "$(says_of 'select(.type == "report_mismatch") | "\(.session_id) \(.comm)"' | sort -u)" 'heard reported'
+	is "$(says_of 'select(.type == "process_start").comm')" ''
+	is "$(events 'select(.type == "process_start" and .comm == "reported").session_id' 2 | xargs)" 'heard heard'
+}
+
+@test "without a listener: the label is its user's while the session lives" {
+	need_root
+	for_others reported
+	cp "$LIBRARY" bin
+	quiet
+	mkfifo go
+	exec 6<>go
+	"${alone[@]}" sh -c 'sleep 0; read -r line <go' 3>&- &
+	session=$!
+	wait_for eval '[ -n "$(says_of "select(.type == \"process_start\" and .comm == \"sh\").pid")" ]'
+	says 125 'sidecar: another user has a live session of that ID' \
+		other_user "$EXEC" --sidecar="$SOCKET" -s mine -f "$plain" -- true
+	other_user "$EXEC" --sidecar=none -s mine -f "$plain" -- "$REPORTED" connect "$SOCKET" mine 0 200
+	wait_for eval '[ -n "$(says_of "select(.type == \"report_mismatch\").uid")" ]'
+	is "$(says_of 'select(.type == "report_mismatch") | "\(.session_id) \(.uid)"' | sort -u)" 'null 65534'
+	is "$(says_of 'select(.uid == 65534 and .session_id == "mine").type')" ''
+	echo >&6
+	wait "$session"
+	exec 6>&-
+}
+
+@test "without a listener: a hundred thousand reports, and connections that say nothing: few lines, nobody waits" {
+	quiet
+	mkfifo hold
+	exec 6<>hold
+	"${alone[@]}" "$REPORTED" silent "$SOCKET" 100 <hold >quiet.out 3>&- &
+	silent=$!
+	wait_for grep -q connected quiet.out
+	"${alone[@]}" sh -c '"$1" connect "$2" other 0 50000 & "$1" connect "$2" third 1 50000 & wait' sh "$REPORTED" "$SOCKET" >flooded 3>&- &
+	flood=$!
+	served=0
+	while kill -0 "$flood" 2>/dev/null && [ "$served" -lt 20 ]; do
+		"$EXEC" --sidecar="$SOCKET" -s "served$served" -f "$plain" --shim -- true
+		served=$((served + 1))
+	done
+	wait "$flood"
+	is "$(cat flooded)" $'done\ndone'
+	is "$(events 'select(.type == "process_start" and .comm == "true").session_id' "$served" | sort -u | wc -l)" "$served"
+	# What was not looked at is counted within a moment; of those that were, the last may have been gone.
+	wait_for eval '[ "$(jq -s "[.[] | select(.type == \"report_mismatch\" or .of == \"report_mismatch\" or .reason == \"rate\") | .count // 1] | add" "$EVENTS")" -ge 99000 ]'
+	[ "$(wc -l <"$EVENTS")" -lt 300 ]
+	is "$(says_of 'select(.session_id == "other" or .session_id == "third").type')" ''
+	kill "$silent"
+	wait "$silent" || true
+	exec 6>&-
 }
 
 # --- Who is reported ---

@@ -1,6 +1,10 @@
 /*
  * reported WHAT: a target with the preload library, or one that makes its calls itself.
  * lie SESSION PID COUNT: so many reports that claim a session ("-": none) and a number (0: none).
+ * connect PATH SESSION BEGINS COUNT: so many by plain connections, each in a moment; BEGINS: 1, as the loader's.
+ * silent PATH COUNT: so many connections that say nothing, or half of a report; prints "connected", waits for a line.
+ * fenced COMMAND...: under a filter of its own, of which the library's prctl hears nothing, and which kills for
+ * socket(2), takes another name, and executes the command.
  * names: gives itself names in every way, checks that they are had and what is answered; prints the last.
  * thread NAME: gives a second thread a name, and itself none.
  * clean: at the beginning of main, errno and signals are as they are for any program.
@@ -18,12 +22,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "attestation.h"
 #include "claim.h"
+#include "handover.h"
 #include "rules.h"
 
 static void check(int holds, const char *what)
@@ -46,6 +53,68 @@ static int lie(const char *session, const char *pid, const char *count)
 	}
 	(void)puts("done");
 	return 0;
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	check(descriptor >= 0 && strlen(path) < sizeof(address.sun_path), "socket");
+	memcpy(address.sun_path, path, strlen(path));
+	check(connect(descriptor, (struct sockaddr *)&address, sizeof(address)) == 0, "connect");
+	return descriptor;
+}
+
+static int connect_plainly(char *const *arguments)
+{
+	struct handover_report report = {
+	    .head = {.magic = HANDOVER_MAGIC, .version = HANDOVER_VERSION, .type = HANDOVER_REPORT},
+	    .begins = arguments[2][0] == '1'};
+
+	check(strlen(arguments[1]) < sizeof(report.session), "the session");
+	memcpy(report.session, arguments[1], strlen(arguments[1]));
+	for (long i = strtol(arguments[3], NULL, 10); i > 0; i--) {
+		int descriptor = connect_to(arguments[0]);
+
+		/* One that nobody wants to hear is closed before it is heard. */
+		(void)send(descriptor, &report, sizeof(report), MSG_NOSIGNAL);
+		close(descriptor);
+	}
+	(void)puts("done");
+	return 0;
+}
+
+static int be_silent(const char *path, const char *count)
+{
+	static const struct handover_head head = {
+	    .magic = HANDOVER_MAGIC, .version = HANDOVER_VERSION, .type = HANDOVER_REPORT};
+
+	for (long i = strtol(count, NULL, 10); i > 0; i--) {
+		int descriptor = connect_to(path);
+
+		if (i % 2)
+			(void)send(descriptor, &head, sizeof(head), MSG_NOSIGNAL);
+	}
+	(void)puts("connected");
+	(void)fflush(stdout);
+	return getchar() == EOF;
+}
+
+static int fenced(char *const *command)
+{
+	struct sock_filter code[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	check(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0, "seccomp");
+	check(prctl(PR_SET_NAME, "fenced") == 0, "its name");
+	(void)execvp(command[0], command);
+	return 1;
 }
 
 static int is_named(pthread_t thread, const char *name)
@@ -175,6 +244,12 @@ int main(int argc, char **argv)
 
 	if (strcmp(what, "lie") == 0 && argc == 5)
 		return lie(argv[2], argv[3], argv[4]);
+	if (strcmp(what, "connect") == 0 && argc == 6)
+		return connect_plainly(argv + 2);
+	if (strcmp(what, "silent") == 0 && argc == 4)
+		return be_silent(argv[2], argv[3]);
+	if (strcmp(what, "fenced") == 0 && argc > 2)
+		return fenced(argv + 2);
 	if (strcmp(what, "names") == 0)
 		return names();
 	if (strcmp(what, "thread") == 0 && argc == 3)
