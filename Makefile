@@ -28,6 +28,8 @@ SMALLER = $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-tree-lo
 	-fno-partial-inlining -fno-tree-tail-merge -fno-forward-propagate -fno-thread-jumps -fno-expensive-optimizations \
 	-fno-ipa-modref -fipa-pta $(UNALIGNED))
 UNALIGNED := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-malign-data=abi)
+# Nor has the loader anything to do with floating point, whose registers gcc would take to zero memory by.
+FLOATLESS = $(if $(SMALLER),$(if $(filter oci_profile trail_%,$*),,-mgeneral-regs-only))
 CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"' -DAGENTSH_SHIM='"$(SHIMDIR)/$(PRELOAD)"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
@@ -83,7 +85,7 @@ all: $(B)/agentsh-exec $(B)/agentshctl $(B)/agentsh-sidecar $(B)/$(PRELOAD) $(ad
 
 $(B)/%.o: loader/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LTO) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(FLOATLESS) $(LTO) -MMD -MP -c -o $@ $<
 
 # It holds that file.
 $(B)/ctl_init.o: conf/agentsh.ini

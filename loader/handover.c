@@ -58,8 +58,6 @@ static int check_peer(int socket, const char *path, struct error *err)
 /* A full backlog answers EAGAIN at once: tried again until the deadline. */
 static int connect_until(int socket, const struct sockaddr_un *address, int64_t deadline)
 {
-	const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
-
 	while (connect(socket, (const struct sockaddr *)address, sizeof(*address)) != 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			return -1;
@@ -67,7 +65,7 @@ static int connect_until(int socket, const struct sockaddr_un *address, int64_t 
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		(void)ppoll(NULL, 0, &pause, NULL);
+		(void)poll(NULL, 0, RETRY_MS);
 	}
 	return 0;
 }

@@ -23,7 +23,7 @@
 
 #define INIT_PID  1
 #define SIGNALLED 128 /* plus the number: the exit status where a signal cannot be died of */
-#define RETRY_NS  1000000
+#define RETRY_MS  1
 #define GO        'g'
 
 /* The descriptors of one that stays; 0 is the canary's. */
@@ -186,8 +186,6 @@ static bool has_ended(pid_t pid)
 
 static void pass_on(const struct init *init, siginfo_t *info)
 {
-	const struct timespec a_moment = {.tv_nsec = RETRY_NS};
-
 	/* Only a queued one can be sent on with its sender and its value: rt_sigqueueinfo(2). */
 	if (info->si_code >= 0 || info->si_code == SI_TKILL) {
 		(void)kill(init->target, info->si_signo);
@@ -196,7 +194,7 @@ static void pass_on(const struct init *init, siginfo_t *info)
 	/* EAGAIN: RLIMIT_SIGPENDING are waiting. The target will take some. */
 	while (syscall(SYS_rt_sigqueueinfo, init->target, info->si_signo, info) != 0 && errno == EAGAIN &&
 	       !has_ended(init->target))
-		(void)ppoll(NULL, 0, &a_moment, NULL);
+		(void)poll(NULL, 0, RETRY_MS);
 }
 
 static void hand_on(const struct init *init, siginfo_t *info)

@@ -8,8 +8,8 @@
 
 #include "likeness.h"
 
-/* How far above our own table a newer libseccomp may know names. */
-#define NEWER_NAMES 64
+/* What a newer libseccomp knows above our own table ends where so many numbers have no name. */
+#define NAMELESS_MOST 8
 /* No architecture's plain numbers reach this (i386 and the 64-bit ones share those from 403 on). */
 #define NUMBERS_MAX 600
 
@@ -25,40 +25,42 @@ static const struct arch arches[] = {
 
 /*
  * Calls of Linux 5.18 to 6.17, which libseccomp 2.5.4 does not know: the kernel's own
- * scripts/syscall.tbl. From 424 on every architecture has the same numbers.
+ * scripts/syscall.tbl. From 424 on every architecture has the same numbers. Names of consecutive numbers, each ended by
+ * a NUL: a table of pointers would be a hundredth of the loader.
  */
 struct supplement {
-	const char *name;
-	int number;
-	uint32_t only; /* the architecture that has it; 0: all of them */
+	const char *names;
+	int first;
+	uint32_t only; /* the architecture that has them; 0: all of them */
 };
 
+#define FIRST_OF_ALL 450
+
+/* clang-format off */
 static const struct supplement supplements[] = {
-    {"uretprobe", 335, AUDIT_ARCH_X86_64},
-    {"uprobe", 336, AUDIT_ARCH_X86_64},
-    {"set_mempolicy_home_node", 450, 0},
-    {"cachestat", 451, 0},
-    {"fchmodat2", 452, 0},
-    {"map_shadow_stack", 453, 0},
-    {"futex_wake", 454, 0},
-    {"futex_wait", 455, 0},
-    {"futex_requeue", 456, 0},
-    {"statmount", 457, 0},
-    {"listmount", 458, 0},
-    {"lsm_get_self_attr", 459, 0},
-    {"lsm_set_self_attr", 460, 0},
-    {"lsm_list_modules", 461, 0},
-    {"mseal", 462, 0},
-    {"setxattrat", 463, 0},
-    {"getxattrat", 464, 0},
-    {"listxattrat", 465, 0},
-    {"removexattrat", 466, 0},
-    {"open_tree_attr", 467, 0},
-    {"file_getattr", 468, 0},
-    {"file_setattr", 469, 0},
+	{"uretprobe\0" "uprobe\0", 335, AUDIT_ARCH_X86_64},
+	{"set_mempolicy_home_node\0"
+	 "cachestat\0"
+	 "fchmodat2\0"
+	 "map_shadow_stack\0"
+	 "futex_wake\0"
+	 "futex_wait\0"
+	 "futex_requeue\0"
+	 "statmount\0"
+	 "listmount\0"
+	 "lsm_get_self_attr\0"
+	 "lsm_set_self_attr\0"
+	 "lsm_list_modules\0"
+	 "mseal\0"
+	 "setxattrat\0"
+	 "getxattrat\0"
+	 "listxattrat\0"
+	 "removexattrat\0"
+	 "open_tree_attr\0"
+	 "file_getattr\0"
+	 "file_setattr\0", FIRST_OF_ALL, 0},
 };
-
-#define SUPPLEMENTS (sizeof(supplements) / sizeof(supplements[0]))
+/* clang-format on */
 
 uint32_t syscall_native_arch(void)
 {
@@ -73,24 +75,36 @@ const char *syscall_arch_name(uint32_t arch)
 	return NULL;
 }
 
-static const struct supplement *supplement_by_name(const char *name)
+/*
+ * The supplement of that name, or, where name is NULL, of *number: its name, and its number in *number, and in *only
+ * the architecture that has it. NULL: there is none.
+ */
+static const char *supplement_find(const char *name, int *number, uint32_t *only)
 {
-	for (size_t i = 0; i < SUPPLEMENTS; i++)
-		if (strcmp(supplements[i].name, name) == 0)
-			return &supplements[i];
+	for (size_t i = 0; i < sizeof(supplements) / sizeof(supplements[0]); i++) {
+		int at = supplements[i].first;
+
+		for (const char *one = supplements[i].names; *one; one += strlen(one) + 1, at++) {
+			if (name ? strcmp(one, name) != 0 : at != *number)
+				continue;
+			*number = at;
+			*only = supplements[i].only;
+			return one;
+		}
+	}
 	return NULL;
 }
 
 int syscall_number(uint32_t arch, const char *name)
 {
 	int number = seccomp_syscall_resolve_name_arch(arch, name);
-	const struct supplement *supplement;
+	uint32_t only;
+	int newer;
 
 	if (number >= 0)
 		return number;
-	supplement = supplement_by_name(name);
-	if (supplement)
-		return supplement->only == 0 || supplement->only == arch ? supplement->number : SYSCALL_ELSEWHERE;
+	if (supplement_find(name, &newer, &only))
+		return only == 0 || only == arch ? newer : SYSCALL_ELSEWHERE;
 	/* libseccomp's own negative numbers stand for names of other architectures. */
 	return number == __NR_SCMP_ERROR ? SYSCALL_UNKNOWN : SYSCALL_ELSEWHERE;
 }
@@ -109,28 +123,33 @@ static bool library_name(uint32_t arch, int number, char *out)
 
 bool syscall_name(uint32_t arch, int number, char *out)
 {
+	const char *newer;
+	uint32_t only;
+
 	if (number < 0)
 		return false;
 	if (library_name(arch, number, out))
 		return true;
-	for (size_t i = 0; i < SUPPLEMENTS; i++) {
-		if (supplements[i].number != number || (supplements[i].only && supplements[i].only != arch))
-			continue;
-		(void)snprintf(out, SYSCALL_NAME_MAX, "%s", supplements[i].name);
-		return true;
-	}
-	return false;
+	newer = supplement_find(NULL, &number, &only);
+	if (!newer || (only && only != arch))
+		return false;
+	(void)snprintf(out, SYSCALL_NAME_MAX, "%s", newer);
+	return true;
 }
 
 int syscall_highest(uint32_t arch)
 {
 	char name[SYSCALL_NAME_MAX];
-	int ours = supplements[SUPPLEMENTS - 1].number;
+	int highest = FIRST_OF_ALL;
+	int next = highest + 1;
+	uint32_t only;
 
-	for (int number = ours + NEWER_NAMES; number > ours; number--)
+	while (supplement_find(NULL, &next, &only))
+		highest = next++;
+	for (int number = highest + 1; number <= highest + NAMELESS_MOST; number++)
 		if (library_name(arch, number, name))
-			return number;
-	return ours;
+			highest = number;
+	return highest;
 }
 
 bool syscall_is_supplementary(uint32_t arch, int number)
