@@ -142,7 +142,7 @@ BEHAVIOURS = {
     "empty_text": broken(hello(), h.head(h.TEXT)),
     "text_after": broken(hello(policy=b""), text(8)),
     "wrong_magic": broken(hello(magic=1)),
-    "other_version": broken(hello(version=3)),
+    "other_version": broken(hello(version=h.VERSION + 1)),
     "flags": broken(hello(flags=1 << 30)),
     "no_descriptor": broken(hello(flags=h.NOTICES)),
     "endless_session": broken(hello(session=b"A" * 65)),
