@@ -54,7 +54,7 @@ try() {
 		drip|what answers is none
 		rubbish|what answers is none
 		short|what answers is none
-		version|speaks version 3, this loader 2
+		version|speaks version 4, this loader 3
 		wrong_order|what answers is none
 		refuses|it is closed today (come back tomorrow)
 		refuses_endlessly|it\x0a\x1b[2Jlies
