@@ -344,6 +344,8 @@ has_all_descriptors() {
 		session "$id" bash -c "for n in \$(seq 60); do $alone '$PROGRAMS/killed_at_once' 3 robust </dev/null; done; true" >"pids.$id" &
 		sessions+=("$!")
 	done
+	# A loader whose broker dies before it has answered is refused.
+	wait_for eval '[ -s pids.one ] && [ -s pids.two ]'
 	while kill -0 "${sessions[0]}" 2>/dev/null || kill -0 "${sessions[1]}" 2>/dev/null; do
 		for pid in $(pgrep -P "$SIDECAR"); do kill -KILL "$pid" || true; done
 		sleep 0.05
