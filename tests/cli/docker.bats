@@ -285,7 +285,10 @@ served() {
 		docker stop "${!how}" >/dev/null
 		ends "${!how}" 0
 		prints "${!how}" 'database system is shut down'
-		docker logs "${!how}" 2>&1 | sed -E 's/^[-0-9]+ [0-9:.]+ UTC \[[0-9]+\] //; s/(PID|pid) [0-9]+/\1/; /checkpoint|last known up|shut down at|aborting|received/d; s/waiting.*//' >"$how.out"
+		# Whose dots stand before a line of the server's, or how many, is another matter each time.
+		docker logs "${!how}" 2>&1 | sed -E 's/^(waiting for server to (start|shut down))?\.*//
+			s/^[-0-9]+ [0-9:.]+ UTC \[[0-9]+\] //; s/(PID|pid) [0-9]+/\1/
+			/^( done)?$/d; /checkpoint|last known up|shut down at|aborting|received/d' >"$how.out"
 	done
 	diff <(sort -u plain.out) <(sort -u behind.out)
 	is "$(trail 'select(.operation == "connect") | [.comm, .path, .action, .rule] | join(" ")' | sort -u)" \
