@@ -82,9 +82,7 @@ static int find_preload(const struct invocation *invocation, const struct load *
 	bool has_listener = load->supervision.kind == SUPERVISED_ALREADY ||
 			    (policy_filters(&load->config.policy) && supervision_wanted(invocation));
 
-	if (!has_listener)
-		return 0;
-	if (!wants_library(invocation, load))
+	if (!has_listener || !wants_library(invocation, load))
 		return 0;
 	preload->report = (char *)HANDOVER_REPORT_VARIABLE "="; /* there may be that of a session around this one */
 	return preload_find(preload, err);
@@ -109,8 +107,7 @@ static int prepare_descriptors(struct load *load, struct error *err)
 		return -1;
 	if (policy_filters(policy) && policy->unix_socket.enabled && policy->unix_socket.degraded == DEGRADED_NO_UNIX)
 		return descriptors_refuse_addressable(false, err);
-	if (policy_mediates(policy) && !policy_observes_sockets(policy) &&
-	    policy->unix_socket.datagram == DATAGRAM_DENY)
+	if (policy_carries_out(policy) && policy->unix_socket.datagram == DATAGRAM_DENY)
 		return descriptors_refuse_addressable(true, err);
 	return 0;
 }
@@ -119,7 +116,7 @@ static int prepare_descriptors(struct load *load, struct error *err)
 static int begin_session(const struct invocation *invocation, struct load *load, struct error *err)
 {
 	const struct policy *policy = &load->config.policy;
-	bool mediates = policy_mediates(policy) && !policy_observes_sockets(policy);
+	bool mediates = policy_carries_out(policy);
 	struct handover_part inherited;
 
 	if (load->supervision.kind == SUPERVISED_ALREADY || !policy_filters(&load->config.policy))
@@ -178,7 +175,8 @@ static long load_program(struct sock_fprog *program, unsigned long flags)
 /* The listener, or -1 and errno. A kernel without WAIT_KILLABLE_RECV loses that flag, where it may, and no other. */
 static int load_with_listener(const struct load *load, struct sock_fprog *program, bool *wait_killable)
 {
-	long listener = load_program(program, SECCOMP_FILTER_FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV);
+	long listener =
+	    load_program(program, SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
 
 	*wait_killable = listener >= 0;
 	if (listener < 0 && errno == EINVAL && !wait_killable_is_needed(&load->config.policy))

@@ -86,7 +86,7 @@ static unsigned openness(enum socket_default otherwise)
  */
 static bool is_as_strict(const struct policy *outer, const struct policy *inner)
 {
-	if (!policy_mediates(outer) || policy_observes_sockets(outer) ||
+	if (!policy_carries_out(outer) ||
 	    openness(outer->unix_socket.otherwise) > openness(inner->unix_socket.otherwise) ||
 	    (inner->unix_socket.datagram == DATAGRAM_DENY && outer->unix_socket.datagram != DATAGRAM_DENY))
 		return false;

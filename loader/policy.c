@@ -394,6 +394,11 @@ bool policy_mediates(const struct policy *policy)
 	       (policy->unix_socket.degraded == DEGRADED_REFUSE || policy->unix_socket.action == SOCKET_AUDIT);
 }
 
+bool policy_carries_out(const struct policy *policy)
+{
+	return policy_mediates(policy) && !policy_observes_sockets(policy);
+}
+
 const char *policy_needs_sidecar(const struct policy *policy, unsigned *line, const char **remedy)
 {
 	const struct need needs[] = {

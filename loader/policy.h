@@ -130,6 +130,9 @@ bool policy_observes_sockets(const struct policy *policy);
 /* Are calls on Unix sockets carried out, or reported, by a sidecar? */
 bool policy_mediates(const struct policy *policy);
 
+/* Carried out, and not only reported? */
+bool policy_carries_out(const struct policy *policy);
+
 /*
  * Why this policy cannot be applied without a sidecar: a short text that names the key and its
  * value, with the line in *line (0: a default) and what runs without one in *remedy.

@@ -8,7 +8,7 @@
 
 bool wait_killable_is_used(const struct policy *policy)
 {
-	return policy_filters(policy) && policy_mediates(policy) && !policy_observes_sockets(policy);
+	return policy_filters(policy) && policy_carries_out(policy);
 }
 
 bool wait_killable_is_needed(const struct policy *policy)
@@ -19,7 +19,7 @@ bool wait_killable_is_needed(const struct policy *policy)
 /* Flags are looked at before the program, which is nowhere (EFAULT). */
 bool wait_killable_is_possible(void)
 {
-	const unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV;
+	const unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL) >= 0 || errno != EINVAL;
 }

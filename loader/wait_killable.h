@@ -12,9 +12,6 @@
 
 #define WAIT_KILLABLE_DEGRADATION "wait-killable" /* its name in [degradation] accept */
 
-/* Newer than some headers. */
-#define FLAG_WAIT_KILLABLE_RECV (1UL << 5)
-
 /* Are there calls that a sidecar carries out? */
 bool wait_killable_is_used(const struct policy *policy);
 

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "area.h"
@@ -109,7 +108,7 @@ static bool judge_policy(struct conversation *conversation, char *reason, size_t
 	}
 	filters = policy_filters(&policy);
 	conversation->shares = policy.unix_socket.enabled && policy.unix_socket.otherwise == SOCKET_DEFAULT_USER;
-	conversation->mediates = policy_mediates(&policy) && !policy_observes_sockets(&policy);
+	conversation->mediates = policy_carries_out(&policy);
 	if (!filters)
 		(void)snprintf(reason, size,
 			       "a policy without a filter: it cannot be served (install the same version of "
@@ -239,14 +238,12 @@ static uint64_t capabilities_of(pid_t pid)
 static void describe(const struct broker *broker, const struct conversation *conversation, struct area_session *session)
 {
 	struct tracee tracee = {.tid = 0};
-	struct timespec now;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	*session = (struct area_session){
 	    .flags = area_flags(broker, conversation),
 	    .uid = conversation->peer.uid,
 	    .pid = conversation->peer.pid,
-	    .began_us = (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U,
+	    .began_us = event_now_us(),
 	};
 	memcpy(session->id, conversation->hello.session, sizeof(session->id));
 	memcpy(session->loader, conversation->hello.loader, sizeof(session->loader));

@@ -5,20 +5,11 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "worker.h"
 
 #define EXIT_PATIENCE_MS 2000
-
-uint64_t worker_now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-}
 
 void worker_lock(struct worker *worker)
 {
@@ -36,7 +27,7 @@ struct event worker_event(const struct worker *worker, enum event_type type)
 	    .type = type,
 	    .session_id = worker->area->session.id,
 	    .seq = area_next_seq(worker->area),
-	    .timestamp_us = worker_now_us(),
+	    .timestamp_us = event_now_us(),
 	    .process = {.uid = -1},
 	};
 }
@@ -130,7 +121,7 @@ void worker_fold_flush(struct worker *worker, bool all)
 	const struct folded *folded;
 
 	worker_lock(worker);
-	while ((folded = fold_next(&worker->area->fold, worker_now_us(), all)))
+	while ((folded = fold_next(&worker->area->fold, event_now_us(), all)))
 		write_folded(worker, folded);
 	worker_unlock(worker);
 }
@@ -151,7 +142,7 @@ void worker_count_repeat(struct worker *worker, const struct folded *folded)
 
 bool worker_fold(struct worker *worker, const struct area_slot *slot, const struct fold_key *key)
 {
-	const struct folded *folded = fold_find(&worker->area->fold, key, worker_now_us());
+	const struct folded *folded = fold_find(&worker->area->fold, key, event_now_us());
 
 	if (!folded)
 		return false;

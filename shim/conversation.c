@@ -182,6 +182,11 @@ static bool read_ids(pid_t pid, uid_t ids[4])
 	return found;
 }
 
+bool conversation_is_there(const struct conversation_peer *peer)
+{
+	return peer->process >= 0 && (syscall(SYS_pidfd_send_signal, peer->process, 0, NULL, 0) == 0 || errno == EPERM);
+}
+
 /*
  * Is it still the user's process that connected? It may have executed a set-user-ID program since,
  * with a copy of the socket elsewhere: what that program holds is not for its caller to announce.
@@ -196,7 +201,7 @@ static bool is_still_theirs(const struct conversation_peer *peer)
 		if (ids[i] != peer->uid)
 			return false;
 	/* The number was its own all the time, if it is there still. */
-	return syscall(SYS_pidfd_send_signal, peer->process, 0, NULL, 0) == 0 || errno == EPERM;
+	return conversation_is_there(peer);
 }
 
 /* The listener's descriptor, by number or as it came along. */

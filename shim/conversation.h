@@ -57,6 +57,9 @@ struct conversation {
 	uint64_t ticket;
 };
 
+/* Is it not buried yet? Then what was read by its number before is of it. */
+bool conversation_is_there(const struct conversation_peer *peer);
+
 /* Takes the socket over and asks the kernel who is there. 0, or -1 and errno. */
 int conversation_begin(struct conversation *conversation, int socket);
 void conversation_end(struct conversation *conversation);

@@ -405,6 +405,14 @@ static void add_event(struct form *form, const struct event *event)
 	add_beside_head(form, event);
 }
 
+uint64_t event_now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}
+
 const char *event_type_name(enum event_type type)
 {
 	static const char *const names[] = {

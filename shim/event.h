@@ -158,6 +158,9 @@ struct event {
 /* The name of a type, as it stands in "type". */
 const char *event_type_name(enum event_type type);
 
+/* CLOCK_REALTIME, as timestamp_us has it. */
+uint64_t event_now_us(void);
+
 /*
  * Writes the event to line (size bytes; EVENT_LINE_MAX is always enough) as one JSON object and
  * "\n", without a NUL. The first nine members of events with a call are type, timestamp,

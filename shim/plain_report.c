@@ -1,10 +1,6 @@
 #include "plain_report.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "claim.h"
 #include "kill_origin.h"
@@ -23,14 +19,6 @@ struct reporter {
 	struct witness_place place; /* as its ancestors say */
 	bool is_filtered;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-}
 
 /* --- How much is looked at --- */
 
@@ -72,7 +60,7 @@ static bool is_within_rate(struct plain_reports *reports, struct witness *witnes
 {
 	struct plain_report_span *user = &reports->users[uid % PLAIN_REPORT_USERS];
 	struct plain_report_span *process = &reports->processes[(uint32_t)pid % PLAIN_REPORT_PROCESSES];
-	uint64_t now = now_us();
+	uint64_t now = event_now_us();
 
 	if (is_over(user, now)) {
 		tell_beyond(witness, user);
@@ -88,12 +76,6 @@ static bool is_within_rate(struct plain_reports *reports, struct witness *witnes
 
 /* --- Who it was --- */
 
-/* Its parent has not buried it: so what was read by its number is of it. */
-static bool is_there(int process)
-{
-	return process >= 0 && (syscall(SYS_pidfd_send_signal, process, 0, NULL, 0) == 0 || errno == EPERM);
-}
-
 static void identify(const struct witness *witness, const struct conversation *conversation, struct reporter *reporter)
 {
 	pid_t pid = conversation->peer.pid;
@@ -107,7 +89,7 @@ static void identify(const struct witness *witness, const struct conversation *c
 	if (origin.is_gone || !tracee_read(pid, &reporter->tracee))
 		return;
 	reporter->is_filtered = tracee_is_filtered(pid);
-	if (!is_there(conversation->peer.process))
+	if (!conversation_is_there(&conversation->peer))
 		return;
 	reporter->process.began = origin.steps[0].began;
 	if (reporter->tracee.has_exe)
@@ -140,7 +122,7 @@ static void tell_lie(struct plain_reports *reports, struct witness *witness, con
 
 	(void)fold_key_make(&key, EVENT_REPORT_MISMATCH, reporter->process.pid, 0, &reporter->process.began,
 			    sizeof(reporter->process.began));
-	place = fold_find(&reports->fold, &key, now_us());
+	place = fold_find(&reports->fold, &key, event_now_us());
 	if (place) {
 		place->count++;
 		return;
@@ -150,7 +132,7 @@ static void tell_lie(struct plain_reports *reports, struct witness *witness, con
 		tell_suppressed(witness, "repeated", place->key.type, place->count, (uid_t)-1, place->key.tid);
 	event.report = &lie;
 	witness_tell(witness, &event);
-	fold_remember(place, &key, now_us());
+	fold_remember(place, &key, event_now_us());
 }
 
 static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t length)
@@ -235,7 +217,7 @@ void plain_report_take(struct plain_reports *reports, struct witness *witness, c
 
 int plain_report_turn(struct plain_reports *reports, struct witness *witness)
 {
-	uint64_t now = now_us();
+	uint64_t now = event_now_us();
 	struct folded *folded;
 	bool waits = false;
 

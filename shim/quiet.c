@@ -1,8 +1,8 @@
 #include "quiet.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "event.h"
 #include "members.h"
 #include "tracee.h"
 
@@ -19,9 +19,15 @@ static bool is_live(const struct quiet_session *session)
 	return session->id[0] && (lives(&session->first) || lives(&session->last));
 }
 
+/* Nothing of the memory is trusted to lead out of it. */
+static size_t places(const struct quiet *quiet)
+{
+	return quiet->used < QUIET_SESSIONS ? quiet->used : QUIET_SESSIONS;
+}
+
 struct quiet_session *quiet_find(struct quiet *quiet, const char *id, uid_t uid)
 {
-	for (size_t i = 0; i < QUIET_SESSIONS; i++)
+	for (size_t i = 0; i < places(quiet); i++)
 		if (quiet->sessions[i].uid == uid && strcmp(quiet->sessions[i].id, id) == 0)
 			return &quiet->sessions[i];
 	return NULL;
@@ -29,7 +35,7 @@ struct quiet_session *quiet_find(struct quiet *quiet, const char *id, uid_t uid)
 
 bool quiet_is_of_another(const struct quiet *quiet, const char *id, uid_t uid)
 {
-	for (size_t i = 0; i < QUIET_SESSIONS; i++)
+	for (size_t i = 0; i < places(quiet); i++)
 		if (quiet->sessions[i].uid != uid && strcmp(quiet->sessions[i].id, id) == 0 &&
 		    is_live(&quiet->sessions[i]))
 			return true;
@@ -86,6 +92,8 @@ struct quiet_session *quiet_make(struct quiet *quiet, const char *id, uid_t uid)
 	session->uid = uid;
 	session->first = (struct quiet_process){.pid = 0};
 	session->last = session->first;
+	if (session - quiet->sessions >= quiet->used)
+		quiet->used = (uint32_t)(session - quiet->sessions) + 1;
 	atomic_signal_fence(memory_order_seq_cst);
 	memcpy(session->id, id, strnlen(id, SESSION_ID_SIZE - 1) + 1);
 	return session;
@@ -101,14 +109,6 @@ static bool is_taken(const struct quiet_member *member, pid_t pid)
 	const struct quiet_process other = {.pid = (pid_t)atomic_load(&member->pid), .began = member->began};
 
 	return other.pid != 0 && other.pid != pid && lives(&other);
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* Of a member; NULL: that one has ended, and another has its place. */
@@ -130,7 +130,7 @@ static void set(struct quiet *quiet, struct quiet_member *member, const struct q
 	member->generation = session->generation;
 	member->program = process->program;
 	member->began = process->began;
-	member->noted_ms = now_ms();
+	member->noted_ms = event_now_us() / 1000;
 	member->told = is_same ? member->told : 0;
 	atomic_store(&member->pid, (uint32_t)process->pid);
 }

@@ -50,6 +50,7 @@ struct quiet_member {
 
 struct quiet {
 	uint64_t looks; /* for a place: where the next one begins */
+	uint32_t used;  /* places: from there on none has had a session, which each new loader's ID is compared with */
 	struct quiet_session sessions[QUIET_SESSIONS];
 	struct quiet_member members[QUIET_MEMBERS];
 };

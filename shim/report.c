@@ -137,7 +137,7 @@ static void tell(struct worker *worker, const struct reported *reported)
 	pid_t tgid = reported->slot->tracee.tgid;
 	uint64_t hash = hash_of(reported);
 	struct fold_key key = key_of(tgid, reported->mismatch, hash);
-	uint64_t now_us = worker_now_us();
+	uint64_t now_us = event_now_us();
 	struct folded *place;
 
 	if (!reported->mismatch && is_nothing_new(&worker->reports, tgid, hash))

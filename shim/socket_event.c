@@ -74,7 +74,7 @@ static bool is_folded(const struct telling *telling, struct fold_key *key, struc
 		made = fold_key_make(key, telling->type, 0, notif->data.nr, "", 0); /* of all threads: there are many */
 	if (!made)
 		return false;
-	folded = fold_find(&worker->area->fold, key, worker_now_us());
+	folded = fold_find(&worker->area->fold, key, event_now_us());
 	if (folded) {
 		(void)begin(telling);
 		worker_count_repeat(worker, folded);
@@ -136,7 +136,7 @@ static bool write_or_count(const struct telling *telling)
 	read_caller(telling->mediation, &tracee);
 	written = write_event(telling, &tracee);
 	if (place)
-		fold_remember(place, &key, worker_now_us());
+		fold_remember(place, &key, event_now_us());
 	return written;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "audit_stream.h"
@@ -99,12 +98,9 @@ static struct witnessed *find(const struct witness *witness, uint64_t ticket)
 
 struct event witness_event(enum event_type type)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	return (struct event){
 	    .type = type,
-	    .timestamp_us = (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U,
+	    .timestamp_us = event_now_us(),
 	    .process = {.uid = -1},
 	};
 }

@@ -49,9 +49,6 @@ struct worker {
 void worker_lock(struct worker *worker);
 void worker_unlock(struct worker *worker);
 
-/* CLOCK_REALTIME. */
-uint64_t worker_now_us(void);
-
 /* Fills in what every event of the session has: its ID, the time, the seq that is next. */
 struct event worker_event(const struct worker *worker, enum event_type type);
 
