@@ -50,8 +50,8 @@ confined() {
 		$mine
 		2 $work/log
 		3 socket
-		4 socket
-		5 /memfd:agentsh-audit
+		4 /memfd:agentsh-audit
+		5 socket
 		6 socket
 		7 anon_inode:[signalfd]
 		8 anon_inode:[eventpoll]
