@@ -10,6 +10,7 @@
 
 #include "policy.h"
 
+#define PID_MAX       4194304 /* proc_sys_kernel(5): pid_max */
 #define LISTENER_NAME "seccompFd"
 #define NO_STATE      "what was said is no container process state (see listenerPath in the OCI runtime specification)"
 
@@ -85,7 +86,7 @@ static bool read_pid(const cJSON *object, pid_t *pid)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "pid");
 
-	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > INT_MAX)
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > PID_MAX)
 		return false;
 	*pid = (pid_t)item->valuedouble;
 	return (double)*pid == item->valuedouble;

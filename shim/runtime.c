@@ -94,23 +94,42 @@ static pid_t filtered_child(pid_t runtime)
 	}
 }
 
-/* The peer is now whoever the session is about. A number that was another's is hardly under a filter. */
+/* A pidfd of it; -1: it has gone, or *wrong says what else is. A number that was another's is hardly under a filter. */
+static int open_process(pid_t pid, const char **wrong)
+{
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	*wrong = NULL;
+	if (process < 0 && errno != ESRCH)
+		*wrong = "the process that it names is none (mend the runtime)";
+	if (process < 0 || is_under_filter(pid))
+		return process;
+	/* It may have gone since. */
+	if (syscall(SYS_pidfd_send_signal, process, 0, NULL, 0) == 0 || errno != ESRCH)
+		*wrong = "the process that it names is under no filter (see the runtime's log)";
+	close(process);
+	return -1;
+}
+
+/*
+ * The peer is now whoever the session is about. The runtime did not wait for us, so a short command may be over by now:
+ * that is a session as well, whose process is not known.
+ */
 static const char *pin_process(struct conversation *conversation, pid_t pid)
 {
-	int process;
+	int process = -1;
+	const char *wrong = NULL;
 
 	if (pid == 0)
 		pid = filtered_child(conversation->peer.pid);
-	process = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-	if (process < 0 || !is_under_filter(pid)) {
-		if (process >= 0)
-			close(process);
-		return "the process that it names has gone, or is under no filter (see the runtime's log)";
-	}
+	if (pid > 0)
+		process = open_process(pid, &wrong);
+	if (wrong)
+		return wrong;
 	if (conversation->peer.process >= 0)
 		close(conversation->peer.process);
 	conversation->peer.process = process;
-	conversation->peer.pid = pid;
+	conversation->peer.pid = process >= 0 ? pid : 0;
 	return NULL;
 }
 

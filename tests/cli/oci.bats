@@ -255,6 +255,26 @@ has_descriptors() {
 	[ "$(descriptors "$1")" -eq "$2" ]
 }
 
+@test "oci: a container that is over before the sidecar looks is a session, from its start to its end" {
+	sidecar_start
+	# Its process has gone: what is left under the filter is served to its end.
+	timeout 60 python3 "$BAD" "$OCI" over </dev/null >said.over 3>&-
+	is "$(cat said.over)" 'closed over'
+	has 1 '.session_id == "over" and .type == "session_end"'
+	is "$(of over)" 'session_start session_end'
+	is "$(events '.type == "session_start"' | jq -c '[.pid, .exe]')" '[null,null]'
+	# And real ones, which the sidecar gets to see only afterwards.
+	kill -STOP "$(wait_for broker_of "$SIDECAR")"
+	local runtime
+	for runtime in "${RUNTIMES[@]}"; do
+		bundle "short.$runtime" "$(profile --listener="$OCI" '')" true
+		run -0 contain "$runtime" "short.$runtime"
+	done
+	kill -CONT "$(broker_of "$SIDECAR")"
+	has 2 '(.session_id | startswith("short.")) and .type == "session_end"'
+	is "$(cat "$LOG")" ''
+}
+
 @test "oci: a policy that is none: the container gets nothing by it, and the log says which line" {
 	sidecar_start
 	local with

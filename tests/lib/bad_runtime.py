@@ -34,6 +34,15 @@ def filtered_child():
     return pid, descriptors[0], ours
 
 
+def ended_child():
+    """The number of one that has gone."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+
+
 CHILD, LISTENER, HOLD = filtered_child()
 NULL = os.open("/dev/null", os.O_RDONLY)
 GOOD = {
@@ -55,6 +64,7 @@ def text(message):
 
 CASES = {
     "good": (GOOD, [LISTENER]),
+    "over": (but(pid=ended_child(), state={**GOOD["state"], "id": "over"}), [LISTENER]),
     "rubbish": (b"GET / HTTP/1.0\r\n\r\n", [LISTENER]),
     "binary": (bytes(range(256)), [LISTENER]),
     "nothing_along": (GOOD, []),
@@ -123,7 +133,7 @@ def main(path, case):
         if case == "cut":
             connection.shutdown(socket.SHUT_WR)
     print("closed" if closed(connection) else "answered", case, flush=True)
-    if case in ("good", "drip"):
+    if case in ("good", "drip", "over"):
         os.close(LISTENER)
         sys.stdin.read()
     HOLD.send(b"x")
@@ -131,7 +141,7 @@ def main(path, case):
 
 
 if sys.argv[1] == "--cases":
-    print(*(name for name in CASES if name != "good"))
+    print(*(name for name in CASES if name not in ("good", "over")))
     HOLD.send(b"x")
 else:
     main(sys.argv[1], sys.argv[2])
