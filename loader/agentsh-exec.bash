@@ -150,7 +150,7 @@ _agentsh_ctl() {
 	export:--listener:*) _agentsh_files ;;
 	runtime:--policy:* | runtime:--listener:* | runtime:--runtime:*) _agentsh_files ;;
 	runtime:*:-*) _agentsh_offer --policy= --listener= --runtime= ;;
-	export:*:-*) _agentsh_offer --format= --listener= ;;
+	export:*:-*) _agentsh_offer --format= --listener= --wait-killable ;;
 	flatten:*:-*) _agentsh_offer --ignore-other --help ;;
 	doctor:--user:*) mapfile -t COMPREPLY < <(compgen -P "$prefix" -u -- "$cur") ;;
 	doctor:*:-*) _agentsh_offer --user= ;;

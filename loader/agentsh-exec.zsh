@@ -73,7 +73,8 @@ _agentsh_ctl() {
 		;;
 	export)
 		_arguments ':: :' '--format=[as what]:format:(bpf pfc oci)' \
-			'--listener=[of oci\: where runtimes connect]:path:_files' '*:file:_files'
+			'--listener=[of oci\: where runtimes connect]:path:_files' \
+			'--wait-killable[of oci\: a signal has no call made twice]' '*:file:_files'
 		;;
 	flatten) _arguments ':: :' '--ignore-other[pass over what is of others]' '--help[a summary]' '*:file:_files' ;;
 	doctor) _arguments ':: :' '--user=[each way around that user'\''s login shell]:user:_users' ;;

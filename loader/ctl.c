@@ -26,6 +26,7 @@ static const char help[] =
     "                                      what a Unix socket gets, and why\n"
     "  export --format=bpf|pfc|oci [FILE]  the filter, as a program, as text or for containers\n"
     "          --listener=PATH             of oci: the sidecar's socket for runtimes\n"
+    "          --wait-killable             of oci: a signal has no call made twice (crun)\n"
     "  init [FILE]                         a commented starter policy\n"
     "  flatten [--ignore-other] [FILE|-]   a YAML policy as INI\n"
     "  doctor                              what this host can do for the policy\n"

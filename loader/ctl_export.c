@@ -26,7 +26,7 @@ static int export_bpf(const struct policy *policy, struct error *err)
 }
 
 /* Whatever the policy needs a sidecar for is the listener's: it has one where it is named, or needed. */
-static int export_oci(const struct config *config, const char *listener, struct error *err)
+static int export_oci(const struct config *config, struct oci_listener listener, struct error *err)
 {
 	const char *remedy;
 	unsigned line;
@@ -34,9 +34,9 @@ static int export_oci(const struct config *config, const char *listener, struct 
 
 	if (!policy_filters(&config->policy))
 		return error_set(err, "%s: there is no filter to export: the policy has none", config_name(config));
-	if (!listener && policy_needs_sidecar(&config->policy, &line, &remedy))
-		listener = OCI_LISTENER;
-	text = oci_profile(config, listener, err);
+	if (!listener.path && policy_needs_sidecar(&config->policy, &line, &remedy))
+		listener.path = OCI_LISTENER;
+	text = oci_profile(config, &listener, err);
 	if (!text)
 		return -1;
 	(void)puts(text); /* what could not be written is told of at the end */
@@ -66,7 +66,7 @@ static int export_filter(const struct config *config, const char *format, struct
 	return pseudo_code_print(&config->policy, syscall_native_arch(), stdout, err);
 }
 
-static int export(const char *file, const char *format, const char *listener)
+static int export(const char *file, const char *format, const struct oci_listener *listener)
 {
 	struct config config;
 	struct error err;
@@ -76,7 +76,7 @@ static int export(const char *file, const char *format, const char *listener)
 	if (status != CTL_OK)
 		return status;
 	if (strcmp(format, "oci") == 0)
-		result = export_oci(&config, listener, &err);
+		result = export_oci(&config, *listener, &err);
 	else
 		result = export_filter(&config, format, &err);
 	config_free(&config);
@@ -90,10 +90,12 @@ static bool is_format(const char *format)
 
 int ctl_export(int argc, char **argv)
 {
-	static const struct option options[] = {
-	    {"format", required_argument, NULL, 'f'}, {"listener", required_argument, NULL, 'l'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"format", required_argument, NULL, 'f'},
+						{"listener", required_argument, NULL, 'l'},
+						{"wait-killable", no_argument, NULL, 'w'},
+						{NULL, 0, NULL, 0}};
 	const char *format = NULL;
-	const char *listener = NULL;
+	struct oci_listener listener = {.path = NULL};
 	int option;
 
 	opterr = 0;
@@ -101,17 +103,21 @@ int ctl_export(int argc, char **argv)
 		if (option == 'f')
 			format = optarg;
 		else if (option == 'l')
-			listener = optarg;
+			listener.path = optarg;
+		else if (option == 'w')
+			listener.wait_killable = true;
 		else
 			return ctl_usage("export", "no such option, or one without its value");
 	}
 	if (!format || !is_format(format))
 		return ctl_usage("export", "it needs --format=bpf, --format=pfc or --format=oci");
-	if (listener && (strcmp(format, "oci") != 0 || listener[0] != '/'))
+	if (listener.path && (strcmp(format, "oci") != 0 || listener.path[0] != '/'))
 		return ctl_usage("export", "--listener is an absolute path, and for --format=oci");
+	if (listener.wait_killable && strcmp(format, "oci") != 0)
+		return ctl_usage("export", "--wait-killable is for --format=oci");
 	if (argc - optind > 1)
 		return ctl_usage("export", "it takes one file");
 	if (strcmp(format, "bpf") == 0 && isatty(STDOUT_FILENO))
 		return ctl_usage("export", "a program is not written to a terminal: redirect it");
-	return export(argv[optind], format, listener);
+	return export(argv[optind], format, &listener);
 }

@@ -153,7 +153,7 @@ static int edit_bundle(const char *bundle, const struct config *config, const ch
 {
 	char path[PATH_MAX];
 	size_t length;
-	char *profile = oci_profile(config, listener, err);
+	char *profile = oci_profile(config, &(struct oci_listener){.path = listener}, err);
 	char *text = NULL;
 	char *edited = NULL;
 	int result = -1;

@@ -236,7 +236,19 @@ static bool add_architecture(cJSON *profile, uint32_t arch)
 	return cJSON_AddItemToArray(list, cJSON_CreateString(name));
 }
 
-static int fill(cJSON *profile, const char *listener, struct making *making)
+static bool add_flag(cJSON *profile, const char *flag)
+{
+	return cJSON_AddItemToArray(cJSON_AddArrayToObject(profile, "flags"), cJSON_CreateString(flag));
+}
+
+static bool add_listener(cJSON *profile, const struct oci_listener *listener, const char *policy)
+{
+	return cJSON_AddStringToObject(profile, "listenerPath", listener->path) &&
+	       cJSON_AddStringToObject(profile, "listenerMetadata", policy) &&
+	       (!listener->wait_killable || add_flag(profile, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"));
+}
+
+static int fill(cJSON *profile, const struct oci_listener *listener, struct making *making)
 {
 	uint32_t otherwise = making->rules.list.otherwise;
 
@@ -246,8 +258,7 @@ static int fill(cJSON *profile, const char *listener, struct making *making)
 	    (WITHOUT_DATA(otherwise) == SCMP_ACT_ERRNO(0) &&
 	     !cJSON_AddNumberToObject(profile, "defaultErrnoRet", ERRNO_OF(otherwise))) ||
 	    !add_architecture(profile, making->rules.arch) ||
-	    (listener && (!cJSON_AddStringToObject(profile, "listenerPath", listener) ||
-			  !cJSON_AddStringToObject(profile, "listenerMetadata", making->config->text))))
+	    (listener->path && !add_listener(profile, listener, making->config->text)))
 		making->failed = true;
 	making->calls = cJSON_AddArrayToObject(profile, "syscalls");
 	return add_calls(making);
@@ -266,9 +277,9 @@ static int refuse_loaders(const struct policy *policy, struct error *err)
 	return 0;
 }
 
-char *oci_profile(const struct config *config, const char *listener, struct error *err)
+char *oci_profile(const struct config *config, const struct oci_listener *listener, struct error *err)
 {
-	const struct rules_setting setting = {.sidecar = listener != NULL};
+	const struct rules_setting setting = {.sidecar = listener->path != NULL};
 	struct making making = {
 	    .config = config, .is_listed = config->policy.syscalls.default_action == DEFAULT_BLOCK, .err = err};
 	cJSON *profile;

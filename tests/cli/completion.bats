@@ -127,6 +127,7 @@ words() {
 	local sub
 	becomes 'agentshctl export --f' 'agentshctl export --format='
 	becomes 'agentshctl export --format=' 'agentshctl export --format=bpf oci pfc'
+	becomes 'agentshctl export --w' 'agentshctl export --wait-killable'
 	becomes 'agentshctl explain --sy' 'agentshctl explain --syscall='
 	becomes 'agentshctl explain --so' 'agentshctl explain --socket='
 	becomes 'agentshctl explain --socket=files/o' 'agentshctl explain --socket=files/one.ini'

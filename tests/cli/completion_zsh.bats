@@ -96,6 +96,7 @@ words() {
 	becomes 'agentshctl flatten --i' 'agentshctl flatten --ignore-other'
 	becomes 'agentshctl events --j' 'agentshctl events --json'
 	becomes 'agentshctl export --l' 'agentshctl export --listener='
+	becomes 'agentshctl export --w' 'agentshctl export --wait-killable'
 	becomes 'agentshctl runtime --' 'agentshctl runtime --listener --policy --runtime='
 	becomes 'agentshctl runtime --policy=files/o' 'agentshctl runtime --policy=files/one.ini'
 	becomes 'agentshctl doctor --user=daem' 'agentshctl doctor --user=daemon'

@@ -84,6 +84,24 @@ connect /tmp/own: ok"
 	done
 }
 
+@test "oci: --wait-killable: with a signal each 3 ms each message arrives once, or the runtime begins no container" {
+	sidecar_start
+	local runtime with
+	with=$(profile --wait-killable --listener="$OCI" '')
+	for runtime in "${RUNTIMES[@]}"; do
+		bundle "$runtime" "$with" signal_sends 2000 /tmp/stream /tmp/datagram
+		run contain "$runtime" "$runtime"
+		if [ "$runtime" = runc ] && [ "$status" -ne 0 ]; then
+			[[ $output == *'seccomp flag'* ]] || is "$output" '... seccomp flag ...'
+			is "$(of runc)" ''
+			runtime runc delete --force runc 2>/dev/null || true
+		else
+			is "$runtime: $status: ${output#* }" "$runtime: 0: 0 0 0"
+		fi
+	done
+	is "$(cat "$LOG")" ''
+}
+
 @test "oci: 100 containers at once, each with a policy of its own" {
 	sidecar_start
 	local i pids=() with
@@ -357,6 +375,7 @@ on_block = errno"
 	refused 'the policy has none' $'[sandbox.seccomp]\nenabled = false'
 	run -2 "$CTL" export --format=oci --listener=relative p.ini
 	run -2 "$CTL" export --format=bpf --listener=/run/x p.ini
+	run -2 "$CTL" export --format=bpf --wait-killable p.ini
 }
 
 @test "oci: a profile is JSON of names that the runtimes take, for every good policy" {
@@ -376,4 +395,8 @@ on_block = errno"
 	is "$(profile "$OPEN" | jq -c '[.listenerPath, ([.syscalls[].action] | unique)]')" '[null,["SCMP_ACT_KILL_PROCESS"]]'
 	is "$(profile --listener=/x "$OPEN" | jq -c '[.listenerPath, ([.syscalls[].action] | unique)]')" '["/x",["SCMP_ACT_NOTIFY"]]'
 	is "$(profile '' | jq -r .listenerPath)" /run/agentsh/oci.sock
+	# And a flag of it, where it was asked for and there is one.
+	is "$(profile '' | jq -c .flags)" null
+	is "$(profile --wait-killable '' | jq -c .flags)" '["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]'
+	is "$(profile --wait-killable "$OPEN" | jq -c .flags)" null
 }

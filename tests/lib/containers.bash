@@ -28,7 +28,7 @@ containers_programs() {
 	export CONTAINER_PROGRAMS=$BATS_FILE_TMPDIR/programs
 	mkdir "$CONTAINER_PROGRAMS"
 	local name
-	for name in socket_do socket_serve; do
+	for name in socket_do socket_serve signal_sends; do
 		gcc -std=gnu17 -D_GNU_SOURCE -O1 -static -pthread -o "$CONTAINER_PROGRAMS/$name" "$TOP/tests/programs/$name.c" \
 			2>/dev/null
 	done
