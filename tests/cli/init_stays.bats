@@ -298,7 +298,7 @@ session() {
 	chmod 755 x
 	rm -f log
 	run -0 python3 "$TOP/tests/lib/type_at.py" '(bash-[0-9.]+[#$] |@ )' \
-		env -i --default-signal PATH="$PATH" TERM=dumb bash --norc --noprofile -i <steps || is "$output" 'a session that ends'
+		env -i --default-signal PATH="$PATH" TERM=dumb bash --norc --noprofile -i <steps 3>&- || is "$output" 'a session that ends'
 }
 
 # same_session <STEPS: with and without --init they leave the same log.
@@ -308,7 +308,8 @@ same_session() {
 		# Not typed as it is shown: the echo would be taken for the prompt.
 		printf '%s\n' 'PS1=$'\''\x40 '\''; ulimit -c 0; log() { echo "$*" >>log; }' \
 			'gone() { while kill -0 $1 2>/dev/null; do sleep 0.05; done; }' \
-			'stopped() { until [[ $(jobs) == *Stopped* ]]; do sleep 0.05; done; jobs >>log; }'
+			'stopped() { until [[ $(jobs) == *Stopped* ]]; do sleep 0.05; done; jobs >>log; }' \
+			'begun() { until [ -e begun ]; do sleep 0.05; done; rm begun; }'
 		cat
 		echo exit
 	} >steps
@@ -362,15 +363,18 @@ same_session() {
 }
 
 @test "terminal: kill %1, of a job that runs and of one that stands" {
+	# Begun, before it gets a signal: that which a shell's child gets before its execve may be the shell's handler's.
+	printf '%s\n' '#!/bin/sh' ': >begun' 'exec sleep 1000' >long
+	chmod 755 long
 	same_session <<-'E'
-		./x sleep 1000 & p=$!
+		./x ./long & p=$!; begun
 		kill %1; wait $p; log $?
 		./x cat & p=$!; stopped
 		kill -KILL %1; gone $p
-		./x sleep 1000 & p=$!; kill -STOP %1; stopped
+		./x ./long & p=$!; begun; kill -STOP %1; stopped
 		bg; jobs >>log
 		kill -HUP %1; wait $p; log $?
-		./x sleep 1000 & p=$!; kill -STOP %1; stopped
+		./x ./long & p=$!; begun; kill -STOP %1; stopped
 		kill -CONT $p; kill $p; gone $p; log gone
 	E
 	is "$(grep -c Stopped log)" 3
