@@ -16,6 +16,8 @@ def read(path):
     wrong = []
     with open(path) as file:
         for line in file:
+            if not line.endswith("\n"):  # the last, of one that is being written: sessions that are asked for have ended
+                break
             event = json.loads(line)
             if event["session_id"] is None:  # what the kernel has killed elsewhere on the machine
                 continue
