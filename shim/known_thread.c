@@ -96,7 +96,7 @@ static struct known_thread *place_of(struct known_threads *known, pid_t tid)
 {
 	struct known_thread *oldest = &known->all[0];
 
-	for (size_t i = 0; i < KNOWN_THREADS; i++) {
+	for (size_t i = 0; i < known->kept; i++) {
 		if (known->all[i].tid == tid)
 			return &known->all[i];
 		if (known->all[i].used < oldest->used)

@@ -7,13 +7,16 @@
 #define AGENTSH_KNOWN_THREAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "credentials.h"
 
-#define KNOWN_THREADS  4U /* of each server */
-#define NAMESPACE_NAME 32U
+#define KNOWN_THREADS        32U /* at most; three descriptors each */
+#define KNOWN_THREADS_FEW    4U  /* where descriptors are few, or the server seldom reads */
+#define DESCRIPTORS_A_THREAD 64U /* that there have to be for each thread that is known */
+#define NAMESPACE_NAME       32U
 
 struct known_thread {
 	pid_t tid;     /* 0: free */
@@ -35,6 +38,7 @@ struct known_threads {
 	struct known_thread all[KNOWN_THREADS];
 	uint64_t count;
 	/* Constant: */
+	size_t kept;                         /* of them, at once */
 	char user_namespace[NAMESPACE_NAME]; /* our own, as its link in /proc has it */
 	bool is_plain; /* the session began without any capability, and with no_new_privs none of it gets one */
 };

@@ -18,14 +18,15 @@
 #include "listener.h"
 #include "worker.h"
 
-#define STACK_SIZE     ((size_t)512 * 1024)
-#define INTERRUPT      SIGUSR1
-#define QUIET_TICKS    20U   /* without a call, before the watch waits to be woken */
-#define LOOK_AFTER     20000 /* us that a call takes before it is looked at whether anybody waits for it */
-#define SETTLE_MS      500U
-#define SETTLE_LOOK_MS 5U
-#define STATUS_SIZE    4096
-#define STUCK_AFTER    10000000 /* us of processor time for one call: it would never come to an end */
+#define STACK_SIZE      ((size_t)512 * 1024)
+#define INTERRUPT       SIGUSR1
+#define QUIET_TICKS     20U   /* without a call, before the watch waits to be woken */
+#define LOOK_AFTER      20000 /* us that a call takes before it is looked at whether anybody waits for it */
+#define SETTLE_MS       500U
+#define SETTLE_LOOK_MS  5U
+#define STATUS_SIZE     4096
+#define READING_SERVERS 2U       /* the first ones read, most of the time (promote()): they know many threads */
+#define STUCK_AFTER     10000000 /* us of processor time for one call: it would never come to an end */
 
 static int64_t now_us(void)
 {
@@ -149,7 +150,9 @@ static bool add_server(struct pool *pool)
 	/* First: a notification in a slot that is not counted would be lost with this worker. */
 	if (atomic_load(&pool->worker->area->used) <= pool->count)
 		atomic_store(&pool->worker->area->used, pool->count + 1);
-	server->known = (struct known_threads){.is_plain = pool->worker->area->session.capabilities == 0};
+	server->known = (struct known_threads){.kept = pool->count < READING_SERVERS ? pool->worker->threads_known
+										     : KNOWN_THREADS_FEW,
+					       .is_plain = pool->worker->area->session.capabilities == 0};
 	memcpy(server->known.user_namespace, pool->worker->user_namespace, sizeof(server->known.user_namespace));
 	server->reach = (struct reach){.channel = pool->worker->reader, .connection = -1};
 	if (pthread_attr_init(&attributes) != 0)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,6 +91,17 @@ static bool name_user_namespace(struct worker *worker)
 	ssize_t length = readlink("/proc/self/ns/user", worker->user_namespace, sizeof(worker->user_namespace) - 1);
 
 	return length > 0 && (size_t)length < sizeof(worker->user_namespace) - 1;
+}
+
+/* Asked before the worker is confined, and its limit halved. */
+static size_t threads_known(void)
+{
+	struct rlimit limit;
+	size_t known = KNOWN_THREADS_FEW;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		known = limit.rlim_cur / DESCRIPTORS_A_THREAD;
+	return known < KNOWN_THREADS_FEW ? KNOWN_THREADS_FEW : known > KNOWN_THREADS ? KNOWN_THREADS : known;
 }
 
 static int open_origin(struct worker *worker, struct error *err)
@@ -250,6 +262,7 @@ static int serve(struct worker *worker)
 int worker_main(int argc, char **argv)
 {
 	static struct worker worker; /* too large for a stack */
+	const size_t known = threads_known();
 	struct event_recovered recovered;
 	struct error err;
 
@@ -260,6 +273,7 @@ int worker_main(int argc, char **argv)
 	if (confinement_enter(CONFINED_WORKER, &err) != 0 ||
 	    set_up(&worker, (enum sink_kind)strtol(argv[2], NULL, 10), &err) != 0)
 		return give_up(&err);
+	worker.threads_known = known;
 	worker.is_stored = strcmp(argv[3], WORKER_STORED) == 0;
 	if (!recovery_begin(&worker, &recovered))
 		return EXIT_SUCCESS;

@@ -42,6 +42,7 @@ struct worker {
 	struct commons *commons; /* NULL: default is not user */
 	struct view_origin origin;
 	char user_namespace[NAMESPACE_NAME]; /* ours, as its link in /proc has it */
+	size_t threads_known;                /* by a server that reads, at once: as the limit of descriptors lets it */
 	struct pool pool;
 };
 

@@ -76,3 +76,58 @@ no_worker() {
 	is "$(grep -v '"session_id":null' "$EVENTS" | grep -c '"type":"seccomp_blocked"')" $((noise + 25 * (1 + SESSIONS - SESSIONS / 10)))
 	is "$(cat sidecar.err)" ''
 }
+
+# known_of COUNT: so many processes of a session have connected, one after the other, and are there still; the worker's
+# descriptors then, to $known.
+known_of() {
+	local running
+	mkfifo go said
+	"$EXEC" --sidecar="$SOCKET" -f "$file" -- /usr/bin/python3 -c '
+import os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[2])
+server.listen(200)
+ended, end = os.pipe()
+for number in range(int(sys.argv[1])):
+    done, say = os.pipe()
+    if os.fork() == 0:
+        os.close(end)
+        os.close(done)
+        socket.socket(socket.AF_UNIX).connect(sys.argv[2])
+        os.write(say, b"1")
+        os.close(say)
+        os.read(ended, 1)
+        os._exit(0)
+    os.close(say)
+    if os.read(done, 1) != b"1":
+        sys.exit(1)
+    os.close(done)
+print("up", flush=True)
+sys.stdin.readline()' "$1" "$PWD/s.$1" <go >said 3>&- &
+	running=$!
+	exec 5>go 6<said
+	read -r -u 6
+	is "$REPLY" up
+	known=$(find "/proc/$(pgrep -P "$SIDECAR" -f -- --role=worker)/fd" -mindepth 1 | wc -l)
+	echo >&5
+	exec 5>&- 6<&-
+	wait "$running"
+	rm go said
+	wait_for no_worker
+}
+
+@test "the worker keeps sixteen processes that call in turn open, and of a hundred not all" {
+	need_root
+	local file one many
+	file=$(policy $'[sandbox.seccomp.unix_socket]\nenabled = true')
+	known_of 1
+	one=$known
+	known_of 16
+	echo "$((known - one)) descriptors for fifteen more"
+	[ "$((known - one))" -ge 45 ]
+	known_of 100
+	many=$((known - one))
+	echo "$many descriptors for a hundred"
+	[ "$many" -ge 45 ]
+	[ "$many" -lt 250 ]
+}
