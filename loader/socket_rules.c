@@ -12,8 +12,7 @@ struct asking {
 	void *context;
 	bool asked; /* confirm has been, and said: */
 	bool confirmed;
-	const struct service *service; /* that the name belongs to */
-	const char *service_pattern;
+	struct socket_belonging belonging;
 };
 
 static const char *const operation_names[] = {
@@ -78,11 +77,11 @@ static const char *match_rule(const struct asking *asking, const struct socket_r
 		*line = rule->paths.entries[i].line;
 		return rule->paths.entries[i].text;
 	}
-	service = asking->service ? list_find(&rule->services, asking->service->name) : NULL;
+	service = asking->belonging.service ? list_find(&rule->services, asking->belonging.service->name) : NULL;
 	if (!service)
 		return NULL;
 	*line = service->line;
-	return asking->service_pattern;
+	return asking->belonging.pattern;
 }
 
 static bool counts(struct asking *asking)
@@ -113,8 +112,11 @@ struct socket_decision socket_rules_decide(const struct policy *policy, enum soc
 	struct asking asking = {.operation = operation, .name = name, .confirm = confirm, .context = context};
 	struct socket_decision decision = {0};
 
-	asking.service = socket_rules_service(name, &asking.service_pattern);
-	decision.service = asking.service;
+	if (name->belonging)
+		asking.belonging = *name->belonging;
+	else
+		asking.belonging.service = socket_rules_service(name, &asking.belonging.pattern);
+	decision.service = asking.belonging.service;
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct socket_rule *rule = &policy->rules[i];
 

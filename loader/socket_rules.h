@@ -13,11 +13,18 @@
 
 enum socket_operation { OPERATION_CONNECT, OPERATION_BIND, OPERATION_SENDTO };
 
+/* What the catalogue says of a name: always the same. */
+struct socket_belonging {
+	const struct service *service; /* the first with a pattern for it; NULL: none */
+	const char *pattern;           /* that; NULL: none */
+};
+
 /* An address as it is judged: a pathname as the kernel resolves it, or an abstract name. */
 struct socket_name {
 	bool abstract;
 	const char *bytes; /* pathname: absolute, no "." or ".." or link in it; abstract: without its first NUL */
 	size_t length;     /* any bytes, NUL included in an abstract name */
+	const struct socket_belonging *belonging; /* borrowed; NULL: it is still to be looked for */
 };
 
 /* Whose socket is there already: what "default" asks for. */

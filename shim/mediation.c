@@ -411,8 +411,12 @@ bool mediation_allows(struct mediation *mediation, enum socket_operation operati
 {
 	struct question question = {.mediation = mediation, .status = status, .is_made = operation == OPERATION_BIND};
 	enum socket_owner owner = operation == OPERATION_BIND ? OWNER_SESSION : owner_of(mediation, name, status);
+	const struct socket_name judged = {.abstract = name->abstract,
+					   .bytes = name->bytes,
+					   .length = name->length,
+					   .belonging = known_name_find(&mediation->server->known_name, name)};
 	const struct socket_decision decision =
-	    socket_rules_decide(&mediation->worker->policy, operation, name, owner, confirm, &question);
+	    socket_rules_decide(&mediation->worker->policy, operation, &judged, owner, confirm, &question);
 
 	mediation->is_denied = mediation->is_denied || !decision.allowed;
 	mediation->is_by_owner = name->abstract && owner != OWNER_OUTSIDE && !decision.rule &&

@@ -13,6 +13,7 @@
 
 #include "area.h"
 #include "credentials.h"
+#include "known_name.h"
 #include "known_thread.h"
 #include "reach.h"
 #include "turn.h"
@@ -33,6 +34,7 @@ struct server {
 	struct credentials own; /* the thread's rights when it carries nothing out */
 	struct reach reach;     /* how it gets at targets */
 	struct known_threads known;
+	struct known_name known_name;
 	struct turn turn;
 	_Atomic int64_t busy_since; /* us; 0: it waits */
 	_Atomic int interruption;   /* enum interruption: why what it waits for was cut short */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "glob.h"
+#include "known_name.h"
 #include "socket_hint.h"
 #include "socket_rules.h"
 
@@ -386,6 +387,34 @@ static void what_belongs_to_whom(void **state)
 	}
 }
 
+/* One after the other, each twice: what was judged last is never taken for another name, nor a longer one, nor its
+ * kind. */
+static void the_last_name_is_known(void **state)
+{
+	static const char *const names[] = {"/run/docker.sock", "@docker",           "/docker",  "/run/docker.soc",
+					    "/run/docker.sock", "/run/docker.sock2", "/dev/log", "@/dev/log"};
+	char longest[KNOWN_NAME_MAX + 2] = "/run/user/1/";
+	struct known_name known = {.is_known = false};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(names) / sizeof(names[0]); i++) {
+		struct socket_name name = name_of(names[i / 2]);
+		const char *pattern;
+		const struct service *service = socket_rules_service(&name, &pattern);
+		const struct socket_belonging *belonging = known_name_find(&known, &name);
+
+		assert_ptr_equal(belonging->service, service);
+		assert_ptr_equal(belonging->pattern, pattern);
+	}
+	memset(longest + strlen(longest), 'x', sizeof(longest) - 1 - strlen(longest));
+	for (size_t length = KNOWN_NAME_MAX + 1; length >= KNOWN_NAME_MAX; length--) {
+		struct socket_name name = {.bytes = longest, .length = length};
+
+		assert_null(known_name_find(&known, &name)->service);
+		assert_int_equal(known.is_known, length == KNOWN_NAME_MAX);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +427,7 @@ int main(void)
 	    cmocka_unit_test(hints),
 	    cmocka_unit_test(the_longest_hint_is_a_rule),
 	    cmocka_unit_test(each_pattern_is_its_own_services),
+	    cmocka_unit_test(the_last_name_is_known),
 	    cmocka_unit_test(what_belongs_to_whom),
 	};
 
