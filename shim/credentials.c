@@ -239,9 +239,19 @@ static uint64_t capabilities_of(const struct credentials *target, bool foreign, 
 	return foreign ? 0 : target->effective & own->permitted;
 }
 
+static uint64_t wanted_of(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own)
+{
+	return capabilities_of(target, foreign, own) | (also & own->permitted);
+}
+
+bool credentials_differ(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own)
+{
+	return !same_ids(target, own) || wanted_of(target, foreign, also, own) != own->effective;
+}
+
 int credentials_take(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own)
 {
-	uint64_t wanted = capabilities_of(target, foreign, own) | (also & own->permitted);
+	uint64_t wanted = wanted_of(target, foreign, also, own);
 
 	if (!same_ids(target, own) && set_ids(target, own->permitted) != 0) {
 		if (!credentials_return(target, own))

@@ -38,6 +38,9 @@ void credentials_free(struct credentials *credentials);
  */
 int credentials_take(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own);
 
+/* Would credentials_take() change anything of a thread that has its own rights? */
+bool credentials_differ(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own);
+
 /*
  * The ids and groups of a target become the thread's own, for good, with our capabilities beside them as
  * before: where every target has the same, only capabilities are left to be changed for each call. False: as

@@ -16,6 +16,8 @@
 #endif
 /* To send the target's ids in place of ours: scm_check_creds. */
 #define CLAIM ((1ULL << CAP_SYS_ADMIN) | (1ULL << CAP_SETUID) | (1ULL << CAP_SETGID))
+/* What else a worker has (confinement.c), and sendmsg(2) on a Unix socket never asks for. */
+#define UNUSED ((1ULL << CAP_KILL) | (1ULL << CAP_SYS_CHROOT))
 
 static struct sender sender_of(struct mediation *mediation)
 {
@@ -41,11 +43,13 @@ static bool may_send(struct mediation *mediation, const struct socket_name *name
 
 /*
  * The rights of the target, with what it takes to read its memory as it is sent, and, on a Unix
- * socket, to show its ids to a receiver. Neither lets a message go where it could not have gone.
+ * socket, to show its ids to a receiver. Neither lets a message go where it could not have gone. The
+ * others of ours (UNUSED) mean nothing to such a message: with them there is nothing to be changed, there and
+ * back, where the thread has the target's ids already.
  */
 static bool take(struct mediation *mediation)
 {
-	return mediation_take(mediation, (1ULL << CAP_SYS_PTRACE) | (mediation->is_unix ? CLAIM : 0));
+	return mediation_take(mediation, (1ULL << CAP_SYS_PTRACE) | (mediation->is_unix ? CLAIM | UNUSED : 0));
 }
 
 /* A stream that nobody reads: the target gets its SIGPIPE as from its own call. */
@@ -179,9 +183,11 @@ static struct outcome send_out(struct mediation *mediation, struct sending *send
 /* From the copy to the answer; error: of the copying. */
 static struct outcome finish(struct mediation *mediation, struct sending *sending, int error)
 {
+	/* Else it is asked before anything is done: a path's view is still to be opened, and mediation_begin() comes. */
+	bool is_asked = error || sending->address.kind == ADDRESS_ABSTRACT;
 	struct outcome outcome;
 
-	if (!mediation_is_valid(mediation))
+	if (is_asked && !mediation_is_valid(mediation))
 		outcome = mediation_fail(EINTR);
 	else if (error == EACCES)
 		outcome = mediation_deny_unreadable(mediation);

@@ -123,15 +123,18 @@ bool mediation_take(struct mediation *mediation, uint64_t also)
 		return true;
 	mediation_return(mediation);
 	mediation->also = also;
-	mediation->taken =
-	    credentials_take(&mediation->credentials, mediation->foreign, also, &mediation->server->own) == 0;
+	mediation->changed =
+	    credentials_differ(&mediation->credentials, mediation->foreign, also, &mediation->server->own);
+	mediation->taken = !mediation->changed || credentials_take(&mediation->credentials, mediation->foreign, also,
+								   &mediation->server->own) == 0;
 	return mediation->taken;
 }
 
 void mediation_return(struct mediation *mediation)
 {
 	/* A thread that is not itself any more must serve nobody: the keeper starts another worker. */
-	if (mediation->taken && !credentials_return(&mediation->credentials, &mediation->server->own))
+	if (mediation->taken && mediation->changed &&
+	    !credentials_return(&mediation->credentials, &mediation->server->own))
 		_exit(EXIT_FAILURE);
 	mediation->taken = false;
 }

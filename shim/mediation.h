@@ -47,6 +47,7 @@ struct mediation {
 	bool is_settled;                /* it has the first root of the session, and no way to another */
 	struct credentials credentials; /* the groups are the server's table's */
 	bool taken;                     /* the thread has the target's rights */
+	bool changed;                   /* and for that had to give up its own */
 	uint64_t also;                  /* with these capabilities of ours */
 	struct memory memory;
 	bool is_denied;               /* a rule or default did */
