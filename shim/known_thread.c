@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define SPACE "ns/user" /* below the directory */
+
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD O_EXCL
 #endif
@@ -22,15 +24,19 @@ static void forget(struct known_thread *thread)
 {
 	close_one(thread->directory);
 	close_one(thread->status);
+	close_one(thread->space);
 	close_one(thread->pidfd);
 	credentials_free(&thread->credentials);
-	*thread = (struct known_thread){.directory = -1, .status = -1, .pidfd = -1};
+	*thread = (struct known_thread){.directory = -1, .status = -1, .space = -1, .pidfd = -1};
 }
 
+/* By the link itself, where that is open: procfs asks the thread anew each time that it is read. */
 static bool in_our_user_namespace(const struct known_threads *known, const struct known_thread *thread)
 {
+	bool is_open = thread->space >= 0;
 	char link[NAMESPACE_NAME];
-	ssize_t length = readlinkat(thread->directory, "ns/user", link, sizeof(link));
+	ssize_t length =
+	    readlinkat(is_open ? thread->space : thread->directory, is_open ? "" : SPACE, link, sizeof(link));
 
 	return length > 0 && (size_t)length < sizeof(link) && strlen(known->user_namespace) == (size_t)length &&
 	       memcmp(link, known->user_namespace, (size_t)length) == 0;
@@ -45,18 +51,32 @@ static bool is_settled(const struct known_threads *known, const struct credentia
 	       credentials->sgid == credentials->rgid && credentials->fsgid == credentials->rgid;
 }
 
+/* Of the two only what is asked again and again: of a settled one the namespace, of any other all. */
+static void keep_one(struct known_thread *thread)
+{
+	int *other = thread->is_settled ? &thread->status : &thread->space;
+
+	if (thread->is_settled && thread->space < 0)
+		thread->space = openat(thread->directory, SPACE, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	close_one(*other);
+	*other = -1;
+}
+
 /* False: it has ended, and its number may be another's by now. */
 static bool read_anew(const struct known_threads *known, struct known_thread *thread)
 {
 	bool ours;
 
 	credentials_free(&thread->credentials);
-	if (credentials_read_status(thread->status, &thread->credentials) != 0)
+	if (thread->status < 0)
+		thread->status = openat(thread->directory, "status", O_RDONLY | O_CLOEXEC);
+	if (thread->status < 0 || credentials_read_status(thread->status, &thread->credentials) != 0)
 		return false;
 	ours = (thread->credentials.effective != 0 || known->is_plain) && in_our_user_namespace(known, thread);
 	/* What its capabilities mean there, they do not mean here. */
 	thread->is_foreign = thread->credentials.effective != 0 && !ours;
 	thread->is_settled = ours && is_settled(known, &thread->credentials);
+	keep_one(thread);
 	return true;
 }
 
@@ -79,11 +99,12 @@ static bool learn(const struct known_threads *known, struct known_thread *thread
 	char path[32];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d", tid);
-	*thread = (struct known_thread){
-	    .tid = tid, .directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), .status = -1, .pidfd = -1};
-	if (thread->directory >= 0)
-		thread->status = openat(thread->directory, "status", O_RDONLY | O_CLOEXEC);
-	if (thread->status >= 0 && read_anew(known, thread))
+	*thread = (struct known_thread){.tid = tid,
+					.directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC),
+					.status = -1,
+					.space = -1,
+					.pidfd = -1};
+	if (thread->directory >= 0 && read_anew(known, thread))
 		thread->pidfd = open_pidfd(tid, thread->credentials.tgid);
 	if (thread->pidfd >= 0)
 		return true;

@@ -21,7 +21,8 @@
 struct known_thread {
 	pid_t tid;     /* 0: free */
 	int directory; /* owned, as all of them; in /proc */
-	int status;    /* /proc/TID/status */
+	int status;    /* /proc/TID/status; -1: not as long as it is settled */
+	int space;     /* the link /proc/TID/ns/user itself; -1: only as long as it is settled */
 	int pidfd;     /* of the thread, for its own descriptor table */
 	uint64_t used; /* when, by the server's count */
 	struct credentials credentials;

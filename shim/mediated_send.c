@@ -183,7 +183,8 @@ static struct outcome send_out(struct mediation *mediation, struct sending *send
 /* From the copy to the answer; error: of the copying. */
 static struct outcome finish(struct mediation *mediation, struct sending *sending, int error)
 {
-	/* Else it is asked before anything is done: a path's view is still to be opened, and mediation_begin() comes. */
+	/* Else it is asked before anything is done: a path's view is still to be opened, and mediation_begin() comes.
+	 */
 	bool is_asked = error || sending->address.kind == ADDRESS_ABSTRACT;
 	struct outcome outcome;
 
