@@ -42,7 +42,7 @@ later() {
 		sed -i 's/^Version: .*/&+later/; s/\(agentsh-[a-z]* (= [0-9.]*\))/\1+later)/' "$work/DEBIAN/control"
 		if [ -e "$work/usr/bin/agentsh-sidecar" ]; then
 			install -m 711 "$BUILD/later/agentsh-sidecar" "$work/usr/bin/agentsh-sidecar"
-			(cd "$work" && find usr etc lib -type f -exec md5sum {} + >DEBIAN/md5sums)
+			(cd "$work" && find ./* -path ./DEBIAN -prune -o -type f -exec md5sum {} + | sed "s, \./, ," >DEBIAN/md5sums)
 		fi
 		dpkg-deb --root-owner-group -b "$work" "$BATS_FILE_TMPDIR/later" >/dev/null
 		rm -r "$work"
@@ -141,6 +141,8 @@ by_manager() {
 	need_machine
 	# What there is to close.
 	is "$(by_manager agent)" $'NoNewPrivs:\t0'
+	# As where there is ssh, and no sshd.
+	machine install -d /etc/ssh
 	run -1 machine agentshctl doctor --user agent
 	[[ $output == *'user-units         open '* ]]
 	run -0 machine add-agent-user robot
@@ -150,6 +152,8 @@ by_manager() {
 	[[ $output == *masked* ]]
 	run -0 machine add-agent-user --remove robot
 	run ! machine id robot
+	machine test ! -e /etc/ssh/sshd_config.d
+	machine rmdir --ignore-fail-on-non-empty /etc/ssh
 	run ! machine grep -rqs robot /etc/passwd /etc/group /etc/cron.deny /etc/systemd/system
 }
 
