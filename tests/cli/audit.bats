@@ -14,8 +14,7 @@ load ../lib/events
 
 setup() {
 	need_root
-	# A record has the number that a process has in the first pid namespace: in another it is nobody's.
-	[ "$(readlink /proc/self/ns/pid)" = 'pid:[4026531836]' ] || skip 'needs the first pid namespace'
+	first_pid_namespace || skip 'needs the first pid namespace'
 	# One at a time on a machine: a file that each has, so that none is left behind.
 	exec 8</bin/true
 	flock 8
