@@ -149,6 +149,9 @@ ip netns list"
 }
 
 @test "netlink: what names a descriptor or a process of the caller's would name another's, and is refused" {
+	# Of a process's number ip makes a descriptor by itself in Debian 13.
+	local number=0
+	! strace -qq -e trace=openat ip link set none netns $$ 2>&1 | grep -q "/proc/$$/ns/net" || number=2
 	# A network of its own, by a process's number and by its file.
 	there root "unshare --net sleep 1000 & other=\$!
 until [ \"\$(readlink /proc/\$other/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]; do :; done
@@ -160,7 +163,7 @@ ip link set three netns /proc/self/fd/9 2>/dev/null; echo by file: \$?
 ip link del three
 kill \$other"
 	is "$(grep '^by' "$work/native" | xargs)" 'by number: 0 by file: 0'
-	is "$(grep '^by' "$work/inside" | xargs)" 'by number: 0 by file: 2'
+	is "$(grep '^by' "$work/inside" | xargs)" "by number: $number by file: 2"
 	# Of another PID namespace: what asks is carried out, what changes something is not.
 	there root "unshare --pid --fork --mount-proc bash -c 'ip -o addr show dev lo; ip link add dummy0 type dummy; echo add: \$?'"
 	is "$(grep -c 127.0.0.1 "$work/inside")" 1
