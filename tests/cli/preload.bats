@@ -152,7 +152,7 @@ $NO_UNIX")" -- "${say[@]}"
 @test "without a listener: a sidecar that is stopped, full or gone keeps nobody" {
 	quiet
 	gives 0 'done' "${alone[@]}" sh -c 'kill -STOP "$1"; for n in $(seq 500); do "$2" clean || exit; done >/dev/null; kill -CONT "$1"; echo done' \
-		sh "$(pgrep -P "$SIDECAR" -f -- --role=broker)" "$REPORTED"
+		sh "$(wait_for broker_of "$SIDECAR")" "$REPORTED"
 	mkfifo go
 	"${alone[@]}" sh -c 'read -r line <go; /bin/true && echo ran' >output 3>&- &
 	session=$!
