@@ -191,7 +191,7 @@ static bool same_groups(const struct credentials *a, const struct credentials *b
 	       (a->group_count == 0 || memcmp(a->groups, b->groups, a->group_count * sizeof(gid_t)) == 0);
 }
 
-static bool same_ids(const struct credentials *a, const struct credentials *b)
+bool credentials_same_ids(const struct credentials *a, const struct credentials *b)
 {
 	return a->euid == b->euid && a->fsuid == b->fsuid && a->egid == b->egid && a->fsgid == b->fsgid &&
 	       same_groups(a, b);
@@ -246,14 +246,14 @@ static uint64_t wanted_of(const struct credentials *target, bool foreign, uint64
 
 bool credentials_differ(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own)
 {
-	return !same_ids(target, own) || wanted_of(target, foreign, also, own) != own->effective;
+	return !credentials_same_ids(target, own) || wanted_of(target, foreign, also, own) != own->effective;
 }
 
 int credentials_take(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own)
 {
 	uint64_t wanted = wanted_of(target, foreign, also, own);
 
-	if (!same_ids(target, own) && set_ids(target, own->permitted) != 0) {
+	if (!credentials_same_ids(target, own) && set_ids(target, own->permitted) != 0) {
 		if (!credentials_return(target, own))
 			_exit(EXIT_FAILURE); /* half of one and half of the other: nothing may be done like that */
 		return EACCES;
@@ -268,7 +268,7 @@ int credentials_take(const struct credentials *target, bool foreign, uint64_t al
 bool credentials_return(const struct credentials *target, const struct credentials *own)
 {
 	/* The real uid is ours still, so the effective one may be; then the capabilities are back to be had. */
-	if (!same_ids(target, own)) {
+	if (!credentials_same_ids(target, own)) {
 		if (syscall(SYS_setresuid, -1, own->ruid, -1) != 0)
 			return false;
 		if (own->permitted && set_effective(own->permitted, own->permitted) != 0)
@@ -283,7 +283,7 @@ bool credentials_adopt(const struct credentials *target, struct credentials *own
 {
 	struct credentials adopted = *own;
 
-	if (own->permitted == 0 || same_ids(target, own))
+	if (own->permitted == 0 || credentials_same_ids(target, own))
 		return true;
 	adopted.groups = calloc(target->group_count ? target->group_count : 1, sizeof(gid_t));
 	if (!adopted.groups)

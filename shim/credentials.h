@@ -38,6 +38,9 @@ void credentials_free(struct credentials *credentials);
  */
 int credentials_take(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own);
 
+/* Are the effective ids and the groups the same? */
+bool credentials_same_ids(const struct credentials *a, const struct credentials *b);
+
 /* Would credentials_take() change anything of a thread that has its own rights? */
 bool credentials_differ(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own);
 

@@ -53,7 +53,7 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 	if (!mediation_allows(mediation, OPERATION_CONNECT,
 			      &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status))
 		outcome = mediation_fail(EACCES);
-	else if (!mediation_take(mediation, 0))
+	else if (!mediation->taken && !mediation_take(mediation, 0))
 		outcome = mediation_deny(mediation, "rights_not_to_be_had");
 	else if (!begin(mediation, false))
 		outcome = mediation_fail(EINTR);

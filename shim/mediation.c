@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if_xdp.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,7 +17,8 @@
 #include "syscall_table.h"
 #include "worker.h"
 
-#define RESTART 512 /* ERESTARTSYS: the kernel turns it into EINTR or begins the call again */
+#define READS   (1ULL << CAP_SYS_PTRACE) /* to read a target */
+#define RESTART 512                      /* ERESTARTSYS: the kernel turns it into EINTR or begins the call again */
 
 typedef struct outcome carry_out(struct mediation *mediation);
 
@@ -139,6 +141,23 @@ void mediation_return(struct mediation *mediation)
 	mediation->taken = false;
 }
 
+void mediation_release(struct server *server)
+{
+	if (server->reads && !credentials_return(&server->own, &server->own))
+		_exit(EXIT_FAILURE); /* as in mediation_return */
+	server->reads = false;
+}
+
+/*
+ * Between calls of threads whose ids the server has for good it may stay without all of its own capabilities but that
+ * to read: to lay them down and to take them up again costs each call as much as two others.
+ */
+static bool may_stay(const struct mediation *mediation)
+{
+	return mediation->is_settled && mediation->server->own.permitted & READS &&
+	       credentials_same_ids(&mediation->credentials, &mediation->server->own);
+}
+
 static int integer_option(int socket, int option)
 {
 	int value = -1;
@@ -193,6 +212,8 @@ static struct outcome open_target(struct mediation *mediation)
 	bool binds = mediation_is_call(mediation, "bind"); /* which alone makes a file */
 	const struct known_thread *thread = known_thread_find(&mediation->server->known, tid, binds);
 
+	if (!thread || !thread->is_settled || !credentials_same_ids(&thread->credentials, &mediation->server->own))
+		mediation_release(mediation->server);
 	if (!thread) /* it has gone, or cannot be read */
 		return mediation_deny_unreadable(mediation);
 	mediation->directory = thread->directory;
@@ -203,12 +224,18 @@ static struct outcome open_target(struct mediation *mediation)
 	mediation->foreign = thread->is_foreign;
 	mediation->is_settled = thread->is_settled;
 	mediation->memory = (struct memory){.tid = tid, .reach = &mediation->server->reach};
+	mediation->taken = mediation->changed = mediation->server->reads;
+	mediation->also = mediation->taken ? READS : 0;
+	mediation->server->reads = false;
 	return take_socket(mediation);
 }
 
 static void close_target(struct mediation *mediation)
 {
-	mediation_return(mediation);
+	mediation->server->reads =
+	    mediation->taken && mediation->changed && mediation->also == READS && may_stay(mediation);
+	if (!mediation->server->reads)
+		mediation_return(mediation);
 	if (mediation->socket >= 0)
 		close(mediation->socket);
 }
@@ -247,6 +274,7 @@ bool mediation_would_allow(struct worker *worker, struct server *server, struct 
 	if (open_target(&mediation).error == 0 && mediation.is_unix)
 		observed_call(&mediation);
 	close_target(&mediation);
+	mediation_release(server);
 	return !mediation.is_denied;
 }
 
@@ -254,6 +282,7 @@ struct outcome mediation_deny_busy(struct worker *worker, struct server *server,
 {
 	struct mediation mediation = begin(worker, server, slot);
 
+	mediation_release(server);
 	socket_event_unread(&mediation, SOCKET_EVENT_TOO_MANY);
 	return mediation_fail(EAGAIN);
 }
@@ -265,6 +294,7 @@ bool mediation_observe(struct worker *worker, struct server *server, struct area
 	if (open_target(&mediation).error == 0 && mediation.is_unix)
 		observed_call(&mediation);
 	close_target(&mediation);
+	mediation_release(server);
 	return !mediation.is_untold;
 }
 
@@ -290,6 +320,7 @@ int mediation_enter(struct mediation *mediation, struct view *view)
 {
 	if (mediation->server->pool->shares_files && !view->is_ours)
 		return EACCES;
+	mediation_return(mediation); /* to take a root takes rights of ours */
 	if (view_enter(view) != 0)
 		return EACCES;
 	if (mediation_take(mediation, 0))
@@ -305,6 +336,30 @@ void mediation_leave(struct mediation *mediation, const struct view *view)
 		_exit(EXIT_FAILURE);
 }
 
+static int pin_in_view(struct mediation *mediation, const struct address *address, struct view *view,
+		       struct pinned *pinned)
+{
+	int error = mediation_enter(mediation, view);
+
+	if (error)
+		return error;
+	error = view_pin(view, address->name, false, pinned);
+	mediation->server->walks = error == 0 && strcmp(pinned->name, address->name) == 0;
+	if (error || !view->is_ours)
+		mediation_leave(mediation, view);
+	return error;
+}
+
+/* A path without a link, as the last one was: with the right to read beside the target's own, which is kept then. */
+static bool pin_straight(struct mediation *mediation, const struct address *address, const struct view *view,
+			 struct pinned *pinned)
+{
+	if (!view->is_ours || !mediation->server->walks || !may_stay(mediation) || !mediation_take(mediation, READS))
+		return false;
+	mediation->server->walks = view_pin_straight(view, address->name, pinned);
+	return mediation->server->walks;
+}
+
 int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned)
 {
 	struct view view;
@@ -313,12 +368,9 @@ int mediation_pin(struct mediation *mediation, const struct address *address, st
 
 	if (error)
 		return ESRCH;
-	error = mediation_is_valid(mediation) ? mediation_enter(mediation, &view) : EINTR;
-	if (error == 0) {
-		error = view_pin(&view, address->name, false, pinned);
-		if (error || !view.is_ours)
-			mediation_leave(mediation, &view);
-	}
+	error = mediation_is_valid(mediation) ? 0 : EINTR;
+	if (error == 0 && !pin_straight(mediation, address, &view, pinned))
+		error = pin_in_view(mediation, address, &view, pinned);
 	view_close(&view);
 	return error;
 }

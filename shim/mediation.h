@@ -72,6 +72,9 @@ bool mediation_observe(struct worker *worker, struct server *server, struct area
 /* The decision alone: for a sidecar that is weakened to test attackers, and for nothing else. */
 bool mediation_would_allow(struct worker *worker, struct server *server, struct area_slot *slot);
 
+/* The calling server's own rights, all of them: before it does anything but to carry out the next call. */
+void mediation_release(struct server *server);
+
 /* Is it one of the calls above? */
 bool mediation_is_for(uint32_t arch, int number);
 

@@ -426,11 +426,14 @@ void worker_handle(struct worker *worker, struct server *server, struct area_slo
 	    .verdict = verdict_of(&worker->policy, &worker->rules, &slot->notif.data),
 	};
 
+	if (handling.verdict.kind != VERDICT_MEDIATE)
+		mediation_release(server);
 	switch (recovery_fate(slot, worker->rules.arch)) {
 	case FATE_ANSWERED:
 		do_answer(&handling);
 		break;
 	case FATE_DENIED:
+		mediation_release(server);
 		give_up(&handling);
 		break;
 	case FATE_ANEW:

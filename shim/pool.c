@@ -154,6 +154,7 @@ static bool add_server(struct pool *pool)
 										     : KNOWN_THREADS_FEW,
 					       .is_plain = pool->worker->area->session.capabilities == 0};
 	memcpy(server->known.user_namespace, pool->worker->user_namespace, sizeof(server->known.user_namespace));
+	server->walks = true;
 	server->reach = (struct reach){.channel = pool->worker->reader, .connection = -1};
 	if (pthread_attr_init(&attributes) != 0)
 		return false;

@@ -32,6 +32,8 @@ struct server {
 	pthread_t thread;
 	struct area_slot *slot;
 	struct credentials own; /* the thread's rights when it carries nothing out */
+	bool reads;             /* it has but the right to read targets: mediation_release() gives it its own */
+	bool walks;             /* the last path had no link in it, or none has been tried */
 	struct reach reach;     /* how it gets at targets */
 	struct known_threads known;
 	struct known_name known_name;

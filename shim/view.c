@@ -165,20 +165,12 @@ static int error_of_loop(int cwd, const char *path, struct open_how how)
 	return EACCES;
 }
 
-int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned)
+/* What was opened; it is closed where that cannot be told. 0, or EACCES. */
+static int describe(const struct view *view, struct pinned *pinned)
 {
-	const struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | (directory ? O_DIRECTORY : 0)),
-				     .resolve = RESOLVE_NO_MAGICLINKS};
-	int cwd = cwd_for(view, path);
-	ssize_t length;
+	ssize_t length = name_of(view, pinned->descriptor, pinned->name, sizeof(pinned->name) - 1);
 
 	pinned->length = 0; /* of a name that is long: it is not cleared */
-	pinned->descriptor = (int)syscall(SYS_openat2, cwd, path, &how, sizeof(how));
-	if (pinned->descriptor < 0 && errno == ELOOP)
-		return error_of_loop(cwd, path, how);
-	if (pinned->descriptor < 0)
-		return errno == ENOSYS ? EACCES : errno;
-	length = name_of(view, pinned->descriptor, pinned->name, sizeof(pinned->name) - 1);
 	if (length > 0 && pinned->name[0] == '/' && fstat(pinned->descriptor, &pinned->status) == 0) {
 		pinned->name[length] = '\0';
 		pinned->length = (size_t)length;
@@ -186,6 +178,40 @@ int view_pin(const struct view *view, const char *path, bool directory, struct p
 	}
 	view_unpin(pinned);
 	return EACCES;
+}
+
+int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned)
+{
+	const struct open_how how = {.flags = (uint64_t)(O_PATH | O_CLOEXEC | (directory ? O_DIRECTORY : 0)),
+				     .resolve = RESOLVE_NO_MAGICLINKS};
+	int cwd = cwd_for(view, path);
+
+	pinned->descriptor = (int)syscall(SYS_openat2, cwd, path, &how, sizeof(how));
+	if (pinned->descriptor < 0 && errno == ELOOP)
+		return error_of_loop(cwd, path, how);
+	if (pinned->descriptor < 0)
+		return errno == ENOSYS ? EACCES : errno;
+	return describe(view, pinned);
+}
+
+/*
+ * procfs alone asks a lookup for that right, to hide processes (hidepid) and what is in them, and has no socket: so one
+ * that has been reached downwards all the way has been reached without it.
+ */
+bool view_pin_straight(const struct view *view, const char *path, struct pinned *pinned)
+{
+	const struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+				     .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+
+	if (path[0] != '/' || strstr(path, ".."))
+		return false;
+	pinned->descriptor = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (pinned->descriptor < 0 || describe(view, pinned) != 0)
+		return false;
+	if (S_ISSOCK(pinned->status.st_mode))
+		return true;
+	view_unpin(pinned);
+	return false;
 }
 
 void view_unpin(struct pinned *pinned)

@@ -89,6 +89,12 @@ bool view_leave(const struct view *view);
 int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned);
 void view_unpin(struct pinned *pinned);
 
+/*
+ * The same of an absolute path, with rights to read targets beside the target's own (CAP_SYS_PTRACE). False: it is to
+ * be looked up without those; only what they change nothing for is pinned.
+ */
+bool view_pin_straight(const struct view *view, const char *path, struct pinned *pinned);
+
 /* A name that is to be made: the directory that is to hold it, pinned, and the name in that. */
 struct new_name {
 	struct pinned parent;

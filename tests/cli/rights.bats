@@ -17,6 +17,7 @@ setup() {
 }
 
 teardown() {
+	umount -q "${work:-/none}/s/proc" || :
 	[ -z "${work:-}" ] || compared_teardown
 }
 
@@ -229,6 +230,24 @@ changed() {
 				'connect s/open.stream: ok -> EACCES')
 		fi
 	done
+}
+
+@test "what /proc hides from a target, the worker that could see it does not find for it" {
+	local hidden good words
+	serve stream "$work/s/open" 666
+	mkdir "$work/s/proc"
+	mount -t proc -o hidepid=2 proc "$work/s/proc"
+	sidecar_start
+	good="stream connect $work/s/open stream connect $work/s/open"
+	words=$good
+	for hidden in ../../open environ task ../self/../$$/comm; do
+		words+=" stream connect $work/s/proc/$$/$hidden $good"
+	done
+	same plain system -- "$do $words
+$do stream connect $work/s/proc/self/../../open $good stream connect $work/s/proc/self/environ $good"
+	umount "$work/s/proc"
+	is "$(grep -c ': ENOENT$' "$work/inside")" 4
+	is "$(grep -c ': ok$' "$work/inside")" 15
 }
 
 @test "magic links of /proc are not followed" {
