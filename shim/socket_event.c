@@ -58,7 +58,10 @@ static void commit(const struct telling *telling)
 	area_over(telling->mediation->worker->area);
 }
 
-/* Is it a repeat? Then it is counted, and that is all. Else *place is where it is to be remembered by key. */
+/*
+ * Is it a repeat? Then it is counted, and that is all. Else *place is where it is to be remembered by key, and the
+ * thread has its own rights: to write, and to read of the target, takes those.
+ */
 static bool is_folded(const struct telling *telling, struct fold_key *key, struct folded **place)
 {
 	struct worker *worker = telling->mediation->worker;
@@ -72,15 +75,15 @@ static bool is_folded(const struct telling *telling, struct fold_key *key, struc
 				     telling->path.length);
 	else if (strcmp(telling->reason, SOCKET_EVENT_TOO_MANY) == 0)
 		made = fold_key_make(key, telling->type, 0, notif->data.nr, "", 0); /* of all threads: there are many */
-	if (!made)
-		return false;
-	folded = fold_find(&worker->area->fold, key, event_now_us());
+	folded = made ? fold_find(&worker->area->fold, key, event_now_us()) : NULL;
 	if (folded) {
 		(void)begin(telling);
 		worker_count_repeat(worker, folded);
 		return true;
 	}
-	*place = worker_fold_place(worker, key);
+	mediation_return(telling->mediation);
+	if (made)
+		*place = worker_fold_place(worker, key);
 	return false;
 }
 
@@ -149,7 +152,6 @@ static bool tell(const struct telling *telling, bool is_wanted)
 	bool had_taken = telling->mediation->taken;
 	bool written = true;
 
-	mediation_return(telling->mediation); /* what is read of the target takes rights of ours */
 	worker_lock(worker);
 	if (area_is_told(slot, telling->told)) {
 		written = !slot->is_kept;
