@@ -321,8 +321,9 @@ $(B)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_LIBRARY) Makefile
 EXAMPLES = $(wildcard conf/examples/*)
 UNITS_OF_SYSTEMD = agentsh-sidecar.service agentsh-sidecar.socket
 .PHONY: install uninstall
-# Where "make static" has made one, the loader is that one: it starts in half the time of glibc's.
+# Where "make static" has made them, loader and sidecar are those: they start in half the time of glibc's.
 LOADER_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-exec) $(B)/static/agentsh-exec)
+SIDECAR_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-sidecar) $(B)/agentsh-sidecar)
 install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHIMDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LOGROTATEDIR)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SHAREDIR)/sshd_config.d $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(TMPFILESDIR)
@@ -330,7 +331,7 @@ install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
 	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
 # Not readable, so that the kernel lets no user trace it, not even before its main().
-	install -m 711 -s $(B)/agentsh-sidecar $(DESTDIR)$(BINDIR)/agentsh-sidecar
+	install -m 711 -s $(SIDECAR_INSTALLED) $(DESTDIR)$(BINDIR)/agentsh-sidecar
 	install -m 755 $(B)/$(PRELOAD) $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
 	install -m 755 conf/agentsh-runtime $(DESTDIR)$(BINDIR)/agentsh-runtime
 	install -m 644 $(wildcard loader/*.1) $(DESTDIR)$(MANDIR)/man1

@@ -118,7 +118,7 @@ static int start_helper(const struct handover *handover, struct announcer_board 
 	}
 	if (child > 0)
 		return reap(child, err);
-	return error_set(err, "sidecar: clone: %s (raise ulimit -u)", strerror(errno));
+	return error_set(err, "sidecar: clone: %m (raise ulimit -u)");
 }
 
 int announcer_start(const struct handover *handover, bool tells, struct announcer *announcer, struct error *err)
@@ -129,7 +129,7 @@ int announcer_start(const struct handover *handover, bool tells, struct announce
 	int result;
 
 	if (board == MAP_FAILED)
-		return error_set(err, "sidecar: mmap: %s (raise ulimit -v)", strerror(errno));
+		return error_set(err, "sidecar: mmap: %m (raise ulimit -v)");
 	atomic_store(&board->listener, -1);
 	board->tells = tells;
 	*announcer = (struct announcer){.board = board, .patience = measure_patience()};

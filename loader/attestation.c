@@ -30,7 +30,7 @@ static int read_from(int memfd, struct attestation *attestation, struct error *e
 				      "and begin it anew)");
 	memcpy(attestation->session, head.session, sizeof(attestation->session));
 	attestation->policy_length = head.policy_length;
-	attestation->policy = malloc(attestation->policy_length + 1);
+	attestation->policy = calloc(1, attestation->policy_length + 1);
 	if (!attestation->policy)
 		return error_set(err, "memory: %s", strerror(ENOMEM));
 	if (pread(memfd, attestation->policy, attestation->policy_length, sizeof(head)) ==
@@ -66,8 +66,7 @@ int attestation_ask(struct attestation *attestation, struct error *err)
 		return 0;
 	if (memfd < 0)
 		return error_set(err,
-				 "session: the sidecar around this command: %s (end the session and begin it anew)",
-				 strerror(errno));
+				 "session: the sidecar around this command: %m (end the session and begin it anew)");
 	result = read_from(memfd, attestation, err);
 	close(memfd);
 	return result;

@@ -3,18 +3,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-int bpf_append(struct filter *filter, const struct sock_filter *code, size_t count, struct error *err)
+#define FIRST_ROOM ((size_t)256)
+
+/* -1: no memory. */
+static int make_room(struct filter *filter, size_t count)
 {
 	struct sock_filter *instructions;
+	size_t room = FIRST_ROOM;
 
+	if (filter->room - filter->count >= count)
+		return 0;
+	while (room < filter->count + count)
+		room *= 2;
+	instructions = reallocarray(filter->instructions, room, sizeof(*instructions));
+	if (!instructions)
+		return -1;
+	filter->instructions = instructions;
+	filter->room = room;
+	return 0;
+}
+
+int bpf_append(struct filter *filter, const struct sock_filter *code, size_t count, struct error *err)
+{
 	if (count > BPF_MAXINSNS - filter->count)
 		return error_set(err, "filter: it is longer than the kernel's %d instructions (shorten block or allow)",
 				 BPF_MAXINSNS);
-	instructions = reallocarray(filter->instructions, filter->count + count, sizeof(*instructions));
-	if (!instructions)
+	if (make_room(filter, count) != 0)
 		return error_set(err, "filter: out of memory");
-	memcpy(instructions + filter->count, code, count * sizeof(*code));
-	filter->instructions = instructions;
+	memcpy(filter->instructions + filter->count, code, count * sizeof(*code));
 	filter->count += count;
 	return 0;
 }

@@ -16,6 +16,7 @@
 struct filter {
 	struct sock_filter *instructions; /* owned */
 	size_t count;                     /* 1 to BPF_MAXINSNS (4096) */
+	size_t room;
 };
 
 /* 0, or -1 and *err: it would be longer than the kernel takes, or there is no memory. */

@@ -90,12 +90,12 @@ static bool is_trusted_owner(int descriptor, uid_t owner, enum config_trust trus
 	return (ours || is_unmapped(owner)) && fstatvfs(descriptor, &mount) == 0 && (mount.f_flag & ST_RDONLY);
 }
 
-static int judge(int descriptor, const char *path, enum config_trust trust, struct error *err)
+static int judge(int descriptor, const char *path, enum config_trust trust, size_t *size, struct error *err)
 {
 	struct stat status;
 
 	if (fstat(descriptor, &status) != 0)
-		return error_set(err, "%s: %s", path, strerror(errno));
+		return error_set(err, "%s: %m", path);
 	if (!S_ISREG(status.st_mode))
 		return error_set(err, "%s: not a regular file (copy it into one)", path);
 	if (!is_trusted_owner(descriptor, status.st_uid, trust))
@@ -105,46 +105,49 @@ static int judge(int descriptor, const char *path, enum config_trust trust, stru
 		return error_set(err, "%s: group or others can write it (chmod go-w)", path);
 	if (status.st_size > (off_t)POLICY_TEXT_MAX)
 		return error_set(err, "%s: too large (at most %zu bytes)", path, POLICY_TEXT_MAX);
+	*size = (size_t)status.st_size;
 	return 0;
 }
 
-/* Reads to the end, at most one byte more than there may be: the parser then refuses it. */
-static int read_all(int descriptor, const char *path, char **text, size_t *length, struct error *err)
+/*
+ * Reads size bytes; where there is one more it is refused. Of a file that says that it has none: as many as there may
+ * be, and one that the parser refuses.
+ */
+static int read_all(int descriptor, const char *path, size_t size, char **text, size_t *length, struct error *err)
 {
-	const size_t room = POLICY_TEXT_MAX + 1;
+	const size_t room = (size ? size : POLICY_TEXT_MAX) + 1;
 	char *buffer = malloc(room);
 	size_t used = 0;
-	ssize_t taken;
+	ssize_t taken = buffer ? 1 : -1;
 
-	if (!buffer)
-		return error_set(err, "%s: out of memory", path);
-	while (used < room && (taken = read(descriptor, buffer + used, room - used)) != 0) {
-		if (taken < 0 && errno == EINTR)
-			continue;
-		if (taken < 0) {
-			free(buffer);
-			return error_set(err, "%s: %s (copy it into another file)", path, strerror(errno));
-		}
-		used += (size_t)taken;
+	while (taken > 0 || (taken < 0 && buffer && errno == EINTR)) {
+		taken = read(descriptor, buffer + used, room - used);
+		used += taken > 0 ? (size_t)taken : 0;
 	}
-	*text = buffer;
-	*length = used;
-	return 0;
+	if (taken == 0 && (used < room || size == 0)) {
+		*text = buffer;
+		*length = used;
+		return 0;
+	}
+	free(buffer);
+	return error_set(err, "%s: %s (copy it into another file)", path,
+			 taken < 0 ? strerror(errno) : "it grows while it is read");
 }
 
 int config_read(const char *path, enum config_trust trust, char **text, size_t *length, struct error *err)
 {
 	/* A FIFO must not make us wait, a terminal not become ours. */
 	int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	size_t size = 0;
 	int result;
 
 	if (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 1;
 	if (descriptor < 0)
-		return error_set(err, "%s: %s (make it readable to you)", path, strerror(errno));
-	result = judge(descriptor, path, trust, err);
+		return error_set(err, "%s: %m (make it readable to you)", path);
+	result = judge(descriptor, path, trust, &size, err);
 	if (result == 0)
-		result = read_all(descriptor, path, text, length, err);
+		result = read_all(descriptor, path, size, text, length, err);
 	close(descriptor);
 	return result;
 }

@@ -40,7 +40,7 @@ int descriptors_close(struct error *err)
 {
 	if (close_range(FIRST_NOT_STANDARD, ~0U, 0) == 0)
 		return 0;
-	return error_set(err, "close_fds: close_range: %s (it needs Linux 5.9; set close_fds = no)", strerror(errno));
+	return error_set(err, "close_fds: close_range: %m (it needs Linux 5.9; set close_fds = no)");
 }
 
 static int integer_option(int descriptor, int option)
@@ -103,7 +103,7 @@ static bool is_polled(int descriptor)
 
 static int no_list(struct error *err)
 {
-	return error_set(err, "/proc/self/fd: %s (mount /proc: inherited descriptors are looked at)", strerror(errno));
+	return error_set(err, "/proc/self/fd: %m (mount /proc: inherited descriptors are looked at)");
 }
 
 static int judge(int directory, const char *name, bool datagrams_alone, struct error *err)
@@ -115,7 +115,7 @@ static int judge(int directory, const char *name, bool datagrams_alone, struct e
 	if (descriptor == directory)
 		return 0;
 	if (fstat(descriptor, &status) != 0)
-		return error_set(err, "descriptor %d: %s (%s)", descriptor, strerror(errno), remedy);
+		return error_set(err, "descriptor %d: %m (%s)", descriptor, remedy);
 	if (S_ISSOCK(status.st_mode) && !is_path_only(descriptor) && is_addressable_unix(descriptor, datagrams_alone))
 		return error_set(err, "descriptor %d: an inherited Unix socket that no peer is fixed to (%s)",
 				 descriptor, remedy);
@@ -158,14 +158,13 @@ const char *descriptors_type_name(int type)
 	}
 }
 
-/* The peer's name in address, or "-"; an abstract one begins with "@". */
+/* Sets the peer's name, where it has one; an abstract one begins with "@". */
 static void name_peer(int descriptor, char *name, size_t size)
 {
 	struct sockaddr_un peer = {.sun_family = AF_UNIX};
 	socklen_t length = sizeof(peer);
 	size_t used;
 
-	(void)snprintf(name, size, "-");
 	if (getpeername(descriptor, (struct sockaddr *)&peer, &length) != 0 ||
 	    length <= offsetof(struct sockaddr_un, sun_path))
 		return;

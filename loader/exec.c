@@ -37,8 +37,6 @@ struct load {
 	struct filter filter;   /* empty where there is none to load */
 	struct target target;
 	bool may_write; /* write(2) is allowed behind the filter: a failure can be told */
-	char inherited[HANDOVER_INHERITED_MAX];
-	size_t inherited_length;
 };
 
 static int give_up(const struct error *err, int status)
@@ -113,39 +111,45 @@ static int prepare_descriptors(struct load *load, struct error *err)
 }
 
 /* Outside of any session, and with a filter to come: the sidecar is told. */
-static int begin_session(const struct invocation *invocation, struct load *load, struct error *err)
+static int begin_session(const struct invocation *invocation, struct load *load, struct asking *asking,
+			 struct error *err)
 {
 	const struct policy *policy = &load->config.policy;
 	bool mediates = policy_carries_out(policy);
-	struct handover_part inherited;
 
 	if (load->supervision.kind == SUPERVISED_ALREADY || !policy_filters(&load->config.policy))
 		return 0;
-	if (supervision_wanted(invocation) &&
-	    descriptors_list(load->inherited, sizeof(load->inherited), mediates, &load->inherited_length, err) != 0)
+	if (supervision_wanted(invocation) && descriptors_list(asking->inherited, sizeof(asking->inherited), mediates,
+							       &asking->inherited_length, err) != 0)
 		return -1;
-	inherited = (struct handover_part){load->inherited, load->inherited_length};
-	return supervision_begin(invocation, &load->config, load->target.arguments, &inherited, &load->supervision,
-				 err);
+	return supervision_begin(invocation, &load->config, load->target.arguments, &load->supervision, asking, err);
 }
 
-/* The filter, and all that depends on its rules. */
-static int prepare_filter(struct load *load, struct error *err)
+/* What the sidecar's answer has a say in: the keeper's protection, and how the listener is announced. */
+static int complete_filter(struct load *load, struct asking *asking, struct rules *rules, struct error *err)
+{
+	if (supervision_await(&load->supervision, asking, err) != 0 ||
+	    rules_guard(rules, load->supervision.handover.keeper, err) != 0 ||
+	    filter_compile(rules, &load->filter, err) != 0)
+		return -1;
+	return supervision_arm(&load->supervision, rules, err);
+}
+
+/* The filter, and all that depends on its rules: these are made while the sidecar looks at what it has been told. */
+static int prepare_filter(struct load *load, struct asking *asking, struct error *err)
 {
 	const struct rules_setting setting = supervision_setting(&load->supervision);
 	const struct policy *policy = &load->config.policy;
-	uint32_t arch = syscall_native_arch();
 	struct rules rules;
 	int result;
 
 	load->may_write = true;
 	if (!supervision_filters(&load->supervision, policy))
 		return 0;
-	if (filter_build_for(policy, &setting, arch, &load->filter, err) != 0 ||
-	    rules_build_for(policy, &setting, arch, &rules, err) != 0)
+	if (rules_build_for(policy, &setting, syscall_native_arch(), &rules, err) != 0)
 		return -1;
 	load->may_write = rules_of_call(&rules, SYS_write).action == SCMP_ACT_ALLOW;
-	result = supervision_arm(&load->supervision, &rules, err);
+	result = complete_filter(load, asking, &rules, err);
 	rules_free(&rules);
 	return result;
 }
@@ -155,13 +159,13 @@ static int require_action(uint32_t action, const char *what, struct error *err)
 {
 	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0)
 		return 0;
-	return error_set(err, "seccomp: the kernel cannot %s: %s (see agentshctl doctor)", what, strerror(errno));
+	return error_set(err, "seccomp: the kernel cannot %s: %m (see agentshctl doctor)", what);
 }
 
 static int confine(const struct policy *policy, struct error *err)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return error_set(err, "no_new_privs: %s (see agentshctl doctor)", strerror(errno));
+		return error_set(err, "no_new_privs: %m (see agentshctl doctor)");
 	if (policy->isolate)
 		return isolation_enter(list_find(&policy->accept, ISOLATION_DEGRADATION) != NULL, err);
 	return 0;
@@ -195,7 +199,7 @@ static int not_loaded(struct error *err)
 		return error_set(err,
 				 "seccomp: another supervisor's listener is there already (--sidecar=none, where the "
 				 "policy needs no notifications)");
-	return error_set(err, "seccomp: the filter cannot be loaded: %s (%s)", strerror(errno),
+	return error_set(err, "seccomp: the filter cannot be loaded: %m (%s)",
 			 errno == ENOMEM ? "too many sessions inside one another, or too little memory"
 					 : "see agentshctl doctor");
 }
@@ -233,6 +237,7 @@ static int run(const struct invocation *invocation, const char *called, struct e
 {
 	struct load load = {.config = {.path = ""}};
 	struct preload preload = {.library = NULL};
+	struct asking asking; /* no more of it is touched than is needed */
 	int status;
 
 	if (refuse_foreign_rights(err) != 0 || load_policy(invocation, &load.config, err) != 0 ||
@@ -243,9 +248,11 @@ static int run(const struct invocation *invocation, const char *called, struct e
 		return status;
 	if (find_preload(invocation, &load, &preload, err) != 0 || prepare_descriptors(&load, err) != 0 ||
 	    supervision_stay(invocation, &load.config, &load.supervision, err) != 0 ||
-	    begin_session(invocation, &load, err) != 0 || begin_reports(invocation, &load, &preload, err) != 0 ||
+	    begin_session(invocation, &load, &asking, err) != 0 ||
+	    begin_reports(invocation, &load, &preload, err) != 0 ||
 	    target_set_session(&load.target, load.supervision.session, &preload, err) != 0 ||
-	    prepare_filter(&load, err) != 0 || confine(&load.config.policy, err) != 0 || load_filter(&load, err) != 0)
+	    prepare_filter(&load, &asking, err) != 0 || confine(&load.config.policy, err) != 0 ||
+	    load_filter(&load, err) != 0)
 		return STATUS_FAILED;
 	target_execute(&load.target, load.may_write); /* last: the filter is loaded */
 }
@@ -259,7 +266,7 @@ static int print(const char *text)
 		text += written;
 	if (!*text)
 		return EXIT_SUCCESS;
-	(void)error_set(&err, "standard output: %s (redirect it)", strerror(errno));
+	(void)error_set(&err, "standard output: %m (redirect it)");
 	return give_up(&err, STATUS_FAILED);
 }
 

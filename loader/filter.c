@@ -55,34 +55,39 @@ static int append_ceiling(const struct rules *rules, struct filter *filter, stru
 }
 
 /*
- * What the first stage allows goes on to the second: each RET ALLOW from there on becomes a jump to what follows. (One
- * before it is no call of this architecture.)
+ * The tree's leaves that are no actions yet become jumps to what is appended for them. (Before the tree there is none:
+ * no action of a call of another architecture, or of the reserved one, has a number behind it.)
  */
-static void chain(struct filter *filter, size_t from)
+static int append_later(const struct rules *rules, struct filter *filter, struct error *err)
 {
-	for (size_t i = from; i < filter->count; i++) {
-		struct sock_filter *instruction = &filter->instructions[i];
+	const size_t end = filter->count;
 
-		if (instruction->code == (BPF_RET | BPF_K) && instruction->k == SCMP_ACT_ALLOW)
-			*instruction =
-			    (struct sock_filter){.code = BPF_JMP | BPF_JA, .k = (uint32_t)(filter->count - i - 1)};
+	for (size_t i = 0; i < end; i++) {
+		const struct sock_filter leaf = filter->instructions[i];
+		const struct rule *rule;
+
+		if (leaf.code != (BPF_RET | BPF_K) || (leaf.k & SECCOMP_RET_ACTION_FULL) != NUMBER_TREE_LATER ||
+		    leaf.k == NUMBER_TREE_LATER)
+			continue;
+		rule = &rules->sockets.rules[leaf.k - NUMBER_TREE_LATER - 1];
+		filter->instructions[i] =
+		    (struct sock_filter){.code = BPF_JMP | BPF_JA, .k = (uint32_t)(filter->count - i - 1)};
+		if (rule_chain_append(&rules->sockets, rule->number, filter, err) != 0)
+			return -1;
 	}
+	return 0;
 }
 
-static int compile(const struct rules *rules, struct filter *filter, struct error *err)
+int filter_compile(const struct rules *rules, struct filter *filter, struct error *err)
 {
-	size_t first;
-
-	if (append_architecture(rules, filter, err) != 0 || append_reserved(rules, filter, err) != 0 ||
-	    append_ceiling(rules, filter, err) != 0)
-		return -1;
-	first = filter->count;
-	if (number_tree_append(&rules->list, filter, err) != 0)
-		return -1;
-	if (rules->sockets.count == 0)
+	*filter = (struct filter){0};
+	if (append_architecture(rules, filter, err) == 0 && append_reserved(rules, filter, err) == 0 &&
+	    append_ceiling(rules, filter, err) == 0 &&
+	    number_tree_append(&rules->list, &rules->sockets, filter, err) == 0 &&
+	    append_later(rules, filter, err) == 0)
 		return 0;
-	chain(filter, first);
-	return rule_chain_append(&rules->sockets, filter, err);
+	filter_free(filter);
+	return -1;
 }
 
 int filter_build(const struct policy *policy, uint32_t arch, struct filter *filter, struct error *err)
@@ -103,9 +108,7 @@ int filter_build_for(const struct policy *policy, const struct rules_setting *se
 		return error_set(err, "filter: the policy has none (enabled = true and mode = enforce ask for one)");
 	if (rules_build_for(policy, setting, arch, &rules, err) != 0)
 		return -1;
-	result = compile(&rules, filter, err);
-	if (result != 0)
-		filter_free(filter);
+	result = filter_compile(&rules, filter, err);
 	rules_free(&rules);
 	return result;
 }

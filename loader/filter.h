@@ -26,6 +26,9 @@ int filter_build(const struct policy *policy, uint32_t arch, struct filter *filt
 /* The same for a setting; filter_build is that of a setting that is all zero. */
 int filter_build_for(const struct policy *policy, const struct rules_setting *setting, uint32_t arch,
 		     struct filter *filter, struct error *err);
+
+/* The same for rules that are there already. */
+int filter_compile(const struct rules *rules, struct filter *filter, struct error *err);
 void filter_free(struct filter *filter);
 
 #endif

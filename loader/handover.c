@@ -48,7 +48,7 @@ static int check_peer(int socket, const char *path, struct error *err)
 	socklen_t size = sizeof(peer);
 
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-		return error_set(err, "sidecar: %s: %s (" OTHER_REMEDY ")", path, strerror(errno));
+		return error_set(err, "sidecar: %s: %m (" OTHER_REMEDY ")", path);
 	if (peer.uid == 0 || peer.uid == geteuid())
 		return 0;
 	return error_set(err, "sidecar: %s: it belongs to uid %u, neither root nor you (" OTHER_REMEDY ")", path,
@@ -97,7 +97,7 @@ static int connect_within(const char *path, int64_t patience, struct handover *h
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	handover_adopt(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), handover);
 	if (handover->socket < 0)
-		return error_set(err, "sidecar: socket: %s (see agentshctl doctor)", strerror(errno));
+		return error_set(err, "sidecar: socket: %m (see agentshctl doctor)");
 	if (connect_until(handover->socket, &address, handover->deadline - HANDOVER_DEADLINE_MS + patience) == 0) {
 		if (check_peer(handover->socket, path, err) == 0)
 			return 0;
@@ -170,38 +170,46 @@ static int say(const struct handover *handover, const void *data, size_t length,
 {
 	while (message_send(handover->socket, data, length, descriptors, count) != 0) {
 		if (errno != EAGAIN)
-			return error_set(err, "sidecar: it has gone: %s (start it again, or " OTHER_REMEDY ")",
-					 strerror(errno));
+			return error_set(err, "sidecar: it has gone: %m (start it again, or " OTHER_REMEDY ")");
 		if (!wait_for(handover, POLLOUT))
 			return error_set(err, "sidecar: it takes nothing (restart it, or " OTHER_REMEDY ")");
 	}
 	return 0;
 }
 
-static int say_text(const struct handover *handover, const struct handover_part *part, struct error *err)
+/* All texts, one behind the other, in as few messages as they go into. */
+static int say_texts(const struct handover *handover, const struct handover_request *request, struct error *err)
 {
 	struct {
 		struct handover_head head;
 		char bytes[HANDOVER_CHUNK_MAX];
 	} chunk;
+	size_t used = 0;
 
 	chunk.head = handover_head(HANDOVER_TEXT);
-	for (size_t done = 0; done < part->length;) {
-		size_t length = part->length - done;
+	for (size_t i = 0; i < TEXT_COUNT; i++) {
+		const struct handover_part *part = &request->parts[i];
 
-		if (length > sizeof(chunk.bytes))
-			length = sizeof(chunk.bytes);
-		memcpy(chunk.bytes, part->bytes + done, length);
-		if (say(handover, &chunk, sizeof(chunk.head) + length, NULL, 0, err) != 0)
-			return -1;
-		done += length;
+		for (size_t done = 0, length; done < part->length; done += length) {
+			if (used == sizeof(chunk.bytes)) {
+				if (say(handover, &chunk, sizeof(chunk), NULL, 0, err) != 0)
+					return -1;
+				used = 0;
+			}
+			length = part->length - done;
+			if (length > sizeof(chunk.bytes) - used)
+				length = sizeof(chunk.bytes) - used;
+			memcpy(chunk.bytes + used, part->bytes + done, length);
+			used += length;
+		}
 	}
-	return 0;
+	return used == 0 ? 0 : say(handover, &chunk, sizeof(chunk.head) + used, NULL, 0, err);
 }
 
 static int say_hello(const struct handover *handover, const struct handover_request *request, struct error *err)
 {
-	struct handover_hello hello = {.head = handover_head(HANDOVER_HELLO), .probe = handover->socket};
+	struct handover_hello hello = {
+	    .head = handover_head(HANDOVER_HELLO), .probe = handover->socket, .loader = AGENTSH_VERSION};
 	int descriptors[3];
 	size_t count = 0;
 
@@ -224,7 +232,6 @@ static int say_hello(const struct handover *handover, const struct handover_requ
 	for (size_t i = 0; i < TEXT_COUNT; i++)
 		hello.lengths[i] = (uint32_t)request->parts[i].length;
 	(void)snprintf(hello.session, sizeof(hello.session), "%s", request->session);
-	(void)snprintf(hello.loader, sizeof(hello.loader), "%s", AGENTSH_VERSION);
 	return say(handover, &hello, sizeof(hello), descriptors, count, err);
 }
 
@@ -256,14 +263,9 @@ static int judge(union answer *answer, ssize_t length, enum handover_type wanted
 	return error_set(err, "sidecar: what answers is none (" OTHER_REMEDY ")");
 }
 
-static int say_all(const struct handover *handover, const struct handover_request *request, struct error *err)
+int handover_say(const struct handover *handover, const struct handover_request *request, struct error *err)
 {
-	if (say_hello(handover, request, err) != 0)
-		return -1;
-	for (size_t i = 0; i < TEXT_COUNT; i++)
-		if (say_text(handover, &request->parts[i], err) != 0)
-			return -1;
-	return 0;
+	return say_hello(handover, request, err) == 0 ? say_texts(handover, request, err) : -1;
 }
 
 /* Where it has ended with something of ours unread, the kernel tells that first, and once. */
@@ -276,11 +278,10 @@ static ssize_t hear(const struct handover *handover, union answer *answer)
 	return length;
 }
 
-int handover_ask(struct handover *handover, const struct handover_request *request, struct error *err)
+int handover_welcome(struct handover *handover, int said, struct error *err)
 {
 	union answer answer = {.welcome = {.keeper = 0}};
 	ssize_t length = -1;
-	int said = say_all(handover, request, err);
 	bool ended;
 
 	errno = EAGAIN;
@@ -310,7 +311,7 @@ int handover_arm(const struct handover *handover, struct error *err)
 	    setsockopt(handover->socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
 	    setsockopt(handover->socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0)
 		return 0;
-	return error_set(err, "sidecar: setsockopt: %s (see agentshctl doctor)", strerror(errno));
+	return error_set(err, "sidecar: setsockopt: %m (see agentshctl doctor)");
 }
 
 static bool is_left_alone(const struct rules *rules, int number)

@@ -162,11 +162,14 @@ bool handover_report(const char *path, const char *session, struct handover *han
 /* Takes over a socket that is connected already (a private sidecar's), and moves it above descriptors 0 to 2. */
 void handover_adopt(int socket, struct handover *handover);
 
+/* HELLO and its texts. 0, or -1 and *err: why it takes no more, handover_welcome() may hear. */
+int handover_say(const struct handover *handover, const struct handover_request *request, struct error *err);
+
 /*
- * HELLO and its texts, WELCOME. 0, or -1 and *err with the sidecar's own reason; 1 and *err: it ended
+ * WELCOME, to what handover_say() has returned. 0, or -1 and *err with the sidecar's own reason; 1 and *err: it ended
  * without one, as a broker that is killed does, and whoever follows it may be asked.
  */
-int handover_ask(struct handover *handover, const struct handover_request *request, struct error *err);
+int handover_welcome(struct handover *handover, int said, struct error *err);
 
 /* Sets the socket's timeouts to what is left until the deadline: the last thing before the load. */
 int handover_arm(const struct handover *handover, struct error *err);

@@ -41,8 +41,7 @@ struct init {
 
 static int cannot(const char *call, struct error *err)
 {
-	return error_set(err, "the loader that stays: %s: %s (see RLIMIT_NPROC and RLIMIT_NOFILE)", call,
-			 strerror(errno));
+	return error_set(err, "the loader that stays: %s: %m (see RLIMIT_NPROC and RLIMIT_NOFILE)", call);
 }
 
 /* What init_stay changes before it forks, as it was. */

@@ -44,11 +44,11 @@ int isolation_enter(bool accept, struct error *err)
 	if (ruleset < 0 && is_missing(errno) && accept)
 		return 0;
 	if (ruleset < 0)
-		return error_set(err, "isolate: Landlock: %s (it needs Linux 6.12; or accept = %s)", strerror(errno),
+		return error_set(err, "isolate: Landlock: %m (it needs Linux 6.12; or accept = %s)",
 				 ISOLATION_DEGRADATION);
 	result = syscall(SYS_landlock_restrict_self, ruleset, 0);
 	if (result != 0)
-		(void)error_set(err, "isolate: Landlock: %s (see agentshctl doctor)", strerror(errno));
+		(void)error_set(err, "isolate: Landlock: %m (see agentshctl doctor)");
 	close(ruleset);
 	return result == 0 ? 0 : -1;
 }

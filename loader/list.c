@@ -29,7 +29,7 @@ int list_add(struct list *list, const char *text, size_t length, unsigned line)
 	copy = strndup(text, length);
 	if (!copy)
 		return -1;
-	list->entries[list->count++] = (struct list_entry){.text = copy, .line = line};
+	list->entries[list->count++] = (struct list_entry){.text = copy, .line = line, .number = LIST_NUMBER_UNKNOWN};
 	return 0;
 }
 

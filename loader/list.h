@@ -4,13 +4,17 @@
 #ifndef AGENTSH_LIST_H
 #define AGENTSH_LIST_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#define LIST_NUMBER_UNKNOWN INT_MIN
 
 /* One entry of a list value. */
 struct list_entry {
 	char *text;    /* owned */
 	unsigned line; /* where it stands; 0: a built-in default */
+	int number;    /* of a system call: syscall_number(), here; LIST_NUMBER_UNKNOWN: nobody has looked it up */
 };
 
 struct list {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define MESSAGE_DESCRIPTORS_MAX 8U
+#define MESSAGE_DESCRIPTORS_MAX 12U
 
 /* Descriptors that came with a message: the receiver's, each -1 or to be closed. */
 struct message_descriptors {

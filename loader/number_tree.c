@@ -1,5 +1,7 @@
 #include "number_tree.h"
 
+#include <linux/seccomp.h>
+
 #include "syscall_table.h"
 
 #define NEAR 128U /* spans that a jump of 8 bits passes: one instruction each, and one less between them */
@@ -11,16 +13,31 @@ struct span {
 };
 
 /* The action of each number, the last one's of all that are beyond. */
-static int find_actions(const struct stage *stage, uint32_t actions[SYSCALL_NUMBERS + 1], struct error *err)
+static int find_actions(const struct stage *list, uint32_t actions[SYSCALL_NUMBERS + 1], struct error *err)
 {
 	for (size_t i = 0; i <= SYSCALL_NUMBERS; i++)
-		actions[i] = stage->otherwise;
-	for (size_t i = stage->count; i-- > 0;) {
-		const struct rule *rule = &stage->rules[i];
+		actions[i] = list->otherwise;
+	for (size_t i = list->count; i-- > 0;) {
+		const struct rule *rule = &list->rules[i];
 
 		if (rule->comparisons != 0 || (unsigned)rule->number >= SYSCALL_NUMBERS)
 			return error_set(err, "filter: call %d is none of a list's", rule->number);
 		actions[rule->number] = rule->action;
+	}
+	return 0;
+}
+
+/* Those that are allowed so far, and that the next stage has rules for: the first one counts. */
+static int find_later(const struct stage *next, uint32_t actions[SYSCALL_NUMBERS + 1], struct error *err)
+{
+	for (size_t i = 0; i < next->count; i++) {
+		const struct rule *rule = &next->rules[i];
+		bool is_plain = rule->comparisons == 0 && rule->action != SCMP_ACT_ALLOW;
+
+		if ((unsigned)rule->number >= SYSCALL_NUMBERS || i >= SECCOMP_RET_DATA)
+			return error_set(err, "filter: call %d is beyond any kernel's", rule->number);
+		if (actions[rule->number] == SCMP_ACT_ALLOW)
+			actions[rule->number] = is_plain ? rule->action : NUMBER_TREE_LATER + (uint32_t)i + 1;
 	}
 	return 0;
 }
@@ -57,12 +74,12 @@ static int append_spans(struct filter *filter, const struct span *spans, size_t 
 	return append_spans(filter, spans + lower, count - lower, err);
 }
 
-int number_tree_append(const struct stage *stage, struct filter *filter, struct error *err)
+int number_tree_append(const struct stage *list, const struct stage *next, struct filter *filter, struct error *err)
 {
 	uint32_t actions[SYSCALL_NUMBERS + 1];
 	struct span spans[SYSCALL_NUMBERS + 1];
 
-	if (find_actions(stage, actions, err) != 0)
+	if (find_actions(list, actions, err) != 0 || find_later(next, actions, err) != 0)
 		return -1;
 	return append_spans(filter, spans, find_spans(actions, spans), err);
 }

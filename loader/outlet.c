@@ -41,7 +41,7 @@ int outlet_open_events(const char *events, int *descriptor, struct error *err)
 		*descriptor = open(events, flags, EVENTS_MODE);
 	if (*descriptor >= 0)
 		return 0;
-	return error_set(err, "%s: %s (name another file by --events)", events, strerror(errno));
+	return error_set(err, "%s: %m (name another file by --events)", events);
 }
 
 void outlet_close(int descriptor)
@@ -63,5 +63,5 @@ int outlet_absolute(const char *events, char absolute[PATH_MAX], struct error *e
 	}
 	if (absolute_path(events, absolute) == 0)
 		return 0;
-	return error_set(err, "%s: %s (name another path by --events)", events, strerror(errno));
+	return error_set(err, "%s: %m (name another path by --events)", events);
 }

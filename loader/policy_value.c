@@ -108,11 +108,13 @@ int policy_value_scalar(const struct policy_key *key, const char *value, void *f
 	}
 }
 
-static int check_syscall(const struct place *at, const char *name)
+static int check_syscall(const struct place *at, struct list_entry *entry)
 {
 	char nearest[SYSCALL_NAME_MAX];
+	const char *name = entry->text;
 
-	if (syscall_number(syscall_native_arch(), name) != SYSCALL_UNKNOWN)
+	entry->number = syscall_number(syscall_native_arch(), name);
+	if (entry->number != SYSCALL_UNKNOWN)
 		return 0;
 	/* Not for findings that nobody will see: a file of nothing but unknown names would take long. */
 	if (at->diagnostics->count < DIAGNOSTICS_MAX && syscall_nearest(name, nearest))
@@ -168,17 +170,17 @@ static int check_service(const struct place *at, const char *name)
 	return diagnostics_error(at->diagnostics, at->line, "unknown service '%s'", name);
 }
 
-static int check_entry(const struct place *at, const char *entry)
+static int check_entry(const struct place *at, struct list_entry *entry)
 {
 	switch (at->key->kind) {
 	case VALUE_SYSCALLS:
 		return check_syscall(at, entry);
 	case VALUE_PATHS:
-		return check_path(at, entry);
+		return check_path(at, entry->text);
 	case VALUE_SERVICES:
-		return check_service(at, entry);
+		return check_service(at, entry->text);
 	case VALUE_WORDS:
-		return find_word(at, entry) < 0 ? -1 : 0;
+		return find_word(at, entry->text) < 0 ? -1 : 0;
 	default:
 		return diagnostics_error(at->diagnostics, at->line, "%s is no list", at->key->name);
 	}
@@ -193,7 +195,7 @@ static int add_entry(const struct place *at, struct list *list, const char *entr
 					 at->key->name, most);
 	if (list_add(list, entry, length, at->line) != 0)
 		return diagnostics_error(at->diagnostics, at->line, "out of memory");
-	if (check_entry(at, list->entries[list->count - 1].text) != 0)
+	if (check_entry(at, &list->entries[list->count - 1]) != 0)
 		return -1;
 	return 0;
 }

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +24,8 @@
 #define SIDECAR_SOCKET   3
 #define SIDECAR_LIFELINE 4 /* where there is one */
 #define SIDECAR_END      5
+
+#define STACK_SIZE ((size_t)24 * 1024) /* a path of the longest, and the calls */
 
 int private_sidecar_find(char path[PATH_MAX], struct error *err)
 {
@@ -50,43 +54,56 @@ static int arrange_descriptors(int socket, int lifeline, bool keep_stderr)
 	return descriptors_close_from(lifeline < 0 ? SIDECAR_LIFELINE : SIDECAR_END);
 }
 
-/* The signals as a process begins with them: a caller's ignored ones are none of the sidecar's. */
-static void reset_signals(void)
+/* What is to be started. Its processes are in our memory until the execve, and we are held for as long. */
+struct start {
+	const char *path;
+	int socket;
+	int lifeline;
+	const char *events;
+	alignas(16) char stacks[2][STACK_SIZE];
+};
+
+/* A process that has our memory, but descriptors, signals and all else of its own, as vfork(2)'s. */
+static pid_t begin_process(int (*run)(void *), struct start *start, size_t which)
 {
-	for (int signo = 1; signo <= SIGNALS_LAST; signo++)
-		signals_default(signo);
-	(void)signals_block(0);
+	return clone(run, start->stacks[which] + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, start);
 }
 
-static _Noreturn void become_sidecar(const char *path, int socket, int lifeline, const char *events)
+static int become_sidecar(void *argument)
 {
+	const struct start *start = argument;
 	char option[PATH_MAX + sizeof("--events=")];
 	char *const arguments[] = {(char *)PROGRAM, (char *)"--private", option, NULL};
 	char *const environment[] = {NULL};
 
-	(void)snprintf(option, sizeof(option), "--events=%s", events);
-	reset_signals();
-	if (chdir("/") == 0 && arrange_descriptors(socket, lifeline, strcmp(events, "-") == 0) == 0)
-		execve(path, arguments, environment);
+	(void)snprintf(option, sizeof(option), "--events=%s", start->events);
+	if (chdir("/") == 0 &&
+	    arrange_descriptors(start->socket, start->lifeline, strcmp(start->events, "-") == 0) == 0) {
+		(void)signals_block(0); /* those that our caller ignores it sees to itself */
+		execve(start->path, arguments, environment);
+	}
 	_exit(1);
 }
 
-/* Forked twice: the sidecar is nobody's child here, and its session's leader is another. */
-static int start_detached(const char *path, int socket, int lifeline, const char *events)
+static int detach(void *argument)
 {
-	pid_t child = fork();
+	_exit(setsid() < 0 || begin_process(become_sidecar, argument, 1) < 0);
+}
+
+/*
+ * Twice a child: the sidecar is nobody's child here, and its session's leader is another. Signals are held: a handler
+ * of ours would run in our memory.
+ */
+static int start_detached(struct start *start)
+{
+	signal_set before = signals_block(SIGNALS_ALL);
+	pid_t child = begin_process(detach, start, 0);
 	int status = 0;
 	pid_t reaped;
 
+	(void)signals_block(before);
 	if (child < 0)
 		return -1;
-	if (child == 0) {
-		pid_t sidecar = setsid() < 0 ? -1 : fork();
-
-		if (sidecar == 0)
-			become_sidecar(path, socket, lifeline, events);
-		_exit(sidecar < 0);
-	}
 	do {
 		reaped = waitpid(child, &status, 0);
 	} while (reaped < 0 && errno == EINTR);
@@ -99,6 +116,7 @@ static int start_detached(const char *path, int socket, int lifeline, const char
 int private_sidecar_start(const char *events, int lifeline, struct error *err)
 {
 	char path[PATH_MAX];
+	struct start start; /* stacks that nobody uses are never touched */
 	int ends[2];
 	bool adopts;
 	int error;
@@ -106,11 +124,15 @@ int private_sidecar_start(const char *events, int lifeline, struct error *err)
 	if (private_sidecar_find(path, err) != 0)
 		return -1;
 	if (strcmp(events, "-") == 0 && fcntl(STDERR_FILENO, F_GETFD) < 0)
-		return error_set(err, "sidecar: standard error: %s (name a file by --events)", strerror(errno));
+		return error_set(err, "sidecar: standard error: %m (name a file by --events)");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerror(errno));
+		return error_set(err, "sidecar: socketpair: %m (see agentshctl doctor)");
 	adopts = adoption_suspend();
-	error = start_detached(path, ends[1], lifeline, events) == 0 ? 0 : errno;
+	start.path = path;
+	start.socket = ends[1];
+	start.lifeline = lifeline;
+	start.events = events;
+	error = start_detached(&start) == 0 ? 0 : errno;
 	adoption_resume(adopts);
 	close(ends[1]);
 	if (error == 0)

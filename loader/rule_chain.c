@@ -32,35 +32,29 @@ static size_t compare(const struct scmp_arg_cmp *comparison, size_t rest, struct
 static int append_rule(const struct rule *rule, struct filter *filter, struct error *err)
 {
 	/* From the end: a jump to it needs to know how far it is. */
-	struct sock_filter code[RULE_COMPARISONS_MAX * LONGEST + 3];
+	struct sock_filter code[RULE_COMPARISONS_MAX * LONGEST + 1];
 	const size_t end = sizeof(code) / sizeof(code[0]);
 	size_t at = end;
-	size_t failed; /* where it goes on after a comparison that does not hold: the number is wanted again */
 
-	if (rule->comparisons > 0)
-		code[--at] = bpf_load(offsetof(struct seccomp_data, nr));
-	failed = at;
 	code[--at] = bpf_return(rule->action);
 	for (unsigned i = rule->comparisons; i-- > 0;) {
 		struct sock_filter comparison[LONGEST];
-		size_t length = compare(&rule->compare[i], failed - at, comparison);
+		size_t length = compare(&rule->compare[i], end - at, comparison);
 
 		if (length == 0)
 			return error_set(err, "filter: a comparison for call %d that is not known", rule->number);
 		while (length-- > 0)
 			code[--at] = comparison[length];
 	}
-	at--;
-	code[at] = bpf_jump(BPF_JEQ, (uint32_t)rule->number, 0, end - at - 1);
 	return bpf_append(filter, code + at, end - at, err);
 }
 
-int rule_chain_append(const struct stage *stage, struct filter *filter, struct error *err)
+int rule_chain_append(const struct stage *stage, int number, struct filter *filter, struct error *err)
 {
 	const struct sock_filter otherwise = bpf_return(stage->otherwise);
 
 	for (size_t i = 0; i < stage->count; i++)
-		if (append_rule(&stage->rules[i], filter, err) != 0)
+		if (stage->rules[i].number == number && append_rule(&stage->rules[i], filter, err) != 0)
 			return -1;
 	return bpf_append(filter, &otherwise, 1, err);
 }

@@ -1,5 +1,5 @@
 /*
- * A stage whose rules may look at arguments: rule after rule, the first that matches decides. Pure.
+ * What a call gets by its arguments: rule after rule, the first that matches decides. Pure.
  */
 #ifndef AGENTSH_RULE_CHAIN_H
 #define AGENTSH_RULE_CHAIN_H
@@ -9,9 +9,10 @@
 #include "rules.h"
 
 /*
- * Appends it; the accumulator has the number. Comparisons: SCMP_CMP_MASKED_EQ of an argument's low 32 bits, and
- * SCMP_CMP_NE of all 64 with a number of 32. 0, or -1 and *err: also where a rule has another one.
+ * Appends what the stage's rules say of the call with that number, and what the call gets where none matches.
+ * Comparisons: SCMP_CMP_MASKED_EQ of an argument's low 32 bits, and SCMP_CMP_NE of all 64 with a number of 32. 0, or
+ * -1 and *err: also where a rule has another one.
  */
-int rule_chain_append(const struct stage *stage, struct filter *filter, struct error *err);
+int rule_chain_append(const struct stage *stage, int number, struct filter *filter, struct error *err);
 
 #endif

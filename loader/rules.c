@@ -145,6 +145,14 @@ static bool mark(uint64_t marks[SYSCALL_NUMBERS / 64], int number)
 	return marked;
 }
 
+/* Looked up by whoever read the policy, where it is for this machine. */
+static int number_of(uint32_t arch, const struct list_entry *entry)
+{
+	if (entry->number != LIST_NUMBER_UNKNOWN && arch == syscall_native_arch())
+		return entry->number;
+	return syscall_number(arch, entry->text);
+}
+
 static int add_list(struct rules *rules, const struct list *list, uint32_t action, enum rule_reason reason,
 		    struct error *err)
 {
@@ -154,7 +162,7 @@ static int add_list(struct rules *rules, const struct list *list, uint32_t actio
 		mark(ruled, rules->list.rules[i].number);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct rule rule = {
-		    .number = syscall_number(rules->arch, list->entries[i].text),
+		    .number = number_of(rules->arch, &list->entries[i]),
 		    .action = action,
 		    .reason = reason,
 		    .line = list->entries[i].line,
@@ -248,11 +256,11 @@ static int build_sockets(const struct policy *policy, const struct rules_setting
 	return add_named(rules, TABLE(io_uring_rules), line, err);
 }
 
-static int build_keeper(const struct rules_setting *setting, struct rules *rules, struct error *err)
+int rules_guard(struct rules *rules, int keeper, struct error *err)
 {
-	for (size_t i = 0; setting->keeper && i < sizeof(keeper_arguments) / sizeof(keeper_arguments[0]); i++) {
+	for (size_t i = 0; keeper && i < sizeof(keeper_arguments) / sizeof(keeper_arguments[0]); i++) {
 		const struct process_argument *named = &keeper_arguments[i];
-		const int process = named->group ? -setting->keeper : setting->keeper;
+		const int process = named->group ? -keeper : keeper;
 		const struct rule rule = {
 		    .number = syscall_number(rules->arch, named->name),
 		    .action = SCMP_ACT_ERRNO(EPERM),
@@ -318,8 +326,7 @@ int rules_build(const struct policy *policy, uint32_t arch, struct rules *rules,
 static int build(const struct policy *policy, const struct rules_setting *setting, struct rules *rules,
 		 struct error *err)
 {
-	if (build_list(policy, setting, rules, err) != 0 || build_sockets(policy, setting, rules, err) != 0 ||
-	    build_keeper(setting, rules, err) != 0)
+	if (build_list(policy, setting, rules, err) != 0 || build_sockets(policy, setting, rules, err) != 0)
 		return -1;
 	if (setting->outer && leave_to_outer(setting->outer, rules, err) != 0)
 		return -1;

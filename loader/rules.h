@@ -29,7 +29,6 @@
 /* What a filter is built for, beside the policy. All zero: a filter of its own, without a sidecar. */
 struct rules_setting {
 	bool sidecar;               /* blocked calls are notifications; the reserved call is trapped */
-	int keeper;                 /* a process that the session must not touch; 0: none */
 	const struct policy *outer; /* inside a session: its policy, which goes on deciding; or NULL */
 };
 
@@ -83,6 +82,9 @@ int rules_build(const struct policy *policy, uint32_t arch, struct rules *rules,
 /* The same for a setting; rules_build is that of a setting that is all zero. */
 int rules_build_for(const struct policy *policy, const struct rules_setting *setting, uint32_t arch,
 		    struct rules *rules, struct error *err);
+
+/* Adds that the session must not touch that process (0: none), a sidecar's keeper. 0, or -1 and *err. */
+int rules_guard(struct rules *rules, int keeper, struct error *err);
 void rules_free(struct rules *rules);
 
 /* What a call gets whatever its arguments are; *conditional is set where it also depends on them. */

@@ -13,7 +13,7 @@ static int new_id(char out[SESSION_ID_SIZE], struct error *err)
 	unsigned char bytes[RANDOM_BYTES];
 
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		return error_set(err, "session: getrandom: %s (name one with -s)", strerror(errno));
+		return error_set(err, "session: getrandom: %m (name one with -s)");
 	(void)snprintf(out, SESSION_ID_SIZE, "sess_%02x%02x%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3],
 		       bytes[4], bytes[5]);
 	return 0;

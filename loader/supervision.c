@@ -148,16 +148,6 @@ static const char *system_path(const struct invocation *invocation, const struct
 	return strcmp(invocation->sidecar, "auto") == 0 ? config->policy.sidecar_socket : invocation->sidecar;
 }
 
-/* A system sidecar whose broker died before it answered has another: that one is asked. */
-static int ask(const struct handover_request *request, const char *path, struct handover *handover, struct error *err)
-{
-	int result = handover_ask(handover, request, err);
-
-	for (unsigned i = 1; path && result > 0 && i < ASKS && handover_again(path, handover); i++)
-		result = handover_ask(handover, request, err);
-	return result == 0 ? 0 : -1;
-}
-
 /* 0: connected, *system says to which; -1: *err. */
 static int reach(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
 		 bool *system, struct error *err)
@@ -222,7 +212,7 @@ static int stay_with_reader(struct supervision *supervision, int lifeline, struc
 	if (private_sidecar_find(path, err) != 0)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-		return error_set(err, "sidecar: socketpair: %s (see agentshctl doctor)", strerror(errno));
+		return error_set(err, "sidecar: socketpair: %m (see agentshctl doctor)");
 	successor.channel = ends[0];
 	supervision->reader = ends[1];
 	result = init_stay(&successor, lifeline, err);
@@ -243,7 +233,7 @@ static int make_lifeline(const struct invocation *invocation, const struct confi
 	    !policy_filters(&config->policy))
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) != 0)
-		return error_set(err, "sidecar: pipe: %s (see RLIMIT_NOFILE)", strerror(errno));
+		return error_set(err, "sidecar: pipe: %m (see RLIMIT_NOFILE)");
 	if (is_silent)
 		(void)!write(ends[1], &silent, sizeof(silent));
 	*lifeline = ends[0];
@@ -313,53 +303,77 @@ static size_t pack_degraded(const struct policy *policy, char out[HANDOVER_DEGRA
 	return used;
 }
 
-int supervision_begin(const struct invocation *invocation, const struct config *config, char *const *command,
-		      const struct handover_part *inherited, struct supervision *supervision, struct error *err)
+static struct handover_request make_request(const struct config *config, char *const *command,
+					    const struct supervision *supervision, struct asking *asking)
 {
-	char packed[HANDOVER_COMMAND_MAX];
-	char absolute[PATH_MAX];
-	const char *file = policy_file(config, absolute);
-	char lacking[HANDOVER_DEGRADED_MAX];
-	struct handover_request request = {
+	const char *file = policy_file(config, asking->file);
+
+	return (struct handover_request){
 	    .session = supervision->session,
 	    .parts = {[TEXT_POLICY] = {config->text, config->text_length},
 		      [TEXT_POLICY_FILE] = {file, strlen(file)},
-		      [TEXT_COMMAND] = {packed, pack_command(command, packed, sizeof(packed))},
-		      [TEXT_INHERITED] = *inherited,
-		      [TEXT_DEGRADED] = {lacking, pack_degraded(&config->policy, lacking)}},
+		      [TEXT_COMMAND] = {asking->command,
+					pack_command(command, asking->command, sizeof(asking->command))},
+		      [TEXT_INHERITED] = {asking->inherited, asking->inherited_length},
+		      [TEXT_DEGRADED] = {asking->degraded, pack_degraded(&config->policy, asking->degraded)}},
 	    .notices = -1,
 	    .events = -1,
 	    .reader = supervision->reader,
 	    .policy_writable = !config->builtin && writable_file(config->path),
 	};
+}
+
+int supervision_begin(const struct invocation *invocation, const struct config *config, char *const *command,
+		      struct supervision *supervision, struct asking *asking, struct error *err)
+{
+	struct handover_request *request = &asking->request;
 	bool system;
 	int result;
 
 	if (!supervision_wanted(invocation))
 		return refuse_none(config, invocation, err);
+	*request = make_request(config, command, supervision, asking);
 	result = reach(invocation, config, supervision, &system, err);
 	outlet_close(supervision->lifeline);
 	if (result != 0)
 		return -1;
 	supervision->kind = SUPERVISED_BY_SIDECAR;
 	/* Before another takes the number of a stderr that is closed. */
-	outlet_open_notices(&config->policy, &request.notices, &request.notices_each);
-	if (system && invocation->events && outlet_open_events(invocation->events, &request.events, err) != 0) {
-		outlet_close(request.notices);
+	outlet_open_notices(&config->policy, &request->notices, &request->notices_each);
+	if (system && invocation->events && outlet_open_events(invocation->events, &request->events, err) != 0) {
+		outlet_close(request->notices);
 		return -1;
 	}
-	result = ask(&request, system ? system_path(invocation, config) : NULL, &supervision->handover, err);
-	outlet_close(request.notices);
-	outlet_close(request.events);
-	outlet_close(request.reader);
-	return result;
+	asking->path = system ? system_path(invocation, config) : NULL;
+	asking->said = handover_say(&supervision->handover, request, err);
+	return 0;
+}
+
+/* A system sidecar whose broker died before it answered has another: that one is asked. */
+int supervision_await(struct supervision *supervision, struct asking *asking, struct error *err)
+{
+	struct handover *handover = &supervision->handover;
+	const struct handover_request *request = &asking->request;
+	unsigned asked = 0;
+	int result;
+
+	if (supervision->kind != SUPERVISED_BY_SIDECAR)
+		return 0;
+	do {
+		if (asked > 0)
+			asking->said = handover_say(handover, request, err);
+		result = handover_welcome(handover, asking->said, err);
+	} while (result > 0 && asking->path && ++asked < ASKS && handover_again(asking->path, handover));
+	outlet_close(request->notices);
+	outlet_close(request->events);
+	outlet_close(request->reader);
+	return result == 0 ? 0 : -1;
 }
 
 struct rules_setting supervision_setting(const struct supervision *supervision)
 {
 	return (struct rules_setting){
 	    .sidecar = supervision->kind == SUPERVISED_BY_SIDECAR,
-	    .keeper = supervision->handover.keeper,
 	    .outer = supervision->kind == SUPERVISED_ALREADY ? &supervision->outer : NULL,
 	};
 }

@@ -4,7 +4,9 @@
 #ifndef AGENTSH_SUPERVISION_H
 #define AGENTSH_SUPERVISION_H
 
+#include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "announcer.h"
 #include "attestation.h"
@@ -51,15 +53,30 @@ bool supervision_wanted(const struct invocation *invocation);
 int supervision_stay(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
 		     struct error *err);
 
+/* What the sidecar is asked, until it has answered. */
+struct asking {
+	struct handover_request request;
+	const char *path; /* of a system sidecar; NULL: there is none to be asked again */
+	int said;
+	char command[HANDOVER_COMMAND_MAX];
+	char file[PATH_MAX];
+	char degraded[HANDOVER_DEGRADED_MAX];
+	char inherited[HANDOVER_INHERITED_MAX]; /* what descriptors_list wrote */
+	size_t inherited_length;
+};
+
 /*
  * Outside of any session: connects to the sidecar that --sidecar asks for and tells it of this
- * one. command is the target's argument vector, inherited what descriptors_list wrote.
+ * one. command is the target's argument vector; of *asking that is the caller's which is inherited.
  * 0, or -1 and *err.
  */
 int supervision_begin(const struct invocation *invocation, const struct config *config, char *const *command,
-		      const struct handover_part *inherited, struct supervision *supervision, struct error *err);
+		      struct supervision *supervision, struct asking *asking, struct error *err);
 
-/* What the filter is to be built for. Borrows from *supervision. */
+/* Waits for its answer, where there is one to come: what needs none is done before. 0, or -1 and *err. */
+int supervision_await(struct supervision *supervision, struct asking *asking, struct error *err);
+
+/* What the filter is to be built for, the keeper apart, whom the answer names. Borrows from *supervision. */
 struct rules_setting supervision_setting(const struct supervision *supervision);
 
 /* Is there a filter to load? */

@@ -57,9 +57,11 @@ int trail_path(bool from_environment, char path[PATH_MAX], struct error *err)
 	char home[PATH_MAX];
 	int length;
 
-	if (geteuid() == 0)
-		length = snprintf(path, PATH_MAX, "%s", TRAIL_SYSTEM);
-	else if (state && state[0] == '/')
+	if (geteuid() == 0) {
+		memcpy(path, TRAIL_SYSTEM, sizeof(TRAIL_SYSTEM));
+		return 0;
+	}
+	if (state && state[0] == '/')
 		length = snprintf(path, PATH_MAX, "%s/%s", state, TRAIL_NAME);
 	else if (find_home(from_environment, home))
 		length = snprintf(path, PATH_MAX, "%s/.local/state/%s", home, TRAIL_NAME);

@@ -134,6 +134,17 @@ int area_create(const struct area_session *session, const char *texts, struct er
 	return fcntl(memfd, F_ADD_SEALS, SEALS) == 0 ? memfd : give_up(memfd, err);
 }
 
+int area_start(int memfd, uint32_t flags, uint64_t began_us)
+{
+	const off_t flags_at = offsetof(struct area, session) + offsetof(struct area_session, flags);
+	const off_t began_at = offsetof(struct area, session) + offsetof(struct area_session, began_us);
+
+	if (pwrite(memfd, &flags, sizeof(flags), flags_at) != (ssize_t)sizeof(flags) ||
+	    pwrite(memfd, &began_us, sizeof(began_us), began_at) != (ssize_t)sizeof(began_us))
+		return -1;
+	return 0;
+}
+
 static bool is_whole(const struct area *area, size_t size)
 {
 	const struct area_layout layout = area_layout();

@@ -207,6 +207,9 @@ struct area {
  */
 int area_create(const struct area_session *session, const char *texts, struct error *err);
 
+/* The session begins: the flags and the time are what was not known of it before. 0, or -1 and errno. */
+int area_start(int memfd, uint32_t flags, uint64_t began_us);
+
 /* Maps one and checks it: its layout, its size, its seals. NULL and *err where it is none. */
 struct area *area_map(int memfd, struct error *err);
 void area_unmap(struct area *area);

@@ -18,14 +18,12 @@
 #include "circles.h"
 #include "confinement.h"
 #include "conversation.h"
-#include "credentials.h"
 #include "keeper.h"
 #include "plain_report.h"
 #include "policy.h"
 #include "registry.h"
 #include "role.h"
 #include "runtime.h"
-#include "tracee.h"
 #include "witness.h"
 
 #define CONNECTIONS_MAX    REGISTRY_WAITING_MAX
@@ -34,16 +32,18 @@
 #define BREATHER_MS        100 /* without a new connection, where there are no descriptors for one */
 #define LOG_PER_SECOND     20U /* lines about loaders that were refused; the rest is counted */
 #define FIRST_CONVERSATION 4U  /* of what is waited for: behind the keeper, two sockets that listen, the audit */
+#define NAMESPACE_SIZE     32U /* of a name as "pid:[4026531836]" */
 
 struct broker {
 	int keeper;
 	int socket;
 	int runtimes; /* -1: none are listened for */
 	bool is_private;
-	int takes;           /* 0: descriptors of targets can be taken here; the errno of pidfd_getfd(2) */
-	bool listens;        /* there may be more loaders, and the sessions that there are are known */
-	int64_t accept_at;   /* ms: not before that */
-	unsigned unanswered; /* sessions that the keeper has been given and has not answered */
+	int takes; /* 0: descriptors of targets can be taken here; the errno of pidfd_getfd(2) */
+	char pid_namespace[NAMESPACE_SIZE]; /* ours, as its link in /proc has it; "": not to be had */
+	bool listens;                       /* there may be more loaders, and the sessions that there are are known */
+	int64_t accept_at;                  /* ms: not before that */
+	unsigned unanswered;                /* sessions that the keeper has been given and has not answered */
 	uint64_t next_ticket;
 	struct registry registry;
 	struct circles circles;
@@ -118,23 +118,30 @@ static bool judge_policy(struct conversation *conversation, char *reason, size_t
 }
 
 /* One that cannot be read is not known to be another. */
-static bool other_pid_namespace(pid_t pid)
+static bool other_pid_namespace(const struct broker *broker, pid_t pid)
 {
 	char path[64];
-	char ours[64] = "";
-	char theirs[64] = "";
+	char theirs[NAMESPACE_SIZE] = "";
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
-	return readlink("/proc/self/ns/pid", ours, sizeof(ours) - 1) > 0 &&
-	       readlink(path, theirs, sizeof(theirs) - 1) > 0 && strcmp(ours, theirs) != 0;
+	return broker->pid_namespace[0] && readlink(path, theirs, sizeof(theirs) - 1) > 0 &&
+	       strcmp(broker->pid_namespace, theirs) != 0;
 }
 
 /* The keeper, where the session could signal it: of the same user (or root), by the same number. */
-static pid_t keeper_at_risk(const struct conversation_peer *peer)
+static pid_t keeper_at_risk(const struct broker *broker, const struct conversation_peer *peer)
 {
 	bool could = peer->uid == geteuid() || peer->uid == 0;
 
-	return could && peer->pid > 0 && !other_pid_namespace(peer->pid) ? getppid() : 0;
+	return could && peer->pid > 0 && !other_pid_namespace(broker, peer->pid) ? getppid() : 0;
+}
+
+/* What can be put together of the session before the listener is there is: the loader loads its filter meanwhile. */
+static void welcome(const struct broker *broker, struct conversation *conversation)
+{
+	conversation_welcome(conversation, keeper_at_risk(broker, &conversation->peer));
+	if (conversation->state == CONVERSATION_WELCOMED)
+		(void)beginning_make(conversation);
 }
 
 /*
@@ -201,7 +208,7 @@ static void decide(struct broker *broker, struct conversation *conversation)
 	else if (conversation->is_runtime)
 		conversation->state = CONVERSATION_ANNOUNCED;
 	else
-		conversation_welcome(conversation, keeper_at_risk(&conversation->peer));
+		welcome(broker, conversation);
 }
 
 /* --- What the keeper gets --- */
@@ -214,61 +221,6 @@ static uint32_t area_flags(const struct broker *broker, const struct conversatio
 	       (said & HANDOVER_NOTICES_EACH ? AREA_NOTICES_EACH : 0U) | (said & HANDOVER_EVENTS ? AREA_COPY : 0U) |
 	       (said & HANDOVER_POLICY_WRITABLE ? AREA_POLICY_WRITABLE : 0U) |
 	       (broker->is_private ? AREA_PRIVATE : 0U) | (broker->witness.stream >= 0 ? AREA_WITNESSED : 0U);
-}
-
-/* Those permitted to the loader, and so to the session. */
-static uint64_t capabilities_of(pid_t pid)
-{
-	struct credentials credentials;
-	uint64_t permitted = 0;
-	char path[32];
-	int directory;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
-	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (directory >= 0 && credentials_read(directory, &credentials) == 0) {
-		permitted = credentials.permitted;
-		credentials_free(&credentials);
-	}
-	if (directory >= 0)
-		close(directory);
-	return permitted;
-}
-
-static void describe(const struct broker *broker, const struct conversation *conversation, struct area_session *session)
-{
-	struct tracee tracee = {.tid = 0};
-
-	*session = (struct area_session){
-	    .flags = area_flags(broker, conversation),
-	    .uid = conversation->peer.uid,
-	    .pid = conversation->peer.pid,
-	    .began_us = event_now_us(),
-	};
-	memcpy(session->id, conversation->hello.session, sizeof(session->id));
-	memcpy(session->loader, conversation->hello.loader, sizeof(session->loader));
-	memcpy(session->lengths, conversation->hello.lengths, sizeof(session->lengths));
-	if (session->pid > 0) {
-		(void)tracee_read(session->pid, &tracee);
-		session->capabilities = capabilities_of(session->pid);
-		session->process_began = tracee_began(session->pid);
-	}
-	if (tracee.has_comm)
-		memcpy(session->comm, tracee.comm, tracee.comm_length);
-	if (tracee.has_exe && tracee.exe_length < sizeof(session->exe))
-		memcpy(session->exe, tracee.exe, tracee.exe_length);
-}
-
-/* The root in which the session begins; ours, where the loader's is not to be had: nothing of it can be read then. */
-static int open_root(pid_t pid)
-{
-	char path[32];
-	int root = -1;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/root", pid);
-	if (pid > 0)
-		root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return root >= 0 ? root : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* The table of what the user's sessions with this policy have bound; -1: none is asked for, or to be had. */
@@ -291,21 +243,17 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 	    .has_copy = conversation->copy >= 0,
 	    .has_commons = commons >= 0,
 	    .has_reader = conversation->reader >= 0,
+	    .answers = !conversation->is_runtime,
 	};
-	struct area_session session;
-	int descriptors[KEPT_COUNT];
+	uint32_t flags = area_flags(broker, conversation) | (commons >= 0 ? AREA_COMMONS : 0U);
+	int descriptors[KEPT_COUNT + 1];
 	size_t count = 0;
-	int result;
 
-	describe(broker, conversation, &session);
-	if (commons >= 0)
-		session.flags |= AREA_COMMONS;
-	descriptors[count++] = conversation->listener;
-	descriptors[count] = area_create(&session, conversation->texts, NULL);
-	if (descriptors[count++] < 0)
+	if (beginning_make(conversation) != 0 || beginning_complete(&conversation->beginning, flags) != 0)
 		return -1;
-	witness_add(&broker->witness, conversation->ticket, descriptors[KEPT_AREA]);
-	descriptors[count++] = open_root(conversation->peer.pid);
+	descriptors[count++] = conversation->listener;
+	descriptors[count++] = conversation->beginning.area;
+	descriptors[count++] = conversation->beginning.root;
 	if (conversation->peer.process >= 0)
 		descriptors[count++] = conversation->peer.process;
 	if (conversation->notices >= 0)
@@ -316,12 +264,14 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 		descriptors[count++] = commons;
 	if (conversation->reader >= 0)
 		descriptors[count++] = conversation->reader;
-	result = message_send(broker->keeper, &message, sizeof(message), descriptors, count);
-	close(descriptors[KEPT_AREA]);
-	close(descriptors[KEPT_ROOT]);
-	if (result == 0)
-		broker->unanswered++;
-	return result;
+	if (message.answers)
+		descriptors[count++] = conversation->socket;
+	if (message_send(broker->keeper, &message, sizeof(message), descriptors, count) != 0)
+		return -1;
+	broker->unanswered++;
+	/* Nothing of it is heard before what is heard next. */
+	witness_add(&broker->witness, conversation->ticket, conversation->beginning.area);
+	return 0;
 }
 
 static void forget(struct broker *broker, uint64_t ticket)
@@ -369,7 +319,7 @@ static void hear_operation(struct broker *broker, const struct keeper_message *m
 	case KEEPER_KEPT:
 		broker->unanswered--;
 		if (conversation)
-			conversation_accept(conversation);
+			conversation->state = CONVERSATION_OVER;
 		break;
 	case KEEPER_REFUSED:
 		broker->unanswered--;
@@ -473,6 +423,9 @@ static void attend(struct broker *broker, struct conversation *conversation)
 	if (conversation->state == CONVERSATION_OVER)
 		return;
 	wrong = conversation->is_runtime ? runtime_hear(conversation) : conversation_hear(conversation);
+	/* What belongs to a HELLO mostly is there with it. */
+	if (!wrong && !conversation->is_runtime && conversation->state == CONVERSATION_TEXT)
+		wrong = conversation_hear(conversation);
 	if (wrong && *wrong)
 		refuse(broker, conversation, wrong);
 	else if (wrong)
@@ -629,12 +582,16 @@ int broker_main(int argc, char **argv)
 	(void)signal(SIGXFSZ, SIG_IGN); /* a session of no memory is refused, not the end of all */
 	if (argc != 3)
 		return EXIT_FAILURE;
-	broker = (struct broker){.keeper = BROKER_KEEPER, .socket = BROKER_SOCKET, .next_ticket = 1};
+	broker.keeper = BROKER_KEEPER;
+	broker.socket = BROKER_SOCKET;
+	broker.next_ticket = 1;
 	broker.is_private = strcmp(argv[2], "private") == 0;
 	broker.takes = try_taking();
 	broker.runtimes = fcntl(BROKER_RUNTIMES, F_GETFD) >= 0 ? BROKER_RUNTIMES : -1;
-	if (confinement_enter(CONFINED_BROKER, &err) != 0) {
+	if (confinement_enter(broker.is_private ? CONFINED_PRIVATE_BROKER : CONFINED_BROKER, &err) != 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+		if (broker.is_private)
+			conversation_say_refused(BROKER_SOCKET, err.text);
 		return EXIT_FAILURE;
 	}
 	if (witness_begin(&broker.witness, fcntl(BROKER_STREAM, F_GETFD) < 0 ? -1 : BROKER_STREAM,
@@ -642,6 +599,8 @@ int broker_main(int argc, char **argv)
 		return EXIT_FAILURE;
 	broker.witness.settle = settle;
 	broker.witness.broker = &broker;
+	if (readlink("/proc/self/ns/pid", broker.pid_namespace, sizeof(broker.pid_namespace) - 1) < 0)
+		broker.pid_namespace[0] = '\0';
 	if (broker.is_private)
 		add(&broker, broker.socket, false);
 	return serve(&broker);

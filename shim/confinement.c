@@ -32,7 +32,16 @@
  */
 static uint64_t capabilities_of(enum confined_role role)
 {
-	return role == CONFINED_BROKER ? BIT(CAP_SYS_PTRACE) : ~0ULL;
+	return role == CONFINED_BROKER || role == CONFINED_PRIVATE_BROKER ? BIT(CAP_SYS_PTRACE) : ~0ULL;
+}
+
+/* What an execve could give back. EINVAL ends the kernel's capabilities; EPERM: there is no CAP_SETPCAP, so nothing to
+ * lose either. */
+static void limit_bounding_set(uint64_t kept)
+{
+	for (int capability = 0; capability < 64; capability++)
+		if (!(kept & BIT(capability)) && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
+			break;
 }
 
 static int limit_capabilities(uint64_t kept, uint64_t effective, struct error *err)
@@ -40,10 +49,6 @@ static int limit_capabilities(uint64_t kept, uint64_t effective, struct error *e
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
-	/* EINVAL ends the kernel's capabilities; EPERM: there is no CAP_SETPCAP, so nothing to lose either. */
-	for (int capability = 0; capability < 64; capability++)
-		if (!(kept & BIT(capability)) && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
-			break;
 	if (syscall(SYS_capget, &header, data) != 0)
 		return error_set(err, "capget: %s", strerror(errno));
 	/*
@@ -88,6 +93,7 @@ static void set_limits(enum confined_role role)
 
 int confinement_limit(uint64_t session, struct error *err)
 {
+	limit_bounding_set(WORKS_WITH | session);
 	return limit_capabilities(WORKS_WITH | session, WORKS_WITH, err);
 }
 
@@ -105,6 +111,9 @@ int confinement_enter(enum confined_role role, struct error *err)
 		return error_set(err, "/: %s", strerror(errno));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return error_set(err, "prctl: %s", strerror(errno));
+	/* A loader waits for a private one's broker, which executes nothing, and has gone in a moment. */
+	if (role != CONFINED_PRIVATE_BROKER)
+		limit_bounding_set(capabilities_of(role));
 	if (limit_capabilities(capabilities_of(role), ~0ULL, err) != 0)
 		return -1;
 	return role_filter_load(role, err);

@@ -1,15 +1,19 @@
 #include "conversation.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "credentials.h"
 #include "listener.h"
+#include "pidfd_information.h"
 #include "policy.h"
 
 #ifndef SO_PEERPIDFD
@@ -53,7 +57,8 @@ int conversation_begin(struct conversation *conversation, int socket)
 					      .notices = -1,
 					      .copy = -1,
 					      .reader = -1,
-					      .listener = -1};
+					      .listener = -1,
+					      .beginning = {.area = -1, .root = -1}};
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return -1;
 	conversation->peer = (struct conversation_peer){
@@ -76,6 +81,7 @@ void conversation_end(struct conversation *conversation)
 	close_one(&conversation->copy);
 	close_one(&conversation->reader);
 	close_one(&conversation->listener);
+	beginning_end(&conversation->beginning);
 	message_close(&conversation->along);
 	free(conversation->texts);
 	conversation->texts = NULL;
@@ -148,43 +154,36 @@ static const char *hear_text(struct conversation *conversation, const char *mess
 	return NULL;
 }
 
-/* Four numbers behind that name: real, effective, saved, of the file system. */
-static bool parse_ids(const char *line, uid_t ids[4])
-{
-	static const char name[] = "Uid:";
-	char *end;
-
-	if (strncmp(line, name, sizeof(name) - 1) != 0)
-		return false;
-	line += sizeof(name) - 1;
-	for (size_t i = 0; i < 4; i++) {
-		ids[i] = (uid_t)strtoul(line, &end, 10);
-		if (end == line)
-			return false;
-		line = end;
-	}
-	return true;
-}
-
-static bool read_ids(pid_t pid, uid_t ids[4])
-{
-	char line[128];
-	bool found = false;
-	FILE *file;
-
-	(void)snprintf(line, sizeof(line), "/proc/%d/status", pid);
-	file = fopen(line, "re");
-	if (!file)
-		return false;
-	while (!found && fgets(line, sizeof(line), file))
-		found = parse_ids(line, ids);
-	(void)fclose(file);
-	return found;
-}
-
 bool conversation_is_there(const struct conversation_peer *peer)
 {
 	return peer->process >= 0 && (syscall(SYS_pidfd_send_signal, peer->process, 0, NULL, 0) == 0 || errno == EPERM);
+}
+
+/* As /proc has it. The number was its own all the time, if it is there still. */
+static bool read_ids(const struct conversation_peer *peer, struct credentials *ids)
+{
+	char path[32];
+	int directory;
+	int error;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", peer->pid);
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	error = directory < 0 ? errno : credentials_read(directory, ids);
+	if (directory >= 0)
+		close(directory);
+	credentials_free(ids);
+	return !error && conversation_is_there(peer);
+}
+
+static bool learn_ids(const struct conversation_peer *peer, struct credentials *ids)
+{
+	struct pidfd_information information = {.mask = PIDFD_INFORMATION_IDS};
+
+	if (ioctl(peer->process, PIDFD_INFORMATION, &information) != 0 || !(information.mask & PIDFD_INFORMATION_IDS))
+		return read_ids(peer, ids);
+	*ids = (struct credentials){
+	    .ruid = information.ruid, .euid = information.euid, .suid = information.suid, .fsuid = information.fsuid};
+	return true;
 }
 
 /*
@@ -193,15 +192,9 @@ bool conversation_is_there(const struct conversation_peer *peer)
  */
 static bool is_still_theirs(const struct conversation_peer *peer)
 {
-	uid_t ids[4];
+	struct credentials ids = {0};
 
-	if (peer->process < 0 || peer->pid <= 0 || !read_ids(peer->pid, ids))
-		return false;
-	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-		if (ids[i] != peer->uid)
-			return false;
-	/* The number was its own all the time, if it is there still. */
-	return conversation_is_there(peer);
+	return peer->process >= 0 && peer->pid > 0 && learn_ids(peer, &ids) && credentials_are_of(&ids, peer->uid);
 }
 
 /* The listener's descriptor, by number or as it came along. */
@@ -332,22 +325,17 @@ void conversation_welcome(struct conversation *conversation, pid_t keeper)
 		conversation->state = CONVERSATION_OVER;
 }
 
-void conversation_refuse(struct conversation *conversation, const char *reason)
+void conversation_say_refused(int socket, const char *reason)
 {
 	struct handover_refused refused = {.head = handover_head(HANDOVER_REFUSED)};
 
-	conversation->state = CONVERSATION_OVER;
-	if (conversation->is_runtime)
-		return;
-	(void)snprintf(refused.reason, sizeof(refused.reason), "%s", reason);
-	(void)message_send(conversation->socket, &refused, sizeof(refused), NULL, 0);
+	(void)snprintf(refused.reason, sizeof(refused.reason), "%.*s", (int)sizeof(refused.reason) - 1, reason);
+	(void)message_send(socket, &refused, sizeof(refused), NULL, 0);
 }
 
-void conversation_accept(struct conversation *conversation)
+void conversation_refuse(struct conversation *conversation, const char *reason)
 {
-	const struct handover_accepted accepted = {.head = handover_head(HANDOVER_ACCEPTED)};
-
 	conversation->state = CONVERSATION_OVER;
 	if (!conversation->is_runtime)
-		(void)message_send(conversation->socket, &accepted, sizeof(accepted), NULL, 0);
+		conversation_say_refused(conversation->socket, reason);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "beginning.h"
 #include "container_state.h"
 #include "handover.h"
 #include "message.h"
@@ -52,6 +53,7 @@ struct conversation {
 	bool shares;                      /* its policy has default = user */
 	bool mediates;                    /* its policy has calls on sockets carried out */
 	bool is_runtime;                  /* a container runtime's (runtime.h), which waits for no answer */
+	struct beginning beginning;       /* owned */
 	struct message_descriptors along; /* owned; a runtime's, until all is said */
 	struct container_scan scan;
 	uint64_t ticket;
@@ -74,10 +76,12 @@ const char *conversation_hear(struct conversation *conversation);
 /* A text of HELLO, not ended by a NUL; its length is hello.lengths[which]. */
 const char *conversation_text(const struct conversation *conversation, enum handover_text which);
 
-/* What the sidecar says. A loader that does not take it is not waited for. */
+/* What the broker says; that a session has begun, the keeper does. A loader that does not take it is not waited for. */
 void conversation_welcome(struct conversation *conversation, pid_t keeper);
 void conversation_refuse(struct conversation *conversation, const char *reason);
-void conversation_accept(struct conversation *conversation);
+
+/* The same where there is none yet. */
+void conversation_say_refused(int socket, const char *reason);
 
 /* Checks a HELLO message. NULL, or why not. Pure. */
 const char *conversation_check_hello(const void *message, size_t length, size_t descriptors);

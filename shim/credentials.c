@@ -185,6 +185,12 @@ void credentials_free(struct credentials *credentials)
 	credentials->group_count = 0;
 }
 
+bool credentials_are_of(const struct credentials *credentials, uid_t uid)
+{
+	return credentials->ruid == uid && credentials->euid == uid && credentials->suid == uid &&
+	       credentials->fsuid == uid;
+}
+
 static bool same_groups(const struct credentials *a, const struct credentials *b)
 {
 	return a->group_count == b->group_count &&

@@ -30,6 +30,9 @@ int credentials_read(int directory, struct credentials *credentials);
 int credentials_read_status(int status, struct credentials *credentials);
 void credentials_free(struct credentials *credentials);
 
+/* Are all four user IDs that one? */
+bool credentials_are_of(const struct credentials *credentials, uid_t uid);
+
 /*
  * Gives the calling thread the target's rights; own are the thread's, as credentials_read has them.
  * foreign: the target is in another user namespace, in which its capabilities mean something and

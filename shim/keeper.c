@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "confinement.h"
 #include "handover.h"
 #include "kept.h"
 #include "lifeline.h"
@@ -21,6 +22,7 @@
 #include "notify.h"
 #include "restore.h"
 #include "role.h"
+#include "signals.h"
 #include "sink.h"
 #include "store.h"
 
@@ -48,6 +50,8 @@ struct keeper {
 	uint32_t stored; /* the number of the last that went there */
 	struct audit audit;
 	bool broker_has_events; /* it has asked for a descriptor for them */
+	struct spare spare;
+	bool spare_is_due; /* there is to be one, as soon as nobody waits for anything else */
 };
 
 static void warn(const char *what)
@@ -150,11 +154,12 @@ static void hear_worker(struct keeper *keeper)
 		(void)epoll_ctl(keeper->workers, EPOLL_CTL_DEL, kept->control, NULL);
 }
 
-static bool start_worker(const struct keeper *keeper, struct kept *kept)
+static bool start_worker(struct keeper *keeper, struct kept *kept)
 {
-	if (!kept_start(kept, keeper->options->events))
+	if (!kept_start(kept, keeper->options->events, &keeper->spare))
 		return false;
 	listen_to(keeper, kept);
+	keeper->spare_is_due = !keeper->options->is_private;
 	return true;
 }
 
@@ -218,8 +223,8 @@ static void tell_known(struct keeper *keeper)
 
 static int start_broker(struct keeper *keeper)
 {
-	char *const arguments[] = {(char *)"agentsh-sidecar", (char *)ROLE_BROKER,
-				   (char *)(keeper->options->is_private ? "private" : "system"), NULL};
+	char *arguments[] = {(char *)"agentsh-sidecar", (char *)ROLE_BROKER,
+			     (char *)(keeper->options->is_private ? "private" : "system"), NULL};
 	int ends[2];
 	int descriptors[BROKER_END - BROKER_KEEPER];
 
@@ -230,7 +235,9 @@ static int start_broker(struct keeper *keeper)
 	descriptors[BROKER_RUNTIMES - BROKER_KEEPER] = keeper->options->runtimes;
 	descriptors[BROKER_STREAM - BROKER_KEEPER] = keeper->audit.stream;
 	descriptors[BROKER_MEMORY - BROKER_KEEPER] = keeper->audit.memory;
-	keeper->broker = role_start(arguments, descriptors, sizeof(descriptors) / sizeof(descriptors[0]));
+	keeper->broker = keeper->options->is_private
+			     ? role_become(broker_main, 3, arguments, descriptors, BROKER_END - BROKER_KEEPER)
+			     : role_start(arguments, descriptors, BROKER_END - BROKER_KEEPER);
 	close(ends[1]);
 	if (keeper->broker <= 0) {
 		keeper->broker = 0;
@@ -240,7 +247,8 @@ static int start_broker(struct keeper *keeper)
 	keeper->broker_channel = ends[0];
 	keeper->broker_started_at = handover_now();
 	keeper->broker_has_events = false;
-	tell_known(keeper);
+	if (!keeper->options->is_private)
+		tell_known(keeper);
 	return 0;
 }
 
@@ -298,12 +306,30 @@ static void hear_request(struct keeper *keeper, const struct keeper_message *mes
 	}
 }
 
+/* To the loader itself: it is waiting. One that has gone, or takes nothing, need not know. */
+static void accept_loader(int socket)
+{
+	const struct handover_accepted accepted = {.head = handover_head(HANDOVER_ACCEPTED)};
+
+	(void)send(socket, &accepted, sizeof(accepted), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void hear_keep(struct keeper *keeper, const struct keeper_message *message, struct message_descriptors *came)
+{
+	int error = keep(keeper, message, came);
+	int loader = message->answers ? message_take(came) : -1;
+
+	if (loader >= 0 && error == 0)
+		accept_loader(loader);
+	close_it(&loader);
+	tell_broker(keeper, error ? KEEPER_REFUSED : KEEPER_KEPT, message->ticket, error);
+}
+
 static void hear_broker(struct keeper *keeper)
 {
 	struct keeper_message message = {.operation = 0};
 	struct message_descriptors came;
 	ssize_t length = message_receive(keeper->broker_channel, &message, sizeof(message), &came);
-	int error;
 
 	if (length <= 0) {
 		if (length == 0 || errno == ECONNRESET)
@@ -312,12 +338,10 @@ static void hear_broker(struct keeper *keeper)
 			tell_broker(keeper, KEEPER_REFUSED, message.ticket, EMFILE);
 		return;
 	}
-	if (length == (ssize_t)sizeof(message) && message.operation == KEEPER_KEEP) {
-		error = keep(keeper, &message, &came);
-		tell_broker(keeper, error ? KEEPER_REFUSED : KEEPER_KEPT, message.ticket, error);
-	} else if (length == (ssize_t)sizeof(message)) {
+	if (length == (ssize_t)sizeof(message) && message.operation == KEEPER_KEEP)
+		hear_keep(keeper, &message, &came);
+	else if (length == (ssize_t)sizeof(message))
 		hear_request(keeper, &message);
-	}
 	message_close(&came);
 }
 
@@ -375,12 +399,24 @@ static void reap(struct keeper *keeper)
 	while ((child = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (child == keeper->broker)
 			broker_ended(keeper, is_from_outside(status));
+		/* The next session has another: should each die of the start itself, no more than one a session does.
+		 */
+		if (child == keeper->spare.worker)
+			spare_forget(&keeper->spare);
 		for (struct kept *kept = keeper->sessions, *next; kept; kept = next) {
 			next = kept->next;
 			if (kept->worker == child)
 				worker_ended(keeper, kept, status);
 		}
 	}
+}
+
+/* Where it cannot be had a session starts its worker itself, or hears why not. */
+static void start_spare(struct keeper *keeper)
+{
+	if (keeper->spare_is_due && !keeper->spare.worker)
+		(void)spare_start(&keeper->spare, keeper->options->is_private);
+	keeper->spare_is_due = false;
 }
 
 /* Starts what is due. A session whose worker will not live is given up: its calls answer ENOSYS. */
@@ -490,6 +526,7 @@ static int watch_signals(void)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL); /* a starter's that is ignored would have children vanish */
 	if (!keeper_hold_signals())
 		return -1;
 	return signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -533,6 +570,8 @@ static void end_all(struct keeper *keeper)
 
 	if (keeper->broker)
 		(void)kill(keeper->broker, SIGKILL);
+	kill_child(keeper->spare.worker);
+	spare_forget(&keeper->spare);
 	for (struct kept *kept = keeper->sessions; kept; kept = kept->next)
 		tell_end(keeper, kept);
 	while (keeper->sessions && handover_now() < until) {
@@ -581,6 +620,7 @@ static void serve(struct keeper *keeper)
 				hear_signal(keeper);
 		}
 		start_due(keeper);
+		start_spare(keeper);
 	}
 }
 
@@ -590,23 +630,59 @@ static void take_up(struct keeper *keeper)
 	keeper->has_store = store_is_there();
 }
 
+static bool begin_watch(struct keeper *keeper)
+{
+	keeper->signals = watch_signals();
+	keeper->workers = epoll_create1(EPOLL_CLOEXEC);
+	return keeper->signals >= 0 && keeper->workers >= 0;
+}
+
+static bool begin_system(struct keeper *keeper)
+{
+	audit_begin(&keeper->audit);
+	take_up(keeper);
+	return begin_watch(keeper) && start_broker(keeper) == 0;
+}
+
+/*
+ * A private one's starter is anybody: the signals that it ignores are none of ours. Not SIGCHLD, which has been seen to
+ * before: to set it anew would take back that the broker has ended.
+ */
+static void reset_signals(void)
+{
+	for (int signo = 1; signo <= SIGNALS_LAST; signo++)
+		if (signo != SIGPIPE && signo != SIGXFSZ && signo != SIGCHLD)
+			signals_default(signo);
+}
+
+/* Its loader waits for the broker, which confines itself: meanwhile the keeper does. */
+static bool begin_private(struct keeper *keeper)
+{
+	struct error err;
+
+	if (!begin_watch(keeper) || start_broker(keeper) != 0)
+		return false;
+	close(keeper->options->socket);
+	reset_signals();
+	if (confinement_enter(CONFINED_PRIVATE_KEEPER, &err) == 0)
+		return true;
+	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+	return false;
+}
+
 int keeper_run(const struct keeper_options *options)
 {
-	struct keeper keeper = {
-	    .options = options, .broker_channel = -1, .audit = {.stream = -1, .memory = -1, .control = -1}};
+	struct keeper keeper = {.options = options,
+				.broker_channel = -1,
+				.audit = {.stream = -1, .memory = -1, .control = -1},
+				.spare = {.control = -1},
+				.spare_is_due = true};
 
-	if (!options->is_private) {
-		audit_begin(&keeper.audit);
-		take_up(&keeper);
-	}
-	keeper.signals = watch_signals();
-	keeper.workers = epoll_create1(EPOLL_CLOEXEC);
-	if (keeper.signals < 0 || keeper.workers < 0 || start_broker(&keeper) != 0) {
+	if (options->is_private ? !begin_private(&keeper) : !begin_system(&keeper)) {
 		warn("start");
 		return EXIT_FAILURE;
 	}
-	if (options->is_private)
-		close(options->socket);
+	start_spare(&keeper);
 	(void)notify_send("READY=1", -1);
 	serve(&keeper);
 	if (keeper.is_over)

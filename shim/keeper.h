@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 enum keeper_operation {
-	KEEPER_KEEP = 1,  /* broker: a session, with its descriptors (enum keeper_descriptor) */
-	KEEPER_KEPT,      /* keeper: it is kept, its worker starts */
+	KEEPER_KEEP = 1,  /* broker: a session, with its descriptors (enum keeper_descriptor), and who waits for it */
+	KEEPER_KEPT,      /* keeper: it is kept, its worker starts; its loader has been told */
 	KEEPER_REFUSED,   /* keeper: it is not; error says why */
 	KEEPER_ENDED,     /* keeper: it has ended */
 	KEEPER_KNOWN,     /* keeper, to a broker that begins: there is this session (its area comes along, and its
@@ -46,8 +46,9 @@ struct keeper_message {
 	uint32_t has_copy;
 	uint32_t has_commons;
 	uint32_t has_reader;
-	int32_t error;   /* errno */
-	uint64_t ticket; /* the broker's number of the session */
+	uint32_t answers; /* behind them: the loader's socket, by which it is told that its session is kept */
+	int32_t error;    /* errno */
+	uint64_t ticket;  /* the broker's number of the session */
 };
 
 enum keeper_order {
@@ -87,7 +88,10 @@ struct keeper_options {
  */
 bool keeper_hold_signals(void);
 
-/* Confined already. Runs until it is told to end, or, private, until its session has ended. The exit status. */
+/*
+ * Confined already, but for a private one, which is so as soon as its broker runs. Runs until it is told to end, or,
+ * private, until its session has ended. The exit status.
+ */
 int keeper_run(const struct keeper_options *options);
 
 #endif

@@ -3,11 +3,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "handover.h"
-#include "role.h"
 #include "sink.h"
 #include "store.h"
 
@@ -66,56 +64,44 @@ int kept_store(struct kept *kept, uint32_t number, struct error *err)
 	return 0;
 }
 
-/* At the numbers of enum worker_descriptor. */
-static pid_t start(const struct kept *kept, int control, int events, enum sink_kind kind)
+/* To the spare worker, or, where that one has died, to another. */
+static bool give(struct kept *kept, int events, enum sink_kind kind, struct spare *spare)
 {
-	char kind_text[16];
-	char *const arguments[] = {(char *)"agentsh-sidecar", (char *)ROLE_WORKER, kind_text,
-				   (char *)(kept->stored ? WORKER_STORED : WORKER_HELD), NULL};
+	const struct spare_session session = {.kind = kind, .is_stored = kept->stored != 0};
 	const int *have = kept->descriptors;
-	int descriptors[WORKER_END - WORKER_KEEPER];
+	int descriptors[WORKER_DESCRIPTORS] = {
+	    [WORKER_LISTENER] = have[KEPT_LISTENER],
+	    [WORKER_AREA] = have[KEPT_AREA],
+	    [WORKER_EVENTS] = events,
+	    [WORKER_ROOT] = have[KEPT_ROOT],
+	    [WORKER_TARGET] = have[KEPT_TARGET],
+	    [WORKER_NOTICES] = have[KEPT_NOTICES],
+	    [WORKER_COPY] = have[KEPT_COPY],
+	    [WORKER_COMMONS] = have[KEPT_COMMONS],
+	    [WORKER_READER] = have[KEPT_READER],
+	};
 
-	(void)snprintf(kind_text, sizeof(kind_text), "%d", (int)kind);
-	descriptors[WORKER_KEEPER - WORKER_KEEPER] = control;
-	descriptors[WORKER_LISTENER - WORKER_KEEPER] = have[KEPT_LISTENER];
-	descriptors[WORKER_AREA - WORKER_KEEPER] = have[KEPT_AREA];
-	descriptors[WORKER_EVENTS - WORKER_KEEPER] = events;
-	descriptors[WORKER_ROOT - WORKER_KEEPER] = have[KEPT_ROOT];
-	descriptors[WORKER_TARGET - WORKER_KEEPER] = have[KEPT_TARGET];
-	descriptors[WORKER_NOTICES - WORKER_KEEPER] = have[KEPT_NOTICES];
-	descriptors[WORKER_COPY - WORKER_KEEPER] = have[KEPT_COPY];
-	descriptors[WORKER_COMMONS - WORKER_KEEPER] = have[KEPT_COMMONS];
-	descriptors[WORKER_READER - WORKER_KEEPER] = have[KEPT_READER];
-	return role_start(arguments, descriptors, sizeof(descriptors) / sizeof(descriptors[0]));
+	if (spare->worker && spare_give(spare, &session, descriptors, &kept->worker, &kept->control))
+		return true;
+	return spare_start(spare, false) && spare_give(spare, &session, descriptors, &kept->worker, &kept->control);
 }
 
-bool kept_start(struct kept *kept, const char *events)
+bool kept_start(struct kept *kept, const char *events, struct spare *spare)
 {
 	enum sink_kind kind;
 	struct error err;
-	int ends[2];
 	int descriptor = sink_open(events, &kind, &err);
-	pid_t worker;
+	bool started;
 
 	if (descriptor < 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 		return false;
 	}
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-		close(descriptor);
-		return false;
-	}
-	worker = start(kept, ends[1], descriptor, kind);
-	close(ends[1]);
+	started = give(kept, descriptor, kind, spare);
 	close(descriptor);
-	if (worker <= 0) {
-		close(ends[0]);
-		return false;
-	}
-	kept->worker = worker;
-	kept->control = ends[0];
-	kept->started_at = handover_now();
-	return true;
+	if (started)
+		kept->started_at = handover_now();
+	return started;
 }
 
 int64_t kept_pause(unsigned tries)

@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "keeper.h"
+#include "spare.h"
 
 #define KEPT_LIVED_MS 1000 /* a worker, or the broker, that has lived so long was well */
 
@@ -41,8 +42,11 @@ void kept_remove(struct kept **list, struct kept *kept);
  */
 int kept_store(struct kept *kept, uint32_t number, struct error *err);
 
-/* Starts its worker, with a new descriptor for events (sink_open). False: it could not be, and why is told. */
-bool kept_start(struct kept *kept, const char *events);
+/*
+ * Starts its worker, which is the spare one where there is one, with a new descriptor for events (sink_open). False:
+ * it could not be, and why is told.
+ */
+bool kept_start(struct kept *kept, const char *events, struct spare *spare);
 
 /* Its worker has ended, or none could be started. */
 void kept_try_later(struct kept *kept);

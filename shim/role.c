@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include "descriptors.h"
 
 #define FIRST       3
 #define OUT_OF_WAY  64 /* above every fixed number */
@@ -26,9 +29,8 @@ static void arrange(const int *descriptors, size_t count)
 	}
 }
 
-pid_t role_start(char *const *arguments, const int *descriptors, size_t count)
+static pid_t fork_with(const int *descriptors, size_t count)
 {
-	char *const environment[] = {NULL};
 	sigset_t none;
 	pid_t child;
 
@@ -42,6 +44,52 @@ pid_t role_start(char *const *arguments, const int *descriptors, size_t count)
 	arrange(descriptors, count);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	return 0;
+}
+
+static _Noreturn void execute(char *const *arguments)
+{
+	char *const environment[] = {NULL};
+
 	execve("/proc/self/exe", arguments, environment);
 	_exit(STATUS_LOST);
+}
+
+/* In a child that is not executed at once, and would hold what the keeper has. */
+static void keep_only(size_t count)
+{
+	if (descriptors_close_from(FIRST + (int)count) != 0)
+		_exit(STATUS_LOST);
+}
+
+pid_t role_start(char *const *arguments, const int *descriptors, size_t count)
+{
+	pid_t child = fork_with(descriptors, count);
+
+	if (child == 0)
+		execute(arguments);
+	return child;
+}
+
+pid_t role_start_later(char *const *arguments, const int *descriptors, size_t count)
+{
+	struct pollfd heard = {.fd = FIRST, .events = POLLIN};
+	pid_t child = fork_with(descriptors, count);
+
+	if (child != 0)
+		return child;
+	keep_only(count);
+	while (poll(&heard, 1, -1) < 0 && errno == EINTR)
+		;
+	execute(arguments);
+}
+
+pid_t role_become(int (*role)(int argc, char **argv), int argc, char **arguments, const int *descriptors, size_t count)
+{
+	pid_t child = fork_with(descriptors, count);
+
+	if (child != 0)
+		return child;
+	keep_only(count);
+	_exit(role(argc, arguments));
 }

@@ -1,6 +1,6 @@
 /*
  * The sidecar's three processes are one program: which it is, its first argument says. Each is
- * executed afresh, with the descriptors of its role at fixed numbers and no others.
+ * executed afresh (but for a private one's broker), with the descriptors of its role at fixed numbers and no others.
  */
 #ifndef AGENTSH_ROLE_H
 #define AGENTSH_ROLE_H
@@ -12,9 +12,10 @@
 
 #define ROLE_BROKER "--role=broker"
 #define ROLE_WORKER "--role=worker"
-#define ROLE_INIT   INIT_ROLE /* the loader that stays, with a reader */
+#define ROLE_WAITER "--role=waiter" /* a worker that has no session yet; as long as the other */
+#define ROLE_INIT   INIT_ROLE       /* the loader that stays, with a reader */
 
-#define ROLE_DESCRIPTORS_MAX 10U
+#define ROLE_DESCRIPTORS_MAX 5U
 
 /* The broker's descriptors. */
 enum broker_descriptor {
@@ -26,9 +27,11 @@ enum broker_descriptor {
 	BROKER_END
 };
 
-/* The worker's descriptors. */
+/* The worker's one descriptor: to the keeper. All others come from there; its end is ours. */
+#define WORKER_KEEPER 3
+
+/* Those that come with its session (spare.h). */
 enum worker_descriptor {
-	WORKER_KEEPER = 3, /* to the keeper: a new event descriptor comes from there; its end is ours */
 	WORKER_LISTENER,
 	WORKER_AREA,
 	WORKER_EVENTS,
@@ -38,12 +41,8 @@ enum worker_descriptor {
 	WORKER_COPY,    /* where area says so */
 	WORKER_COMMONS, /* where area says so */
 	WORKER_READER,  /* where only an ancestor may read the session's processes: reader.h */
-	WORKER_END
+	WORKER_DESCRIPTORS
 };
-
-/* A worker's second argument: does its session outlive its keeper? */
-#define WORKER_STORED "stored"
-#define WORKER_HELD   "held"
 
 /* A worker's exit status, beside EXIT_SUCCESS (the session is over): it goes on, and another worker may follow. */
 #define WORKER_LEFT 3
@@ -53,6 +52,15 @@ enum worker_descriptor {
  * descriptors (borrowed; -1: none) at 3, 4, ... Returns its pid, or -1 and errno.
  */
 pid_t role_start(char *const *arguments, const int *descriptors, size_t count);
+
+/* The same, but it is executed no sooner than there is something to be heard at the first of its descriptors. */
+pid_t role_start_later(char *const *arguments, const int *descriptors, size_t count);
+
+/*
+ * The same, but nothing is executed: the child is that role in our memory, of which nobody knows anything yet. For a
+ * private sidecar, whose loader waits.
+ */
+pid_t role_become(int (*role)(int argc, char **argv), int argc, char **arguments, const int *descriptors, size_t count);
 
 int broker_main(int argc, char **argv);
 int worker_main(int argc, char **argv);

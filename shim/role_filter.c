@@ -2,23 +2,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "filter.h"
 #include "pidfd_information.h"
+#include "syscall_table.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
 #endif
 
-#define LOW_32_BITS  0xffffffffU
-#define FIRST_TESTED 255U /* of libseccomp's priorities: the highest */
+#define LOW_32_BITS 0xffffffffU
+#define REFUSED     SCMP_ACT_ERRNO(ENOSYS)
 
 /* Whose call it is. The keeper has all. */
 enum { KEEPER = 0, BROKER = 1, WORKER = 2, ROLES = BROKER | WORKER };
@@ -28,7 +32,7 @@ struct listed {
 	unsigned roles;
 };
 
-/* Names that an architecture or libseccomp does not have are left out; C libraries differ in which they use. */
+/* Names that an architecture does not have are left out; C libraries differ in which they use. */
 static const struct listed listed[] = {
     /* memory, time, signals, the end */
     {"brk", ROLES},
@@ -188,11 +192,21 @@ static const struct compared compared[] = {
 };
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
+#define LISTED_MOST     (COUNT_OF(listed) + COUNT_OF(compared))
+#define COMPARED_MOST   (2 * COUNT_OF(compared))
+
+/* Both stages of rules.h: every call that there is a rule for is listed, and those that are compared go on. */
+struct role_rules {
+	struct rule listed[LISTED_MOST];
+	struct rule compared[COMPARED_MOST];
+	struct rules rules;
+};
 
 static bool has(enum confined_role role, unsigned roles)
 {
 	switch (role) {
 	case CONFINED_BROKER:
+	case CONFINED_PRIVATE_BROKER:
 		return roles & BROKER;
 	case CONFINED_WORKER:
 		return roles & WORKER;
@@ -203,42 +217,65 @@ static bool has(enum confined_role role, unsigned roles)
 	}
 }
 
-/* 0, or libseccomp's negative errno. */
-static int allow(scmp_filter_ctx context, const char *name, unsigned count, const struct scmp_arg_cmp *compare)
+static bool is_listed(const struct stage *list, int number)
 {
-	int number = seccomp_syscall_resolve_name(name);
-
-	return number < 0 ? 0 : seccomp_rule_add_array(context, SCMP_ACT_ALLOW, number, count, compare);
+	for (size_t i = 0; i < list->count; i++)
+		if (list->rules[i].number == number)
+			return true;
+	return false;
 }
 
-static int add_rules(scmp_filter_ctx context, enum confined_role role)
+static void append(struct stage *stage, const struct rule *rule)
 {
-	int result = 0;
+	stage->rules[stage->count++] = *rule;
+}
 
-	for (size_t i = 0; result == 0 && i < COUNT_OF(listed); i++)
-		if (has(role, listed[i].roles))
-			result = allow(context, listed[i].name, 0, NULL);
-	for (size_t i = 0; result == 0 && i < COUNT_OF(compared); i++) {
+/* A call that is allowed whatever its arguments are has no need of more. */
+static void add_compared(struct rules *rules, enum confined_role role)
+{
+	const size_t plain = rules->list.count;
+
+	for (size_t i = 0; i < COUNT_OF(compared); i++) {
 		const struct compared *call = &compared[i];
-		const struct scmp_arg_cmp compare = {
-		    .arg = call->argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = call->mask, .datum_b = call->value};
+		const struct rule rule = {.number = syscall_number(rules->arch, call->name),
+					  .action = SCMP_ACT_ALLOW,
+					  .comparisons = 1,
+					  .compare = {{.arg = call->argument,
+						       .op = SCMP_CMP_MASKED_EQ,
+						       .datum_a = call->mask,
+						       .datum_b = call->value}}};
+		const struct stage listed_plainly = {.rules = rules->list.rules, .count = plain};
 
-		if (has(role, call->roles))
-			result = allow(context, call->name, 1, &compare);
+		if (!has(role, call->roles) || rule.number < 0 || is_listed(&listed_plainly, rule.number))
+			continue;
+		append(&rules->sockets, &rule);
+		if (!is_listed(&rules->list, rule.number))
+			append(&rules->list, &(struct rule){.number = rule.number, .action = SCMP_ACT_ALLOW});
 	}
-	return result;
+	/* Behind its rules: what none of them allows. */
+	for (size_t i = plain; i < rules->list.count; i++)
+		append(&rules->sockets, &(struct rule){.number = rules->list.rules[i].number, .action = REFUSED});
 }
 
-/* Not one that every session pays for: an answer is an ioctl. */
-static int set_attributes(scmp_filter_ctx context)
+static void make_rules(struct role_rules *made, enum confined_role role)
 {
-	int result = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	struct rules *rules = &made->rules;
 
-	if (result == 0)
-		result = seccomp_attr_set(context, SCMP_FLTATR_CTL_NNP, 0);
-	if (result == 0)
-		result = seccomp_syscall_priority(context, SCMP_SYS(ioctl), FIRST_TESTED);
-	return result;
+	*rules = (struct rules){
+	    .arch = syscall_native_arch(),
+	    .list = {.otherwise = REFUSED, .rules = made->listed},
+	    .sockets = {.otherwise = SCMP_ACT_ALLOW, .rules = made->compared},
+	    .highest = -1,
+	    .foreign = SCMP_ACT_KILL_PROCESS,
+	};
+	for (size_t i = 0; i < COUNT_OF(listed); i++) {
+		const struct rule rule = {.number = syscall_number(rules->arch, listed[i].name),
+					  .action = SCMP_ACT_ALLOW};
+
+		if (has(role, listed[i].roles) && rule.number >= 0)
+			append(&rules->list, &rule);
+	}
+	add_compared(rules, role);
 }
 
 /*
@@ -247,19 +284,19 @@ static int set_attributes(scmp_filter_ctx context)
  */
 int role_filter_load(enum confined_role role, struct error *err)
 {
-	scmp_filter_ctx context;
-	int result = -ENOMEM;
+	struct role_rules made;
+	struct filter filter;
+	struct sock_fprog program;
+	long result;
 
-	context = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	if (context)
-		result = set_attributes(context);
-	if (result == 0)
-		result = add_rules(context, role);
-	if (result == 0)
-		result = seccomp_load(context);
-	seccomp_release(context);
+	make_rules(&made, role);
+	if (filter_compile(&made.rules, &filter, err) != 0)
+		return -1;
+	program = (struct sock_fprog){.len = (unsigned short)filter.count, .filter = filter.instructions};
+	result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+	filter_free(&filter);
 	if (result == 0)
 		return 0;
 	return error_set(err, "seccomp: the sidecar's own filter cannot be loaded: %s (see agentshctl doctor)",
-			 strerror(-result));
+			 strerror(errno));
 }

@@ -14,11 +14,10 @@
 #include <unistd.h>
 
 #include "confinement.h"
+#include "conversation.h"
 #include "descriptors.h"
 #include "error.h"
-#include "handover.h"
 #include "keeper.h"
-#include "message.h"
 #include "notify.h"
 #include "role.h"
 #include "sink.h"
@@ -158,16 +157,14 @@ static int run_private(const struct options *options)
 	    .runtimes = -1,
 	    .events = options->events ? options->events : "-",
 	    .lifeline = fcntl(PRIVATE_LIFELINE, F_SETFD, FD_CLOEXEC) == 0 ? PRIVATE_LIFELINE : -1};
-	struct handover_refused refused = {.head = handover_head(HANDOVER_REFUSED)};
 	struct error err;
 
 	if (fcntl(PRIVATE_SOCKET, F_SETFD, FD_CLOEXEC) != 0)
 		return usage("--private: it is for agentsh-exec, which gives it a socket");
 	lead_group();
-	if (confinement_enter(CONFINED_PRIVATE_KEEPER, &err) == 0 && try_events(keeper.events, &err) == 0)
+	if (try_events(keeper.events, &err) == 0)
 		return keeper_run(&keeper);
-	(void)snprintf(refused.reason, sizeof(refused.reason), "%.*s", (int)sizeof(refused.reason) - 1, err.text);
-	(void)message_send(PRIVATE_SOCKET, &refused, sizeof(refused), NULL, 0);
+	conversation_say_refused(PRIVATE_SOCKET, err.text);
 	return EXIT_FAILURE;
 }
 
@@ -265,7 +262,7 @@ int main(int argc, char **argv)
 	int status;
 
 	confinement_begin();
-	if (argc > 1 && strcmp(argv[1], ROLE_WORKER) == 0)
+	if (argc > 1 && strcmp(argv[1], ROLE_WAITER) == 0)
 		return worker_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], ROLE_BROKER) == 0)
 		return broker_main(argc, argv);

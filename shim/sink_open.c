@@ -30,18 +30,19 @@ static int fail_errno(int descriptor, struct error *err, const char *destination
 	return fail(descriptor, err, destination, why ? why : "unknown error", REMEDY);
 }
 
-/* Makes the file, or opens the one that is there; *made says which. -1: errno. */
+/* Opens the file that is there, or makes it; *made says which. -1: errno. */
 static int make_or_open(const char *path, bool *made)
 {
 	int descriptor = -1;
 
 	for (int i = 0; i < OPEN_TRIES; i++) {
+		descriptor = open(path, OPEN_FLAGS | O_NOFOLLOW);
+		*made = false;
+		if (descriptor >= 0 || errno != ENOENT)
+			break;
 		descriptor = open(path, OPEN_FLAGS | O_CREAT | O_EXCL, FILE_MODE);
 		*made = descriptor >= 0;
 		if (*made || errno != EEXIST)
-			break;
-		descriptor = open(path, OPEN_FLAGS | O_NOFOLLOW);
-		if (descriptor >= 0 || errno != ENOENT)
 			break;
 	}
 	return descriptor;

@@ -55,34 +55,25 @@ static void read_status(int directory, struct tracee *tracee)
 	tracee->uid = number_of(status, "\nUid:\t", 1);
 }
 
-static void read_comm(int directory, struct tracee *tracee)
+void tracee_name_in(int directory, struct tracee *tracee)
 {
-	ssize_t length = read_file(directory, "comm", tracee->comm, sizeof(tracee->comm));
+	ssize_t length = directory < 0 ? -1 : read_file(directory, "comm", tracee->comm, sizeof(tracee->comm));
 
-	if (length <= 0)
-		return;
-	tracee->has_comm = true;
-	tracee->comm_length = (size_t)length - (tracee->comm[length - 1] == '\n' ? 1 : 0);
+	tracee->has_comm = length > 0;
+	tracee->comm_length = length > 0 ? (size_t)length - (tracee->comm[length - 1] == '\n' ? 1 : 0) : 0;
+	length = directory < 0 ? -1 : readlinkat(directory, "exe", tracee->exe, sizeof(tracee->exe));
+	tracee->has_exe = length > 0;
+	tracee->exe_length = length > 0 ? (size_t)length : 0;
 }
 
 bool tracee_read_in(int directory, pid_t tid, struct tracee *tracee)
 {
-	ssize_t length;
-
 	tracee->tid = tid;
 	tracee->tgid = 0;
 	tracee->uid = -1;
-	tracee->has_comm = false;
-	tracee->has_exe = false;
-	tracee->comm_length = 0;
-	tracee->exe_length = 0;
-	if (directory < 0)
-		return false;
-	read_status(directory, tracee);
-	read_comm(directory, tracee);
-	length = readlinkat(directory, "exe", tracee->exe, sizeof(tracee->exe));
-	tracee->has_exe = length > 0;
-	tracee->exe_length = length > 0 ? (size_t)length : 0;
+	if (directory >= 0)
+		read_status(directory, tracee);
+	tracee_name_in(directory, tracee);
 	return tracee->tgid > 0;
 }
 

@@ -37,6 +37,9 @@ bool tracee_read(pid_t tid, struct tracee *tracee);
  */
 bool tracee_read_in(int directory, pid_t tid, struct tracee *tracee);
 
+/* Of that only comm and exe, all else is left as it is. */
+void tracee_name_in(int directory, struct tracee *tracee);
+
 /* When a process began, in the kernel's ticks since the boot; 0: not known. */
 uint64_t tracee_began(pid_t tgid);
 

@@ -18,11 +18,18 @@
 #include "message.h"
 #include "recovery.h"
 #include "role.h"
+#include "spare.h"
 #include "syscall_table.h"
 
 #define PENDING_MS 200 /* between tries to write what could not be */
 
 enum then { THEN_GO_ON, THEN_END, THEN_LEAVE };
+
+/* The session, as it comes from the keeper. */
+struct given {
+	struct spare_session session;
+	int descriptors[WORKER_DESCRIPTORS]; /* -1: there is none */
+};
 
 static int give_up(const struct error *err)
 {
@@ -44,17 +51,17 @@ static int parse_policy(struct worker *worker, struct error *err)
 	return rules_build_for(&worker->policy, &setting, syscall_native_arch(), &worker->rules, err);
 }
 
-static int open_sinks(struct worker *worker, enum sink_kind kind, struct error *err)
+static int open_sinks(struct worker *worker, const struct given *given, struct error *err)
 {
 	uint32_t flags = worker->area->session.flags;
-	/* Over before this worker began, where the first process has ended: nothing is there then. */
-	bool notices = (flags & AREA_NOTICES) && fcntl(WORKER_NOTICES, F_GETFD) >= 0;
 
 	worker->copies = flags & AREA_COPY;
-	worker->notice =
-	    (struct notice){.descriptor = notices ? WORKER_NOTICES : -1, .each = flags & AREA_NOTICES_EACH};
-	if (sink_init(&worker->sink, WORKER_EVENTS, kind, &worker->area->pending) == 0 &&
-	    sink_init(&worker->copy, worker->copies ? WORKER_COPY : -1, SINK_STREAM, NULL) == 0)
+	/* Over before this worker began, where the first process has ended: nothing is there then. */
+	worker->notice = (struct notice){.descriptor = flags & AREA_NOTICES ? given->descriptors[WORKER_NOTICES] : -1,
+					 .each = flags & AREA_NOTICES_EACH};
+	if (sink_init(&worker->sink, given->descriptors[WORKER_EVENTS], (enum sink_kind)given->session.kind,
+		      &worker->area->pending) == 0 &&
+	    sink_init(&worker->copy, worker->copies ? given->descriptors[WORKER_COPY] : -1, SINK_STREAM, NULL) == 0)
 		return 0;
 	return error_set(err, "session: out of memory");
 }
@@ -104,35 +111,36 @@ static size_t threads_known(void)
 	return known < KNOWN_THREADS_FEW ? KNOWN_THREADS_FEW : known > KNOWN_THREADS ? KNOWN_THREADS : known;
 }
 
-static int open_origin(struct worker *worker, struct error *err)
+static int open_origin(struct worker *worker, const struct given *given, struct error *err)
 {
 	if (worker->area->session.flags & AREA_COMMONS)
-		worker->commons = commons_map(WORKER_COMMONS);
-	if (pthread_mutex_init(&worker->writing, NULL) == 0 && view_origin_open(WORKER_ROOT, &worker->origin) == 0 &&
+		worker->commons = commons_map(given->descriptors[WORKER_COMMONS]);
+	if (pthread_mutex_init(&worker->writing, NULL) == 0 &&
+	    view_origin_open(given->descriptors[WORKER_ROOT], &worker->origin) == 0 &&
 	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 && name_user_namespace(worker))
 		return 0;
 	return error_set(err, "session: its root cannot be had: %s", strerror(errno));
 }
 
-static int set_up(struct worker *worker, enum sink_kind kind, struct error *err)
+/* worker: all zero. */
+static int set_up(struct worker *worker, const struct given *given, struct error *err)
 {
-	*worker = (struct worker){.listener = WORKER_LISTENER,
-				  .keeper = WORKER_KEEPER,
-				  .target = WORKER_TARGET,
-				  .reader = fcntl(WORKER_READER, F_GETFD) < 0 ? -1 : WORKER_READER};
-	for (int descriptor = WORKER_KEEPER; descriptor < WORKER_END; descriptor++)
-		(void)fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-	if (fcntl(WORKER_TARGET, F_GETFD) < 0)
-		worker->target = -1;
-	worker->area = area_map(WORKER_AREA, err);
+	const int *have = given->descriptors;
+
+	worker->listener = have[WORKER_LISTENER];
+	worker->keeper = WORKER_KEEPER;
+	worker->target = have[WORKER_TARGET];
+	worker->reader = have[WORKER_READER];
+	worker->is_stored = given->session.is_stored != 0;
+	worker->area = area_map(have[WORKER_AREA], err);
 	if (!worker->area)
 		return -1;
 	/* It stays open: that is what the lock is held by. */
-	if (area_lock(WORKER_AREA, err) != 0)
+	if (area_lock(have[WORKER_AREA], err) != 0)
 		return -1;
-	if (confinement_limit(worker->area->session.capabilities, err) != 0 || open_origin(worker, err) != 0)
+	if (confinement_limit(worker->area->session.capabilities, err) != 0 || open_origin(worker, given, err) != 0)
 		return -1;
-	if (parse_policy(worker, err) != 0 || open_sinks(worker, kind, err) != 0 ||
+	if (parse_policy(worker, err) != 0 || open_sinks(worker, given, err) != 0 ||
 	    listener_begin(worker->listener, err) != 0)
 		return -1;
 	worker->attestation = make_attestation(worker->area, err);
@@ -259,22 +267,49 @@ static int serve(struct worker *worker)
 	}
 }
 
+/* False: it could not be received, or there will be none, as the keeper has ended. */
+static bool wait_for_session(struct given *given)
+{
+	struct message_descriptors came;
+	ssize_t length;
+
+	(void)fcntl(WORKER_KEEPER, F_SETFD, FD_CLOEXEC);
+	length = message_receive(WORKER_KEEPER, &given->session, sizeof(given->session), &came);
+	if (length < 0)
+		return false;
+	for (size_t i = 0; i < WORKER_DESCRIPTORS; i++)
+		given->descriptors[i] = length > 0 && given->session.has & (1U << i) ? message_take(&came) : -1;
+	message_close(&came);
+	return length == (ssize_t)sizeof(given->session);
+}
+
+/* What ps(1) shows: the role that it has now. */
+static void become_worker(char *role)
+{
+	_Static_assert(sizeof(ROLE_WORKER) == sizeof(ROLE_WAITER), "one stands in the other's place");
+	memcpy(role, ROLE_WORKER, sizeof(ROLE_WORKER));
+}
+
 int worker_main(int argc, char **argv)
 {
-	static struct worker worker; /* too large for a stack */
+	static struct worker worker; /* too large for a stack, and to be written to all over */
 	const size_t known = threads_known();
 	struct event_recovered recovered;
+	struct given given;
 	struct error err;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
-	if (argc != 4)
+	if (argc != 2)
 		return EXIT_FAILURE;
-	if (confinement_enter(CONFINED_WORKER, &err) != 0 ||
-	    set_up(&worker, (enum sink_kind)strtol(argv[2], NULL, 10), &err) != 0)
+	if (confinement_enter(CONFINED_WORKER, &err) != 0)
+		return give_up(&err);
+	if (!wait_for_session(&given))
+		return EXIT_FAILURE;
+	become_worker(argv[1]);
+	if (set_up(&worker, &given, &err) != 0)
 		return give_up(&err);
 	worker.threads_known = known;
-	worker.is_stored = strcmp(argv[3], WORKER_STORED) == 0;
 	if (!recovery_begin(&worker, &recovered))
 		return EXIT_SUCCESS;
 	worker_begin(&worker, &recovered);

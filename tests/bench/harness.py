@@ -47,6 +47,12 @@ def loader():
     return musl if os.access(musl, os.X_OK) else f"{BUILD}/static/agentsh-exec"
 
 
+def sidecar():
+    """The same of the sidecar. (SIDECAR is what one that is built with something else is held against.)"""
+    musl = f"{BUILD}/musl/agentsh-sidecar"
+    return musl if os.access(musl, os.X_OK) else SIDECAR
+
+
 def say(text):
     """To whoever waits; the table is for standard output."""
     print(text, file=sys.stderr, flush=True)

@@ -298,5 +298,5 @@ has_two() {
 		says 125 AGENTSH_SESSION_ID env AGENTSH_SESSION_ID="${id:- }" "$RUN" --sidecar="$SOCKET" -f "$(blocking)" touch ran
 	done
 	[ ! -e ran ]
-	is "$(cat "$EVENTS")" ''
+	is "$(of_sessions)" ''
 }

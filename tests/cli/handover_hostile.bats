@@ -127,17 +127,21 @@ try() {
 }
 
 nothing_but_sidecar() {
-	[ "$(processes | wc -l)" -eq 2 ]
+	[ "$(processes | wc -l)" -eq $((1 + $(wc -w <"/proc/$SIDECAR/task/$SIDECAR/children"))) ]
 }
 
 # --- Bad loaders ---
 
-# The broker: the keeper's child of that role.
-broker() {
+# of_role ROLE: the keeper's children of that role.
+of_role() {
 	local child
 	for child in $(<"/proc/$SIDECAR/task/$SIDECAR/children"); do
-		if grep -aqs -- --role=broker "/proc/$child/cmdline"; then echo "$child"; fi
+		if grep -aqs -- "--role=$1" "/proc/$child/cmdline"; then echo "$child"; fi
 	done
+}
+
+broker() {
+	of_role broker
 }
 
 # resident PID: kB.
@@ -163,10 +167,11 @@ counts_are() {
 	[ "$(descriptors "$SIDECAR") $(descriptors "$BROKER")" = "$1 $2" ]
 }
 
-# The keeper has no child but the broker, and both have what they had when this was last asked.
+# The keeper has no children but the broker and a worker that waits for its session, and both have what they had when
+# this was last asked.
 is_steady() {
 	local now
-	[ "$(wc -w <"/proc/$SIDECAR/task/$SIDECAR/children")" -eq 1 ] || return 1
+	[ "$(wc -w <"/proc/$SIDECAR/task/$SIDECAR/children")" -eq 2 ] && [ -n "$(of_role waiter)" ] || return 1
 	now="$(descriptors "$SIDECAR") $(descriptors "$BROKER")"
 	[ "$now" = "$BEFORE" ] || {
 		BEFORE=$now

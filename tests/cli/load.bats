@@ -41,6 +41,12 @@ memory() {
 	done | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
+# One waits for its session, with standard streams and its channel.
+has_waiter() {
+	local waiter
+	waiter=$(pgrep -P "$SIDECAR" -f -- --role=waiter) && [ "$(find "/proc/$waiter/fd" -mindepth 1 | wc -l)" -eq 4 ]
+}
+
 no_worker() {
 	[ -z "$(pgrep -P "$SIDECAR" -f -- --role=worker)" ]
 }
@@ -52,6 +58,7 @@ no_worker() {
 	# The broker as well: the keeper has its socket before that has begun.
 	"$EXEC" --sidecar="$SOCKET" -f "$file" true
 	wait_for no_worker
+	wait_for has_waiter
 	before="$(descriptors) $(memory)"
 	mkfifo go said
 	timeout 300 "$PROGRAMS/many_sessions" hold "$SESSIONS" "$((SESSIONS / 10))" "$EXEC" --sidecar="$SOCKET" -f "$file" <go >said 3>&- &

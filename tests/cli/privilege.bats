@@ -40,13 +40,24 @@ confined() {
 	run ! as plain cat "/proc/$1/environ"
 }
 
+has_descriptors() {
+	[ "$(descriptors_of "$1")" = "$2" ]
+}
+
+# comes_to_have PROCESS: the descriptors on standard input and no other, once it has begun.
+comes_to_have() {
+	local wanted
+	wanted=$(cat)
+	wait_for has_descriptors "$1" "$wanted" || diff - <(descriptors_of "$1") <<<"$wanted"
+}
+
 @test "system sidecar: each role has its descriptors and no other" {
 	local mine
 	sidecar_start
 	session_start plain "$work/socket"
 	mine='0 /dev/null
 1 /dev/null'
-	diff - <(descriptors_of "$keeper") <<-EOT
+	comes_to_have "$keeper" <<-EOT
 		$mine
 		2 $work/log
 		3 socket
@@ -56,13 +67,14 @@ confined() {
 		7 anon_inode:[signalfd]
 		8 anon_inode:[eventpoll]
 		9 socket
-		10 anon_inode:seccomp notify
-		11 /memfd:agentsh-session
-		12 /
-		13 anon_inode:[pidfd]
+		10 socket
+		11 anon_inode:seccomp notify
+		12 /memfd:agentsh-session
+		13 /
+		14 anon_inode:[pidfd]
 		15 socket
 	EOT
-	diff - <(descriptors_of "$broker") <<-EOT
+	comes_to_have "$broker" <<-EOT
 		$mine
 		2 $work/log
 		3 socket
@@ -70,7 +82,7 @@ confined() {
 		6 socket
 		7 /memfd:agentsh-audit
 	EOT
-	diff - <(descriptors_of "$worker") <<-EOT
+	comes_to_have "$worker" <<-EOT
 		$mine
 		2 $work/log
 		3 socket
@@ -85,6 +97,32 @@ confined() {
 		12 anon_inode:[eventfd]
 		13 /memfd:agentsh-session
 	EOT
+	# The worker of the next session has nothing of anybody's.
+	comes_to_have "$(waiter)" <<-EOT
+		$mine
+		2 $work/log
+		3 socket
+	EOT
+}
+
+# The worker that waits for the next session, once it is there and confined.
+waiter() {
+	wait_for has_waiter
+	role_below "$keeper" waiter
+}
+
+has_waiter() {
+	[ -n "$(role_below "$keeper" waiter)" ]
+}
+
+@test "a worker that waits for its session is confined, and is that session's worker then" {
+	local waiting
+	sidecar_start
+	waiting=$(waiter)
+	confined "$waiting"
+	session_start plain "$work/socket"
+	[ "$worker" = "$waiting" ]
+	[ "$(waiter)" != "$waiting" ]
 }
 
 @test "system sidecar: capabilities, privileges, surroundings of each role" {
@@ -124,16 +162,12 @@ confined() {
 	confined "$worker"
 }
 
-has_descriptors() {
-	[ "$(descriptors_of "$1")" = "$2" ]
-}
-
 @test "private sidecar: limits that were the caller's do not end it, its descriptors are its own" {
 	limited=(prlimit --fsize=0:unlimited --cpu=100:unlimited)
 	session_start plain private
 	grep -qE '^Max file size +unlimited ' "/proc/$worker/limits"
 	grep -qE '^Max cpu time +unlimited ' "/proc/$worker/limits"
-	diff - <(descriptors_of "$worker") <<-EOT
+	comes_to_have "$worker" <<-EOT
 		0 /dev/null
 		1 /dev/null
 		2 /dev/null
@@ -153,16 +187,20 @@ has_descriptors() {
 	wait_for has_descriptors "$keeper" "0 /dev/null
 1 /dev/null
 2 /dev/null
-3 anon_inode:seccomp notify
+3 socket
 4 anon_inode:[signalfd]
 5 anon_inode:[eventpoll]
-7 /memfd:agentsh-session
-8 /
-9 anon_inode:[pidfd]
-11 socket"
+7 anon_inode:seccomp notify
+8 /memfd:agentsh-session
+9 /
+10 anon_inode:[pidfd]"
 	session_end
 	wait_for nothing_runs
 	[ "$(jq -r .type "$work/open/events" | tr '\n' ' ')" = 'session_start session_end ' ]
+}
+
+has_so_many() {
+	[ "$(descriptors_of "$worker" | wc -l)" -eq "$1" ]
 }
 
 @test "without close_range, as before Linux 5.9: a private sidecar, with its own descriptors" {
@@ -174,21 +212,25 @@ has_descriptors() {
 	done
 	limited+=(prlimit --nofile=4096)
 	session_start plain private 8</dev/null
-	[ "$(descriptors_of "$worker" | wc -l)" -eq 14 ]
+	wait_for has_so_many 14
 	[ "$(descriptors_of "$worker" | grep -c /dev/null)" -eq 3 ]
 }
 
 @test "private sidecar: a session that takes its worker's descriptors away ends with it all the same" {
 	as plain "$work/agentsh-exec" -f "$work/p.ini" --sidecar=private "--events=$work/open/events" -- \
-		/usr/bin/python3 -c 'import os, resource
-for process in filter(str.isdigit, os.listdir("/proc")):
-    try:
-        with open(f"/proc/{process}/cmdline") as file:
-            if "role=worker" in file.read() and os.stat(f"/proc/{process}").st_uid in (0, os.getuid()):
-                resource.prlimit(int(process), resource.RLIMIT_NOFILE, (0, 0))
-                print("lowered")
-    except OSError:
-        pass' >"$work/open/said"
+		/usr/bin/python3 -c 'import os, resource, time
+lowered = False
+while not lowered:
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/cmdline") as file:
+                if "role=worker" in file.read() and os.stat(f"/proc/{process}").st_uid in (0, os.getuid()):
+                    resource.prlimit(int(process), resource.RLIMIT_NOFILE, (0, 0))
+                    lowered = True
+                    print("lowered")
+        except OSError:
+            pass
+    time.sleep(0.01)' >"$work/open/said"
 	grep -q lowered "$work/open/said"
 	wait_for nothing_runs
 	[ "$(jq -r 'select(.type == "session_end").how' "$work/open/events")" = all_exited ]

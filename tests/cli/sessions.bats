@@ -130,10 +130,10 @@ worker() {
 	is "$1:$3" "$2:0"
 	wait_for ended 1
 	is "$(events 'select(.type == "sidecar_recovered").type' | wc -l)" 20
-	is "$(events 'select(.syscall).args[1]' | sort -u | wc -l)" "$1"
+	is "$(events 'select(.syscall and .session_id).args[1]' | sort -u | wc -l)" "$1"
 	# A line may stand twice, with the same seq.
-	is "$(jq -c 'select(.syscall) | [.seq, .args[1]]' "$EVENTS" | sort -u | wc -l)" "$1"
-	is "$(jq .seq "$EVENTS" | sort -nu | awk '$1 != NR' | wc -l)" 0
+	is "$(jq -c 'select(.syscall and .session_id) | [.seq, .args[1]]' "$EVENTS" | sort -u | wc -l)" "$1"
+	is "$(jq 'select(.session_id).seq' "$EVENTS" | sort -nu | awk '$1 != NR' | wc -l)" 0
 	is "$(events 'select(.type == "session_end").denied')" "$1"
 }
 
@@ -161,8 +161,8 @@ another_than() {
 	is "$(cut -d ' ' -f 2- calls | sort | uniq -c | awk '{ print $2, $3, $4 }')" 'signal 9 0'
 	is "$(ls marks):$(stat -c %s marks/file)" file:0
 	wait_for ended 1
-	is "$(jq -c 'select(.syscall) | [.seq, .tid]' "$EVENTS" | sort -u | wc -l)" 3000
-	is "$(jq -c 'select(.syscall) | .tid' "$EVENTS" | sort -u)" "$(cut -d ' ' -f 1 calls | sort -u)"
+	is "$(jq -c 'select(.syscall and .session_id) | [.seq, .tid]' "$EVENTS" | sort -u | wc -l)" 3000
+	is "$(jq -c 'select(.syscall and .session_id) | .tid' "$EVENTS" | sort -u)" "$(cut -d ' ' -f 1 calls | sort -u)"
 	[ "$(jq -c 'select(.type == "sidecar_recovered")' "$EVENTS" | wc -l)" -ge 5 ]
 }
 

@@ -148,7 +148,7 @@ points_of() {
 
 @test "a worker killed before and after each system call of its beginning, while a call waits" {
 	points worker log start
-	points_of start 300
+	points_of start 120
 }
 
 @test "a worker killed before and after each system call of its end: one session_end" {
@@ -252,6 +252,20 @@ another_than() {
 	echo >go
 }
 
+waiter() {
+	pgrep -P "$SIDECAR" -f -- --role=waiter
+}
+
+@test "a worker that is killed while it waits for a session is missed by none" {
+	sidecar_start
+	wait_for waiter
+	kill -KILL "$(waiter)"
+	"$EXEC" --sidecar="$SOCKET" -f "$(mode log)" -- "$PROGRAMS/denied_call" main one personality >said 3>&-
+	is "$(cut -d ' ' -f 4 said)" 1
+	is "$(events 'select(.session_id).type' | xargs)" 'session_start seccomp_blocked session_end'
+	wait_for waiter
+}
+
 @test "a worker that cannot start: its session's calls wait, and are answered once it can" {
 	local file
 	mkdir events
@@ -272,7 +286,7 @@ another_than() {
 	mv moved events
 	wait "${SESSIONS[0]}"
 	is "$(cut -d ' ' -f 4 said)" 1
-	is "$(events 'select(.syscall).syscall')" personality
+	is "$(events 'select(.syscall and .session_id).syscall')" personality
 }
 
 more_than() {

@@ -90,19 +90,18 @@ bounded() {
 	[ "$(machine sed -n 's/^CapAmb:\t//p' "/proc/$1/status")" = 0000000000000000 ]
 }
 
-broker_alone() {
-	[ "$(machine cat "/proc/$1/task/$1/children" | wc -w)" -eq 1 ]
+broker_of_keeper() {
+	machine pgrep -P "$1" -f -- --role=broker
 }
 
 @test "under the unit: its capabilities and no other, and all the descriptors there may be" {
 	local keeper broker
 	agent agentsh-exec -- true
 	keeper=$(property MainPID)
-	wait_for broker_alone "$keeper"
+	broker=$(wait_for broker_of_keeper "$keeper")
 	# Those of the unit, as far as this machine has them itself.
 	bounded "$keeper" "$(printf %016x $((0x20402c34e6 & 0x$(machine sed -n 's/^CapBnd:\t//p' /proc/1/status))))"
 	# The broker has CAP_SYS_PTRACE; its bounding set takes CAP_SETPCAP to be lowered, and it executes nothing.
-	broker=$(machine cat "/proc/$keeper/task/$keeper/children" | tr -d ' ')
 	[ "$(machine sed -n 's/^CapPrm:\t//p' "/proc/$broker/status")" = 0000000000080000 ]
 	# As many as the unit has been given, which is not more than this machine has.
 	[ "$(machine awk '/^Max open files/ { print $4 == $5 }' "/proc/$keeper/limits")" = 1 ]

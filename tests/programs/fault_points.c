@@ -6,9 +6,9 @@
  * the program is the one that is shipped.
  *
  * worker  COMMAND is survivor, in its second form. For each KIND (one of survivor's; "start": the worker's own
- *         beginning, while such a call waits; "watch": the thread that looks after the others) a call is made
- *         for each point, of which the worker that handles it dies; one more, when there is no such point
- *         any more, ends the kind.
+ *         beginning, from the session on that it is given, while such a call waits; "watch": the thread that
+ *         looks after the others) a call is made for each point, of which the worker that handles it dies; one
+ *         more, when there is no such point any more, ends the kind.
  * again   The same, and the worker that takes the call up dies at the same point of it.
  * spin    The same, for one point of each KIND, where the worker's thread comes to work without an end.
  * end     COMMAND is run once for each point of the main thread, from its first wait to its end.
@@ -53,7 +53,7 @@
 #define OPTIONS                                                                                                        \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
-enum role { ROLE_NONE, ROLE_KEEPER, ROLE_WORKER, ROLE_BROKER };
+enum role { ROLE_NONE, ROLE_KEEPER, ROLE_WAITER, ROLE_WORKER, ROLE_BROKER };
 
 struct thread {
 	pid_t tid;
@@ -136,6 +136,8 @@ static enum role role_of(pid_t process)
 		close(file);
 	if (strcmp(text + strlen(text) + 1, "--role=worker") == 0)
 		return ROLE_WORKER;
+	if (strcmp(text + strlen(text) + 1, "--role=waiter") == 0)
+		return ROLE_WAITER;
 	return strcmp(text + strlen(text) + 1, "--role=broker") == 0 ? ROLE_BROKER : ROLE_NONE;
 }
 
@@ -165,9 +167,6 @@ static struct thread *add(struct driver *driver, pid_t tid)
 	thread = &driver->threads[driver->count++];
 	*thread = (struct thread){.tid = tid, .process = process_of(tid)};
 	thread->role = tid == driver->keeper ? ROLE_KEEPER : role_of(thread->process);
-	/* A worker's beginning has what the keeper's child does as well. */
-	if (thread->role == ROLE_NONE && serves_calls(driver))
-		thread->role = ROLE_WORKER;
 	thread->counts = thread->role == wanted_role(driver) && driver->kind && is(driver, "start");
 	return thread;
 }
@@ -204,16 +203,17 @@ static void seize_all(struct driver *driver, pid_t process)
 	(void)closedir(tasks);
 }
 
-static void seize_keeper(struct driver *driver)
+/* Of the keeper's children that have that role now. False: there is none. */
+static bool seize_child(struct driver *driver, enum role wanted)
 {
 	char path[64];
 	char text[1024];
 	char *at = text;
+	bool found = false;
 	ssize_t length;
 	pid_t child;
 	int file;
 
-	seize(driver, driver->keeper);
 	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", driver->keeper, driver->keeper);
 	file = open(path, O_RDONLY | O_CLOEXEC);
 	length = file < 0 ? -1 : read(file, text, sizeof(text) - 1);
@@ -221,9 +221,13 @@ static void seize_keeper(struct driver *driver)
 		err(1, "%s", path);
 	close(file);
 	text[length] = '\0';
-	while ((child = (pid_t)strtol(at, &at, 10)) > 0)
-		if (strcmp(driver->mode, "broker") == 0 && role_of(child) == ROLE_BROKER)
-			seize_all(driver, child);
+	while ((child = (pid_t)strtol(at, &at, 10)) > 0) {
+		if (find(driver, child) || role_of(child) != wanted)
+			continue;
+		seize_all(driver, child);
+		found = true;
+	}
+	return found;
 }
 
 /* --- Points --- */
@@ -371,6 +375,15 @@ static void leave(struct driver *driver, struct thread *thread, int64_t result)
 	pass(driver, thread, false);
 }
 
+/* What a worker has received first is its session: from there on it is one. */
+static void become_worker(const struct driver *driver, struct thread *thread, int64_t result)
+{
+	if (thread->role != ROLE_WAITER || thread->number != SYS_recvmsg || result <= 0)
+		return;
+	thread->role = ROLE_WORKER;
+	thread->counts = wanted_role(driver) == ROLE_WORKER && driver->kind && is(driver, "start");
+}
+
 static void at_call(struct driver *driver, struct thread *thread)
 {
 	struct __ptrace_syscall_info info;
@@ -383,6 +396,7 @@ static void at_call(struct driver *driver, struct thread *thread)
 		thread->argument = info.entry.args[2];
 		enter(driver, thread);
 	} else if (info.op == SYSCALL_EXIT) {
+		become_worker(driver, thread, info.exit.rval);
 		leave(driver, thread, info.exit.rval);
 	}
 }
@@ -641,6 +655,20 @@ static int kill_by_session(struct driver *driver, char **kinds, char **command)
 			;
 	(void)printf("refused %u\n", refused);
 	return 0;
+}
+
+/* And its broker, or the worker that waits for COMMAND's session: it may be about to begin, traced from there on. */
+static void seize_keeper(struct driver *driver)
+{
+	enum role wanted = strcmp(driver->mode, "broker") == 0 ? ROLE_BROKER : ROLE_WAITER;
+	unsigned tries = 0;
+
+	seize(driver, driver->keeper);
+	while (!process_with(driver, wanted) && !seize_child(driver, wanted)) {
+		reap(driver);
+		if (usleep(1000) != 0 || ++tries == PATIENCE_MS)
+			errx(1, "the keeper has no such child");
+	}
 }
 
 static int watch_children(void)

@@ -18,6 +18,8 @@
 
 #define NUMBERS 1024 /* more than any kernel has */
 
+static const struct stage nothing;
+
 /* A program of this part alone, with the number in the accumulator. */
 static struct filter begun(void)
 {
@@ -59,7 +61,7 @@ static void trees_of_every_size(void **state)
 
 		for (int number = 0; number < NUMBERS; number += steps[s])
 			rules[stage.count++] = (struct rule){.number = number, .action = DENY(number % 4095)};
-		assert_int_equal(number_tree_append(&stage, &filter, &err), 0);
+		assert_int_equal(number_tree_append(&stage, &nothing, &filter, &err), 0);
 		checked(&filter);
 		for (int number = 0; number < 3 * NUMBERS; number++)
 			assert_int_equal(action_of(&filter, number, NULL),
@@ -77,11 +79,11 @@ static void no_list(void **state)
 	struct error err;
 
 	(void)state;
-	assert_int_equal(number_tree_append(&stage, &filter, &err), -1);
+	assert_int_equal(number_tree_append(&stage, &nothing, &filter, &err), -1);
 	rule.number = -1;
-	assert_int_equal(number_tree_append(&stage, &filter, &err), -1);
+	assert_int_equal(number_tree_append(&stage, &nothing, &filter, &err), -1);
 	rule = (struct rule){.number = 1, .action = KILL, .comparisons = 1};
-	assert_int_equal(number_tree_append(&stage, &filter, &err), -1);
+	assert_int_equal(number_tree_append(&stage, &nothing, &filter, &err), -1);
 	assert_string_equal(err.text, "filter: call 1 is none of a list's");
 	assert_int_equal(filter.count, 1);
 	filter_free(&filter);
@@ -95,8 +97,39 @@ static void the_first_rule_counts(void **state)
 	struct error err;
 
 	(void)state;
-	assert_int_equal(number_tree_append(&stage, &filter, &err), 0);
+	assert_int_equal(number_tree_append(&stage, &nothing, &filter, &err), 0);
 	assert_int_equal(action_of(&filter, 7, NULL), DENY(1));
+	filter_free(&filter);
+}
+
+/* What the list allows is the next stage's: its action, or the place of the first of its rules. */
+static void what_is_decided_later(void **state)
+{
+	struct rule listed[] = {{.number = 1, .action = DENY(1)}, {.number = 8, .action = ALLOW}};
+	struct rule later[] = {
+	    {.number = 7, .action = KILL, .comparisons = 1},
+	    {.number = 7, .action = NOTIFY},
+	    {.number = 1, .action = NOTIFY},
+	    {.number = 8, .action = NOTIFY},
+	    {.number = 9, .action = ALLOW},
+	    {.number = 9, .action = KILL},
+	    {.number = NUMBERS, .action = KILL},
+	};
+	const struct stage list = {.otherwise = ALLOW, .rules = listed, .count = 2};
+	struct stage next = {.otherwise = ALLOW, .rules = later, .count = 6};
+	struct filter filter = begun();
+	struct error err;
+
+	(void)state;
+	assert_int_equal(number_tree_append(&list, &next, &filter, &err), 0);
+	checked(&filter);
+	assert_int_equal(action_of(&filter, 1, NULL), DENY(1));
+	assert_int_equal(action_of(&filter, 2, NULL), ALLOW);
+	assert_int_equal(action_of(&filter, 7, NULL), NUMBER_TREE_LATER + 1);
+	assert_int_equal(action_of(&filter, 8, NULL), NOTIFY);
+	assert_int_equal(action_of(&filter, 9, NULL), NUMBER_TREE_LATER + 5);
+	next.count = 7;
+	assert_int_equal(number_tree_append(&list, &next, &filter, &err), -1);
 	filter_free(&filter);
 }
 
@@ -117,24 +150,27 @@ static void comparisons(void **state)
 		};
 		const struct stage stage = {.otherwise = ALLOW, .rules = rules, .count = 3};
 		struct filter filter = begun();
+		struct filter other = begun();
 		struct error err;
 
 		if (order == 1) {
 			rules[0].compare[0] = unequal;
 			rules[0].compare[1] = masked;
 		}
-		assert_int_equal(rule_chain_append(&stage, &filter, &err), 0);
+		assert_int_equal(rule_chain_append(&stage, 3, &filter, &err), 0);
+		assert_int_equal(rule_chain_append(&stage, 4, &other, &err), 0);
 		checked(&filter);
+		checked(&other);
 		for (size_t i = 0; i < 36; i++) {
 			const uint64_t args[6] = {9, firsts[i / 6], 9, 9, seconds[i % 6], 9};
 			uint32_t otherwise = args[4] != 5 ? NOTIFY : ALLOW;
 
 			assert_int_equal(action_of(&filter, 3, args),
 					 (args[1] & 0xe) == 2 && args[4] != 5 ? KILL : otherwise);
-			assert_int_equal(action_of(&filter, 4, args), DENY(4));
-			assert_int_equal(action_of(&filter, 5, args), ALLOW);
+			assert_int_equal(action_of(&other, 4, args), DENY(4));
 		}
 		filter_free(&filter);
+		filter_free(&other);
 	}
 }
 
@@ -155,7 +191,7 @@ static void no_comparisons(void **state)
 		struct filter filter = begun();
 		struct error err;
 
-		assert_int_equal(rule_chain_append(&stage, &filter, &err), -1);
+		assert_int_equal(rule_chain_append(&stage, 3, &filter, &err), -1);
 		assert_string_equal(err.text, "filter: a comparison for call 3 that is not known");
 		filter_free(&filter);
 	}
@@ -172,10 +208,10 @@ static void too_long(void **state)
 	(void)state;
 	assert_int_equal(bpf_append(&filter, code, BPF_MAXINSNS - 1, &err), 0);
 	assert_int_equal(bpf_append(&filter, code, 2, &err), -1);
-	assert_int_equal(number_tree_append(&stage, &filter, &err), 0);
+	assert_int_equal(number_tree_append(&stage, &nothing, &filter, &err), 0);
 	assert_int_equal(filter.count, BPF_MAXINSNS);
-	assert_int_equal(number_tree_append(&stage, &filter, &err), -1);
-	assert_int_equal(rule_chain_append(&stage, &filter, &err), -1);
+	assert_int_equal(number_tree_append(&stage, &nothing, &filter, &err), -1);
+	assert_int_equal(rule_chain_append(&stage, 1, &filter, &err), -1);
 	assert_non_null(strstr(err.text, "longer than the kernel's 4096"));
 	filter_free(&filter);
 }
@@ -207,7 +243,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(trees_of_every_size),      cmocka_unit_test(no_list),
 	    cmocka_unit_test(the_first_rule_counts),    cmocka_unit_test(comparisons),
 	    cmocka_unit_test(no_comparisons),           cmocka_unit_test(too_long),
-	    cmocka_unit_test(the_longest_policies_fit),
+	    cmocka_unit_test(the_longest_policies_fit), cmocka_unit_test(what_is_decided_later),
 	};
 
 	kernel_rows_serve(argc, argv);

@@ -1,0 +1,97 @@
+#include "beginning.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "conversation.h"
+#include "credentials.h"
+#include "event.h"
+#include "tracee.h"
+
+/* Those permitted to the loader, and so to the session: none of a set-user-ID program that it has become. */
+static uint64_t capabilities_of(int directory, uid_t uid)
+{
+	struct credentials credentials;
+	uint64_t permitted = 0;
+
+	if (directory < 0 || credentials_read(directory, &credentials) != 0)
+		return 0;
+	if (credentials_are_of(&credentials, uid))
+		permitted = credentials.permitted;
+	credentials_free(&credentials);
+	return permitted;
+}
+
+static void describe_process(pid_t pid, struct area_session *session)
+{
+	struct tracee tracee;
+	char path[32];
+	int directory;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	tracee_name_in(directory, &tracee);
+	session->capabilities = capabilities_of(directory, session->uid);
+	session->process_began = tracee_began(pid);
+	if (directory >= 0)
+		close(directory);
+	if (tracee.has_comm)
+		memcpy(session->comm, tracee.comm, tracee.comm_length);
+	if (tracee.has_exe && tracee.exe_length < sizeof(session->exe))
+		memcpy(session->exe, tracee.exe, tracee.exe_length);
+}
+
+static void describe(const struct conversation *conversation, struct area_session *session)
+{
+	*session = (struct area_session){.uid = conversation->peer.uid, .pid = conversation->peer.pid};
+	memcpy(session->id, conversation->hello.session, sizeof(session->id));
+	memcpy(session->loader, conversation->hello.loader, sizeof(session->loader));
+	memcpy(session->lengths, conversation->hello.lengths, sizeof(session->lengths));
+	if (session->pid > 0)
+		describe_process(session->pid, session);
+}
+
+/* The root in which the session begins; ours, where the loader's is not to be had: nothing of it can be read then. */
+static int open_root(pid_t pid)
+{
+	char path[32];
+	int root = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	if (pid > 0)
+		root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root >= 0 ? root : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+int beginning_make(struct conversation *conversation)
+{
+	struct beginning *beginning = &conversation->beginning;
+	struct area_session session;
+
+	if (beginning->area >= 0)
+		return 0;
+	describe(conversation, &session);
+	*beginning = (struct beginning){.area = area_create(&session, conversation->texts, NULL),
+					.root = open_root(conversation->peer.pid)};
+	if (beginning->area >= 0 && beginning->root >= 0)
+		return 0;
+	beginning_end(beginning);
+	return -1;
+}
+
+int beginning_complete(const struct beginning *beginning, uint32_t flags)
+{
+	return area_start(beginning->area, flags, event_now_us());
+}
+
+void beginning_end(struct beginning *beginning)
+{
+	if (beginning->area >= 0)
+		close(beginning->area);
+	if (beginning->root >= 0)
+		close(beginning->root);
+	*beginning = (struct beginning){.area = -1, .root = -1};
+}
