@@ -93,7 +93,7 @@ void sink_close(struct sink *sink);
  * Of a write that was cut short, the bytes in a regular file are taken back by overwriting them with
  * an empty object, spaces and a newline: another writer may have appended behind them, so the file is
  * not cut. Elsewhere (and where the file can only be appended to) the rest is written first of all.
- * So no line is torn by ours.
+ * So no line is torn by ours, unless a kill comes in the middle of the write.
  *
  * syslog gets the line with priority authpriv.notice and tag agentsh-sidecar[PID], journald its
  * fields. One that no datagram can hold is lost. A daemon that was gone is connected to again.

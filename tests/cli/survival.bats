@@ -209,7 +209,7 @@ points_of() {
 	"$PROGRAMS/kill_roles" "$SIDECAR" "$kills" "$seed" 3>&-
 	loads_end
 	whole a=a b=b c=c d=d
-	jq -es '[.[] | select(.type == "sidecar_recovered") | .taken_up] | add > 0' "$EVENTS"
+	jq -Rne '[inputs | fromjson? | select(.type == "sidecar_recovered").taken_up] | add > 0' "$EVENTS"
 }
 
 # --- What is kept ---

@@ -11,6 +11,15 @@ import json
 import sys
 
 
+def event_in(line):
+    """A kill in the middle of write(2) may leave the beginning of a line, which is written anew: the next one then
+    stands behind it."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return json.loads(line[line.rindex('{"type":'):])
+
+
 def read(path):
     sessions = collections.defaultdict(dict)
     wrong = []
@@ -18,7 +27,7 @@ def read(path):
         for line in file:
             if not line.endswith("\n"):  # the last, of one that is being written: sessions that are asked for have ended
                 break
-            event = json.loads(line)
+            event = event_in(line)
             if event["session_id"] is None:  # what the kernel has killed elsewhere on the machine
                 continue
             seen = sessions[event["session_id"]].setdefault(event["seq"], event)
