@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "piece.h"
 #include "worker.h"
 
 #define EXIT_PATIENCE_MS 2000
@@ -236,6 +237,7 @@ void worker_begin(struct worker *worker, const struct event_recovered *recovered
 	event.recovered = recovered;
 	(void)area_begin(worker->area, NULL);
 	(void)worker_write(worker, &event);
+	piece_mend(&worker->sink);
 }
 
 void worker_learn_exit(struct worker *worker)

@@ -176,25 +176,29 @@ static bool overwrite(int descriptor, off_t at, size_t length)
 	return done == length;
 }
 
+bool sink_blank(const struct sink *sink, off_t at, size_t length)
+{
+	const int own = O_APPEND | O_NONBLOCK; /* as sink_open() has it: nobody else moves the offset */
+	int flags = fcntl(sink->descriptor, F_GETFL);
+	bool done;
+
+	if (flags < 0 || (flags & own) != own || at < 0 || !is_regular(sink->descriptor))
+		return false;
+	/* pwrite(2) appends, wherever it is told to write, while O_APPEND is set (BUGS there). */
+	if (fcntl(sink->descriptor, F_SETFL, flags & ~O_APPEND) != 0)
+		return false;
+	done = overwrite(sink->descriptor, at, length);
+	(void)fcntl(sink->descriptor, F_SETFL, flags);
+	return done;
+}
+
 /*
  * Makes a line of its own of the bytes that the last write has left in a regular file. They are ours,
  * wherever others have appended since; the room they take is there already on a full disk.
  */
 static bool take_back(const struct sink *sink, size_t written)
 {
-	const int own = O_APPEND | O_NONBLOCK; /* as sink_open() has it: nobody else moves the offset */
-	int flags = fcntl(sink->descriptor, F_GETFL);
-	off_t end = lseek(sink->descriptor, 0, SEEK_CUR);
-	bool taken;
-
-	if (flags < 0 || (flags & own) != own || end < (off_t)written || !is_regular(sink->descriptor))
-		return false;
-	/* pwrite(2) appends, wherever it is told to write, while O_APPEND is set (BUGS there). */
-	if (fcntl(sink->descriptor, F_SETFL, flags & ~O_APPEND) != 0)
-		return false;
-	taken = overwrite(sink->descriptor, end - (off_t)written, written);
-	(void)fcntl(sink->descriptor, F_SETFL, flags);
-	return taken;
+	return sink_blank(sink, lseek(sink->descriptor, 0, SEEK_CUR) - (off_t)written, written);
 }
 
 /*

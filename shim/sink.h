@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 #include "error.h"
@@ -83,6 +84,12 @@ size_t sink_pending(const struct sink *sink);
  */
 void sink_replace(struct sink *sink, int descriptor, enum sink_kind kind);
 
+/*
+ * Makes a line of its own of that many bytes, which are nobody's, at that place in a regular file: an empty object,
+ * spaces and a newline. Where the sink is one that it has opened itself. False: they may be as they were.
+ */
+bool sink_blank(const struct sink *sink, off_t at, size_t length);
+
 /* Closes it. What is still pending is lost; sink_flush() first. */
 void sink_close(struct sink *sink);
 
@@ -93,7 +100,7 @@ void sink_close(struct sink *sink);
  * Of a write that was cut short, the bytes in a regular file are taken back by overwriting them with
  * an empty object, spaces and a newline: another writer may have appended behind them, so the file is
  * not cut. Elsewhere (and where the file can only be appended to) the rest is written first of all.
- * So no line is torn by ours, unless a kill comes in the middle of the write.
+ * So no line is torn by ours; what a kill in the middle of the write leaves, piece.h mends.
  *
  * syslog gets the line with priority authpriv.notice and tag agentsh-sidecar[PID], journald its
  * fields. One that no datagram can hold is lost. A daemon that was gone is connected to again.

@@ -28,6 +28,8 @@ def read(path):
             if not line.endswith("\n"):  # the last, of one that is being written: sessions that are asked for have ended
                 break
             event = event_in(line)
+            if not event:  # what a worker has made of a piece
+                continue
             if event["session_id"] is None:  # what the kernel has killed elsewhere on the machine
                 continue
             seen = sessions[event["session_id"]].setdefault(event["seq"], event)
