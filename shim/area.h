@@ -59,6 +59,7 @@ enum area_flag {
 	AREA_COMMONS = 64,         /* there is a table of what this user's sessions have bound */
 	AREA_PRIVATE = 32,         /* the sidecar is this session's own */
 	AREA_WITNESSED = 128,      /* what the kernel kills comes to the sidecar: kills */
+	AREA_RUNTIME = 256,        /* a container runtime's: it may be without no_new_privs */
 };
 
 /* What the broker knows of a session; it does not change. */

@@ -11,21 +11,24 @@
 #include "event.h"
 #include "tracee.h"
 
-/* Those permitted to the loader, and so to the session: none of a set-user-ID program that it has become. */
-static uint64_t capabilities_of(int directory, uid_t uid)
+/*
+ * Those permitted to the loader, and so to the session: none of a set-user-ID program that it has become. A runtime
+ * names a process, of whatever user.
+ */
+static uint64_t capabilities_of(int directory, bool is_anybodys, uid_t uid)
 {
 	struct credentials credentials;
 	uint64_t permitted = 0;
 
 	if (directory < 0 || credentials_read(directory, &credentials) != 0)
 		return 0;
-	if (credentials_are_of(&credentials, uid))
+	if (is_anybodys || credentials_are_of(&credentials, uid))
 		permitted = credentials.permitted;
 	credentials_free(&credentials);
 	return permitted;
 }
 
-static void describe_process(pid_t pid, struct area_session *session)
+static void describe_process(pid_t pid, bool is_anybodys, struct area_session *session)
 {
 	struct tracee tracee;
 	char path[32];
@@ -34,7 +37,7 @@ static void describe_process(pid_t pid, struct area_session *session)
 	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
 	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	tracee_name_in(directory, &tracee);
-	session->capabilities = capabilities_of(directory, session->uid);
+	session->capabilities = capabilities_of(directory, is_anybodys, session->uid);
 	session->process_began = tracee_began(pid);
 	if (directory >= 0)
 		close(directory);
@@ -51,7 +54,7 @@ static void describe(const struct conversation *conversation, struct area_sessio
 	memcpy(session->loader, conversation->hello.loader, sizeof(session->loader));
 	memcpy(session->lengths, conversation->hello.lengths, sizeof(session->lengths));
 	if (session->pid > 0)
-		describe_process(session->pid, session);
+		describe_process(session->pid, conversation->is_runtime, session);
 }
 
 /* The root in which the session begins; ours, where the loader's is not to be had: nothing of it can be read then. */

@@ -220,7 +220,8 @@ static uint32_t area_flags(const struct broker *broker, const struct conversatio
 	return (conversation->wait_killable ? AREA_WAIT_KILLABLE : 0U) | (said & HANDOVER_NOTICES ? AREA_NOTICES : 0U) |
 	       (said & HANDOVER_NOTICES_EACH ? AREA_NOTICES_EACH : 0U) | (said & HANDOVER_EVENTS ? AREA_COPY : 0U) |
 	       (said & HANDOVER_POLICY_WRITABLE ? AREA_POLICY_WRITABLE : 0U) |
-	       (broker->is_private ? AREA_PRIVATE : 0U) | (broker->witness.stream >= 0 ? AREA_WITNESSED : 0U);
+	       (broker->is_private ? AREA_PRIVATE : 0U) | (broker->witness.stream >= 0 ? AREA_WITNESSED : 0U) |
+	       (conversation->is_runtime ? AREA_RUNTIME : 0U);
 }
 
 /* The table of what the user's sessions with this policy have bound; -1: none is asked for, or to be had. */

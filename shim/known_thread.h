@@ -41,7 +41,7 @@ struct known_threads {
 	/* Constant: */
 	size_t kept;                         /* of them, at once */
 	char user_namespace[NAMESPACE_NAME]; /* our own, as its link in /proc has it */
-	bool is_plain; /* the session began without any capability, and with no_new_privs none of it gets one */
+	bool is_plain; /* the session began without any capability, and with no_new_privs: none of it gets one */
 };
 
 /*

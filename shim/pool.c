@@ -138,6 +138,12 @@ static void ignore(int number)
 	(void)number; /* what it is for: the call that it interrupts */
 }
 
+/* What a runtime begins may execute a set-user-ID program. */
+static bool is_plain(const struct area_session *session)
+{
+	return session->capabilities == 0 && !(session->flags & AREA_RUNTIME);
+}
+
 static bool add_server(struct pool *pool)
 {
 	struct server *server = &pool->servers[pool->count];
@@ -152,7 +158,7 @@ static bool add_server(struct pool *pool)
 		atomic_store(&pool->worker->area->used, pool->count + 1);
 	server->known = (struct known_threads){.kept = pool->count < READING_SERVERS ? pool->worker->threads_known
 										     : KNOWN_THREADS_FEW,
-					       .is_plain = pool->worker->area->session.capabilities == 0};
+					       .is_plain = is_plain(&pool->worker->area->session)};
 	memcpy(server->known.user_namespace, pool->worker->user_namespace, sizeof(server->known.user_namespace));
 	server->walks = true;
 	server->reach = (struct reach){.channel = pool->worker->reader, .connection = -1};
