@@ -22,12 +22,14 @@ need_trace() {
 }
 
 # trace COMMAND...: the calls between the first two execve, a call a line, into calls.
-# With strace's own words: openat "/path", prctl CONSTANT; of the others the name.
+# With strace's own words: openat "/path", prctl CONSTANT; of the others the name. What is one question and has two names
+# (glibc 2.41 uses the others) has one of them here.
 trace() {
 	strace -qq -s 4096 -e signal=none -o trace "$@" >/dev/null 2>&1
 	awk '/^execve\(/ && /= 0$/ { n++; next } n == 1' trace |
-		sed -E -e 's/^(openat|newfstatat|faccessat2|access|readlink|memfd_create)\(([A-Z0-9_]+, )?("[^"]*").*/\1 \3/;t' \
-			-e 's/^newfstatat\([0-9]+, (""),.*/newfstatat \1/;t' \
+		sed -E -e 's/^newfstatat\([0-9]+, "", .*, AT_EMPTY_PATH\) .*/fstat/;t' \
+			-e 's/^readlinkat\(AT_FDCWD, /readlink(/' \
+			-e 's/^(openat|newfstatat|faccessat2|access|readlink|memfd_create)\(([A-Z0-9_]+, )?("[^"]*").*/\1 \3/;t' \
 			-e 's/^(prctl|arch_prctl|seccomp)\((0x[0-9a-f]+|[A-Z0-9_]+).*/\1 \2/;t' \
 			-e 's/^prlimit64\(0, ([A-Z_]+), .*/prlimit64 \1/;t' \
 			-e 's/^getrandom\(.*, ([A-Z0-9_]+)\) *= .*/getrandom \1/;t' \
