@@ -47,14 +47,15 @@ static bool is_number(const char *text, size_t run)
 
 static char *mark_numbers(const char *text, size_t length)
 {
-	char *marked = malloc(length * 2 + MARK_SIZE * (length / EXACT_MAX + 1) + 1);
+	size_t size = length * 2 + MARK_SIZE * (length / EXACT_MAX + 1) + 1;
+	char *marked = malloc(size);
 	bool in_string = false;
 	size_t used = 0;
 
 	for (size_t i = 0, run; marked && i < length; i += run) {
 		run = in_string ? 1 : strspn(text + i, NUMBER);
 		if (run > EXACT_MAX && is_number(text + i, run)) {
-			used += (size_t)sprintf(marked + used, "\"" MARK "%.*s\"", (int)run, text + i);
+			used += (size_t)snprintf(marked + used, size - used, "\"" MARK "%.*s\"", (int)run, text + i);
 			continue;
 		}
 		run = run ? run : 1;

@@ -7,20 +7,19 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "area.h"
 #include "circles.h"
 #include "confinement.h"
 #include "conversation.h"
 #include "keeper.h"
 #include "plain_report.h"
-#include "policy.h"
+#include "refusal_log.h"
 #include "registry.h"
 #include "role.h"
 #include "runtime.h"
@@ -30,20 +29,17 @@
 #define ACCEPTS_AT_ONCE    64U /* before those that have begun are looked at again */
 #define KEEPS_AT_ONCE      32U /* sessions that the keeper is given before it has answered */
 #define BREATHER_MS        100 /* without a new connection, where there are no descriptors for one */
-#define LOG_PER_SECOND     20U /* lines about loaders that were refused; the rest is counted */
 #define FIRST_CONVERSATION 4U  /* of what is waited for: behind the keeper, two sockets that listen, the audit */
-#define NAMESPACE_SIZE     32U /* of a name as "pid:[4026531836]" */
 
 struct broker {
 	int keeper;
 	int socket;
 	int runtimes; /* -1: none are listened for */
 	bool is_private;
-	int takes; /* 0: descriptors of targets can be taken here; the errno of pidfd_getfd(2) */
-	char pid_namespace[NAMESPACE_SIZE]; /* ours, as its link in /proc has it; "": not to be had */
-	bool listens;                       /* there may be more loaders, and the sessions that there are are known */
-	int64_t accept_at;                  /* ms: not before that */
-	unsigned unanswered;                /* sessions that the keeper has been given and has not answered */
+	struct admission admission;
+	bool listens;        /* there may be more loaders, and the sessions that there are are known */
+	int64_t accept_at;   /* ms: not before that */
+	unsigned unanswered; /* sessions that the keeper has been given and has not answered */
 	uint64_t next_ticket;
 	struct registry registry;
 	struct circles circles;
@@ -51,130 +47,24 @@ struct broker {
 	struct plain_reports reports;
 	struct conversation *conversations[CONNECTIONS_MAX]; /* owned */
 	size_t count;
-	int64_t log_second;
-	unsigned logged;
-	unsigned unlogged;
+	struct refusal_log log;
 };
-
-/* --- What is told on stderr --- */
-
-static void log_refusal(struct broker *broker, const struct conversation *conversation, const char *reason)
-{
-	int64_t second = handover_now() / 1000;
-	struct error err;
-
-	if (second != broker->log_second) {
-		broker->log_second = second;
-		broker->logged = 0;
-		if (broker->unlogged) {
-			(void)error_set(&err, "%u more loaders were refused", broker->unlogged);
-			error_print(STDERR_FILENO, "agentsh-sidecar", &err);
-		}
-		broker->unlogged = 0;
-	}
-	if (broker->logged++ >= LOG_PER_SECOND) {
-		broker->unlogged++;
-		return;
-	}
-	(void)error_set(&err, "pid %d of uid %u is refused: %s", conversation->peer.pid, conversation->peer.uid,
-			reason);
-	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
-}
 
 static void refuse(struct broker *broker, struct conversation *conversation, const char *reason)
 {
 	if (!broker->is_private) /* whose only loader says so itself */
-		log_refusal(broker, conversation, reason);
+		refusal_log_say(&broker->log, &conversation->peer, reason);
 	conversation_refuse(conversation, reason);
 }
 
 /* --- What a loader asks for --- */
 
-/* Does the session's policy stand the same test as in the loader? Why not is written to reason. */
-static bool judge_policy(struct conversation *conversation, char *reason, size_t size)
-{
-	struct diagnostics diagnostics;
-	const struct diagnostic *first;
-	struct policy policy;
-	bool filters;
-
-	diagnostics_init(&diagnostics);
-	if (policy_parse(conversation_text(conversation, TEXT_POLICY), conversation->hello.lengths[TEXT_POLICY],
-			 &policy, &diagnostics) != 0) {
-		first = diagnostics_first_error(&diagnostics);
-		(void)snprintf(reason, size, "the policy's line %u: %s (mend it)", first ? first->line : 0,
-			       first ? first->text : "refused");
-		return false;
-	}
-	filters = policy_filters(&policy);
-	conversation->shares = policy.unix_socket.enabled && policy.unix_socket.otherwise == SOCKET_DEFAULT_USER;
-	conversation->mediates = policy_carries_out(&policy);
-	if (!filters)
-		(void)snprintf(reason, size,
-			       "a policy without a filter: it cannot be served (install the same version of "
-			       "both)");
-	policy_free(&policy);
-	return filters;
-}
-
-/* One that cannot be read is not known to be another. */
-static bool other_pid_namespace(const struct broker *broker, pid_t pid)
-{
-	char path[64];
-	char theirs[NAMESPACE_SIZE] = "";
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
-	return broker->pid_namespace[0] && readlink(path, theirs, sizeof(theirs) - 1) > 0 &&
-	       strcmp(broker->pid_namespace, theirs) != 0;
-}
-
-/* The keeper, where the session could signal it: of the same user (or root), by the same number. */
-static pid_t keeper_at_risk(const struct broker *broker, const struct conversation_peer *peer)
-{
-	bool could = peer->uid == geteuid() || peer->uid == 0;
-
-	return could && peer->pid > 0 && !other_pid_namespace(broker, peer->pid) ? getppid() : 0;
-}
-
 /* What can be put together of the session before the listener is there is: the loader loads its filter meanwhile. */
 static void welcome(const struct broker *broker, struct conversation *conversation)
 {
-	conversation_welcome(conversation, keeper_at_risk(broker, &conversation->peer));
+	conversation_welcome(conversation, admission_keeper_at_risk(&broker->admission, &conversation->peer));
 	if (conversation->state == CONVERSATION_WELCOMED)
 		(void)beginning_make(conversation);
-}
-
-/*
- * Is pidfd_getfd(2) to be had at all? Asked of ourselves, of whom everything may be taken: Docker's default profile
- * refuses it. 0, or its errno.
- */
-static int try_taking(void)
-{
-	int ourselves = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	int taken = ourselves < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, ourselves, BROKER_KEEPER, 0);
-	int error = taken < 0 ? errno : 0;
-
-	if (taken >= 0)
-		close(taken);
-	if (ourselves >= 0)
-		close(ourselves);
-	return error;
-}
-
-/*
- * A call on a socket is carried out on a copy of its target's descriptor: without one each would be denied, those of
- * every other family as well.
- */
-static bool can_mediate(const struct broker *broker, const struct conversation *conversation, char *reason, size_t size)
-{
-	if (!conversation->mediates || broker->takes == 0)
-		return true;
-	(void)snprintf(
-	    reason, size,
-	    "Unix sockets cannot be mediated: pidfd_getfd: %s (docker run --cap-add=SYS_PTRACE, a sidecar of "
-	    "the host's, or degraded = no_unix: see CONTAINERS in agentsh-exec(1))",
-	    strerror(broker->takes));
-	return false;
 }
 
 /* The session's ID may be another user's, of a session that the keeper does not know. */
@@ -197,12 +87,8 @@ static void decide(struct broker *broker, struct conversation *conversation)
 		refused = "its session ID is none (1 to 64 of A-Z a-z 0-9 _ . -)";
 	else
 		refused = refuses(broker, conversation->peer.uid, id);
-	/* What a system sidecar acts on it reads itself. */
-	if (!refused && conversation->reader >= 0 && !broker->is_private)
-		refused = "a reader is for a private sidecar (leave it out)";
-	if (!refused && (!judge_policy(conversation, reason, sizeof(reason)) ||
-			 !can_mediate(broker, conversation, reason, sizeof(reason))))
-		refused = reason;
+	if (!refused)
+		refused = admission_refuses(&broker->admission, conversation, reason, sizeof(reason));
 	if (refused)
 		refuse(broker, conversation, refused);
 	else if (conversation->is_runtime)
@@ -587,7 +473,7 @@ int broker_main(int argc, char **argv)
 	broker.socket = BROKER_SOCKET;
 	broker.next_ticket = 1;
 	broker.is_private = strcmp(argv[2], "private") == 0;
-	broker.takes = try_taking();
+	admission_begin(&broker.admission, broker.is_private);
 	broker.runtimes = fcntl(BROKER_RUNTIMES, F_GETFD) >= 0 ? BROKER_RUNTIMES : -1;
 	if (confinement_enter(broker.is_private ? CONFINED_PRIVATE_BROKER : CONFINED_BROKER, &err) != 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
@@ -600,8 +486,6 @@ int broker_main(int argc, char **argv)
 		return EXIT_FAILURE;
 	broker.witness.settle = settle;
 	broker.witness.broker = &broker;
-	if (readlink("/proc/self/ns/pid", broker.pid_namespace, sizeof(broker.pid_namespace) - 1) < 0)
-		broker.pid_namespace[0] = '\0';
 	if (broker.is_private)
 		add(&broker, broker.socket, false);
 	return serve(&broker);

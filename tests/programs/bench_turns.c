@@ -65,7 +65,7 @@ int main(int argc, char **argv)
 {
 	static struct subject subjects[SUBJECTS_MAX];
 	posix_spawn_file_actions_t quiet;
-	int rounds = argc > 1 ? atoi(argv[1]) : 0;
+	int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
 	int count = argc / 2 - 1;
 
 	if (rounds <= 0 || rounds > ROUNDS_MAX || argc % 2 != 0 || count < 1 || count > SUBJECTS_MAX)

@@ -45,8 +45,8 @@ static void pause_ms(long milliseconds)
 
 int main(int argc, char **argv)
 {
-	int count = argc == 3 ? atoi(argv[1]) : 0;
-	int expected = argc == 3 ? atoi(argv[2]) : 0;
+	int count = argc == 3 ? (int)strtol(argv[1], NULL, 10) : 0;
+	int expected = argc == 3 ? (int)strtol(argv[2], NULL, 10) : 0;
 	int server = socket(AF_UNIX, SOCK_STREAM, 0);
 	pthread_t thread;
 	int status = 0;

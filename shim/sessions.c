@@ -1,0 +1,282 @@
+#include "sessions.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sink.h"
+#include "store.h"
+
+static void close_it(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
+/* As it is now, where there is a store. 0, or -1: what is there of it, if anything, is there still. */
+static int store(struct sessions *sessions, struct kept *kept)
+{
+	struct error err;
+
+	if (!sessions->has_store)
+		return 0;
+	if (kept_store(kept, ++sessions->stored, &err) == 0)
+		return 0;
+	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+	return -1;
+}
+
+static void forget(struct sessions *sessions, struct kept *kept)
+{
+	kept_remove(&sessions->first, kept);
+	broker_child_tell(sessions->broker, KEEPER_ENDED, kept->ticket, 0);
+	kept_free(kept);
+}
+
+/* It is over. */
+static void drop(struct sessions *sessions, struct kept *kept)
+{
+	if (kept->stored)
+		store_remove(kept->stored);
+	forget(sessions, kept);
+}
+
+/* --- Workers --- */
+
+/* Without it its notices would only be over later. */
+static void listen_to(const struct sessions *sessions, const struct kept *kept)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = kept->ticket};
+
+	(void)epoll_ctl(sessions->workers, EPOLL_CTL_ADD, kept->control, &event);
+}
+
+/* In the store as well. */
+static void end_notices(struct sessions *sessions, struct kept *kept)
+{
+	if (kept->descriptors[KEPT_NOTICES] < 0)
+		return;
+	close_it(&kept->descriptors[KEPT_NOTICES]);
+	(void)store(sessions, kept);
+}
+
+/* By its ticket: a channel that has just been closed may still have an event. */
+void sessions_hear(struct sessions *sessions)
+{
+	struct keeper_notices_over over;
+	struct epoll_event event;
+	struct kept *kept = sessions->first;
+
+	if (epoll_wait(sessions->workers, &event, 1, 0) != 1)
+		return;
+	while (kept && kept->ticket != event.data.u64)
+		kept = kept->next;
+	if (!kept || kept->control < 0)
+		return;
+	if (message_receive(kept->control, &over, sizeof(over), NULL) > 0)
+		end_notices(sessions, kept);
+	else /* it has died: SIGCHLD says so as well */
+		(void)epoll_ctl(sessions->workers, EPOLL_CTL_DEL, kept->control, NULL);
+}
+
+static bool start_worker(struct sessions *sessions, struct kept *kept)
+{
+	if (!kept_start(kept, sessions->events, &sessions->spare))
+		return false;
+	listen_to(sessions, kept);
+	sessions->spare_is_due = !sessions->is_private;
+	return true;
+}
+
+void sessions_start_spare(struct sessions *sessions)
+{
+	if (sessions->spare_is_due && !sessions->spare.worker)
+		(void)spare_start(&sessions->spare, sessions->is_private);
+	sessions->spare_is_due = false;
+}
+
+void sessions_start_due(struct sessions *sessions, int64_t now)
+{
+	for (struct kept *kept = sessions->first, *next; kept; kept = next) {
+		next = kept->next;
+		if (kept->worker || kept->start_at > now)
+			continue;
+		if (kept_is_hopeless(kept))
+			drop(sessions, kept);
+		else if (!start_worker(sessions, kept))
+			kept_try_later(kept);
+	}
+}
+
+int64_t sessions_due(const struct sessions *sessions)
+{
+	int64_t due = -1;
+
+	for (const struct kept *kept = sessions->first; kept; kept = kept->next)
+		if (!kept->worker && (due < 0 || kept->start_at < due))
+			due = kept->start_at;
+	return due;
+}
+
+/* One that hears anything at all looks. One that begins does too. */
+void sessions_look(const struct sessions *sessions, uint64_t ticket)
+{
+	const struct keeper_ordered look = {.order = KEEPER_LOOK};
+
+	for (const struct kept *kept = sessions->first; kept; kept = kept->next)
+		if (kept->ticket == ticket && kept->control >= 0)
+			(void)send(kept->control, &look, sizeof(look), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void reopen(const struct kept *kept, const char *where)
+{
+	struct keeper_ordered order = {.order = KEEPER_REOPEN};
+	enum sink_kind kind;
+	struct error err;
+	int events = sink_open(where, &kind, &err);
+
+	if (events < 0) {
+		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+		return;
+	}
+	order.kind = kind;
+	(void)message_send(kept->control, &order, sizeof(order), &events, 1);
+	close(events);
+}
+
+void sessions_reopen_events(const struct sessions *sessions)
+{
+	for (const struct kept *kept = sessions->first; kept; kept = kept->next)
+		if (kept->control >= 0)
+			reopen(kept, sessions->events);
+}
+
+/* --- A session begins --- */
+
+static bool comes_along(const struct keeper_message *message, size_t which)
+{
+	switch (which) {
+	case KEPT_TARGET:
+		return message->has_target;
+	case KEPT_NOTICES:
+		return message->has_notices;
+	case KEPT_COPY:
+		return message->has_copy;
+	case KEPT_COMMONS:
+		return message->has_commons;
+	case KEPT_READER:
+		return message->has_reader;
+	default:
+		return true;
+	}
+}
+
+static void take(struct kept *kept, const struct keeper_message *message, struct message_descriptors *came)
+{
+	for (size_t i = 0; i < KEPT_COUNT; i++)
+		kept->descriptors[i] = comes_along(message, i) ? message_take(came) : -1;
+}
+
+int sessions_keep(struct sessions *sessions, const struct keeper_message *message, struct message_descriptors *came)
+{
+	struct kept *kept = kept_make(message->ticket);
+
+	if (!kept)
+		return ENOMEM;
+	take(kept, message, came);
+	if (kept->descriptors[KEPT_LISTENER] < 0 || kept->descriptors[KEPT_AREA] < 0 ||
+	    kept->descriptors[KEPT_ROOT] < 0 || store(sessions, kept) != 0 || !start_worker(sessions, kept)) {
+		if (kept->stored)
+			store_remove(kept->stored);
+		kept_free(kept);
+		return EIO;
+	}
+	kept_insert(&sessions->first, kept);
+	return 0;
+}
+
+/* --- A session ends --- */
+
+static bool worker_ended(struct sessions *sessions, struct kept *kept, int status, bool was_killed)
+{
+	kept->worker = 0;
+	close_it(&kept->control);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
+		drop(sessions, kept);
+		return true;
+	}
+	if (was_killed)
+		kept_try_now(kept);
+	else
+		kept_try_later(kept);
+	return false;
+}
+
+bool sessions_child_ended(struct sessions *sessions, pid_t child, int status, bool was_killed)
+{
+	bool is_over = false;
+
+	/* The next session has another: should each die of the start itself, no more than one a session does. */
+	if (child == sessions->spare.worker)
+		spare_forget(&sessions->spare);
+	for (struct kept *kept = sessions->first, *next; kept; kept = next) {
+		next = kept->next;
+		if (kept->worker == child)
+			is_over = worker_ended(sessions, kept, status, was_killed);
+	}
+	return is_over;
+}
+
+void sessions_kill_child(pid_t child)
+{
+	if (child == 0)
+		return;
+	(void)kill(child, SIGKILL);
+	(void)waitpid(child, NULL, 0);
+}
+
+void sessions_tell_end(struct sessions *sessions, bool they_stay)
+{
+	const struct keeper_ordered end = {.order = KEEPER_END};
+
+	sessions_kill_child(sessions->spare.worker);
+	spare_forget(&sessions->spare);
+	for (struct kept *kept = sessions->first; kept; kept = kept->next) {
+		if (!they_stay && kept->control >= 0)
+			(void)message_send(kept->control, &end, sizeof(end), NULL, 0);
+		close_it(&kept->control);
+	}
+}
+
+/* No worker of it runs any more. */
+static void part_from(struct sessions *sessions, struct kept *kept, bool it_stays)
+{
+	if (it_stays)
+		forget(sessions, kept);
+	else
+		drop(sessions, kept);
+}
+
+void sessions_part(struct sessions *sessions, bool they_stay)
+{
+	for (struct kept *kept = sessions->first, *next; kept; kept = next) {
+		next = kept->next;
+		if (!kept->worker)
+			part_from(sessions, kept, they_stay);
+	}
+}
+
+void sessions_end(struct sessions *sessions, bool they_stay)
+{
+	for (struct kept *kept = sessions->first, *next; kept; kept = next) {
+		next = kept->next;
+		sessions_kill_child(kept->worker);
+		part_from(sessions, kept, they_stay);
+	}
+	close_it(&sessions->workers);
+}
