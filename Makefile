@@ -263,7 +263,12 @@ places-table: all static test-programs
 
 .PHONY: bench bench-plots bench-day bench-peers bench-figures demo install-deps install-deps-kernels install-deps-long install-deps-bench
 BENCH = AGENTSH_BUILD='$(abspath $(B))' tests/bench
-bench: all weakened unslotted test-programs static
+# The least that a loader can be, to hold ours against.
+$(STATIC)/load_filter: tests/programs/load_filter.c Makefile
+	@mkdir -p $(@D)
+	musl=$$(scripts/static-deps) && gcc -specs=$$musl/specs -isystem $$musl/include -D_GNU_SOURCE -std=gnu17 -O2 -static -s -o $@ $<
+
+bench: all weakened unslotted test-programs static $(STATIC)/load_filter
 	$(BENCH)/calls
 
 bench-plots: install-deps-bench all test-programs static
