@@ -105,7 +105,7 @@ static struct outcome bind_in_view(struct mediation *mediation, const struct add
 		return mediation_fail(error);
 	judged.bytes = name.full;
 	judged.length = name.length;
-	if (!mediation_allows(mediation, OPERATION_BIND, &judged, &name.parent.status))
+	if (!mediation_allows(mediation, OPERATION_BIND, &judged, &name.parent))
 		outcome = mediation_fail(EACCES);
 	else if (!mediation->is_done && fstatat(name.parent.descriptor, name.last, &before, AT_SYMLINK_NOFOLLOW) == 0)
 		outcome = mediation_fail(EADDRINUSE);

@@ -51,7 +51,7 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 	if (error)
 		return mediation_fail(error);
 	if (!mediation_allows(mediation, OPERATION_CONNECT,
-			      &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status))
+			      &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
 		outcome = mediation_fail(EACCES);
 	else if (!mediation->taken && !mediation_take(mediation, 0))
 		outcome = mediation_deny(mediation, "rights_not_to_be_had");

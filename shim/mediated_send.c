@@ -36,9 +36,9 @@ static struct sender sender_of(struct mediation *mediation)
 	};
 }
 
-static bool may_send(struct mediation *mediation, const struct socket_name *name, const struct stat *status)
+static bool may_send(struct mediation *mediation, const struct socket_name *name, const struct pinned *pinned)
 {
-	return mediation_allows(mediation, OPERATION_SENDTO, name, status);
+	return mediation_allows(mediation, OPERATION_SENDTO, name, pinned);
 }
 
 /*
@@ -142,7 +142,7 @@ static struct outcome send_to_path(struct mediation *mediation, struct sending *
 		return mediation_deny_unreadable(mediation);
 	if (error)
 		return mediation_fail(is_shut(mediation) ? EPIPE : error);
-	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned.status))
+	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
 		outcome = mediation_fail(EACCES);
 	else
 		outcome = carry_out(mediation, sending, &reached, mediation_address_of(&pinned, &reached));

@@ -388,7 +388,7 @@ socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *
 
 struct question {
 	struct mediation *mediation;
-	const struct stat *status; /* of the inode; of the directory, where the name is to be made; NULL: abstract */
+	const struct pinned *pinned; /* the inode; the directory, where the name is to be made; NULL: abstract */
 	bool is_made;
 };
 
@@ -406,9 +406,12 @@ static bool is_same_in_first(const struct question *question, const struct socke
 
 	while (question->is_made && length > 1 && name->bytes[--length] != '/')
 		;
-	if (!question->status || (!had_taken && !mediation_take(mediation, 0)))
+	if (question->pinned && question->pinned->is_in_first)
+		return true; /* that is where it was found */
+	if (!question->pinned || (!had_taken && !mediation_take(mediation, 0)))
 		return false;
-	same = view_is_same_in_first(&mediation->worker->origin, name->bytes, length ? length : 1, question->status);
+	same = view_is_same_in_first(&mediation->worker->origin, name->bytes, length ? length : 1,
+				     &question->pinned->status);
 	if (!had_taken)
 		mediation_return(mediation);
 	return same;
@@ -462,9 +465,10 @@ int mediation_hold(struct mediation *mediation)
 }
 
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
-		      const struct stat *status)
+		      const struct pinned *pinned)
 {
-	struct question question = {.mediation = mediation, .status = status, .is_made = operation == OPERATION_BIND};
+	const struct stat *status = pinned ? &pinned->status : NULL;
+	struct question question = {.mediation = mediation, .pinned = pinned, .is_made = operation == OPERATION_BIND};
 	enum socket_owner owner = operation == OPERATION_BIND ? OWNER_SESSION : owner_of(mediation, name, status);
 	const struct socket_name judged = {.abstract = name->abstract,
 					   .bytes = name->bytes,

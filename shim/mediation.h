@@ -155,11 +155,11 @@ void mediation_leave(struct mediation *mediation, const struct view *view);
 int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned);
 
 /*
- * Judges an operation on a name and writes its event. status: of the inode; of the directory, where a
- * name is to be made; NULL: abstract.
+ * Judges an operation on a name and writes its event. pinned: its inode; the directory, where a name is to be made;
+ * NULL: abstract.
  */
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
-		      const struct stat *status);
+		      const struct pinned *pinned);
 
 /*
  * Where mediation->is_by_owner: holds the socket that has the name, so that it is nobody else's for as long as it is

@@ -28,7 +28,7 @@ static bool name_path(struct mediation *mediation, const struct address *address
 	if (error == 0) {
 		judged.bytes = binds ? made.full : pinned.name;
 		judged.length = binds ? made.length : pinned.length;
-		(void)mediation_allows(mediation, operation, &judged, binds ? &made.parent.status : &pinned.status);
+		(void)mediation_allows(mediation, operation, &judged, binds ? &made.parent : &pinned);
 		view_unpin(binds ? &made.parent : &pinned);
 	}
 	view_close(&view);

@@ -56,6 +56,7 @@ int view_origin_open(int first, struct view_origin *origin)
 	if (!place_take(first, &origin->first))
 		return -1;
 	if (place_take(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), &origin->ours)) {
+		origin->is_ours = place_is(&origin->first, &origin->ours);
 		origin->descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (origin->descriptors >= 0)
 			return 0;
@@ -171,6 +172,7 @@ static int describe(const struct view *view, struct pinned *pinned)
 	ssize_t length = name_of(view, pinned->descriptor, pinned->name, sizeof(pinned->name) - 1);
 
 	pinned->length = 0; /* of a name that is long: it is not cleared */
+	pinned->is_in_first = false;
 	if (length > 0 && pinned->name[0] == '/' && fstat(pinned->descriptor, &pinned->status) == 0) {
 		pinned->name[length] = '\0';
 		pinned->length = (size_t)length;
@@ -208,6 +210,7 @@ bool view_pin_straight(const struct view *view, const char *path, struct pinned 
 	pinned->descriptor = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 	if (pinned->descriptor < 0 || describe(view, pinned) != 0)
 		return false;
+	pinned->is_in_first = view->is_ours && view->origin->is_ours && strcmp(path, pinned->name) == 0;
 	if (S_ISSOCK(pinned->status.st_mode))
 		return true;
 	view_unpin(pinned);

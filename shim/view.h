@@ -32,6 +32,7 @@ struct view_origin {
 	struct place ours;  /* our own root */
 	struct place first; /* the root in which the session began: its rules speak of that one */
 	int descriptors;    /* owned; /proc/self/fd, reachable from any root */
+	bool is_ours;       /* the two are one */
 };
 
 struct view {
@@ -50,6 +51,7 @@ struct pinned {
 	char name[PATH_MAX]; /* as the kernel has it, seen from the root it was looked up in */
 	size_t length;
 	struct stat status;
+	bool is_in_first; /* by this very name, and no link, it was found in the root in which the session began */
 };
 
 /* Takes a directory over. False where it cannot be told apart; it is closed then. */
