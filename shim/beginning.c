@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "area.h"
@@ -69,6 +70,25 @@ static int open_root(pid_t pid)
 	return root >= 0 ? root : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* The user namespace of a container, where it is another than ours and is to be had; else -1. */
+static int open_user_namespace(pid_t pid)
+{
+	char path[32];
+	struct stat theirs;
+	struct stat ours;
+	int namespace;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	namespace = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (namespace < 0)
+		return -1;
+	if (fstat(namespace, &theirs) == 0 && stat("/proc/self/ns/user", &ours) == 0 &&
+	    (theirs.st_dev != ours.st_dev || theirs.st_ino != ours.st_ino))
+		return namespace;
+	close(namespace);
+	return -1;
+}
+
 int beginning_make(struct conversation *conversation)
 {
 	struct beginning *beginning = &conversation->beginning;
@@ -78,7 +98,10 @@ int beginning_make(struct conversation *conversation)
 		return 0;
 	describe(conversation, &session);
 	*beginning = (struct beginning){.area = area_create(&session, conversation->texts, NULL),
-					.root = open_root(conversation->peer.pid)};
+					.root = open_root(conversation->peer.pid),
+					.user = -1};
+	if (conversation->is_runtime)
+		beginning->user = open_user_namespace(conversation->peer.pid);
 	if (beginning->area >= 0 && beginning->root >= 0)
 		return 0;
 	beginning_end(beginning);
@@ -96,5 +119,7 @@ void beginning_end(struct beginning *beginning)
 		close(beginning->area);
 	if (beginning->root >= 0)
 		close(beginning->root);
-	*beginning = (struct beginning){.area = -1, .root = -1};
+	if (beginning->user >= 0)
+		close(beginning->user);
+	*beginning = (struct beginning){.area = -1, .root = -1, .user = -1};
 }

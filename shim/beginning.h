@@ -1,6 +1,6 @@
 /*
- * What is put together of a session before its listener is there: its memory and its root. A loader that has been
- * welcomed loads its filter meanwhile, and need not wait for that any more.
+ * What is put together of a session before its listener is there: its memory, its root and its user namespace. A loader
+ * that has been welcomed loads its filter meanwhile, and need not wait for that any more.
  */
 #ifndef AGENTSH_BEGINNING_H
 #define AGENTSH_BEGINNING_H
@@ -12,6 +12,7 @@ struct conversation;
 struct beginning {
 	int area; /* owned; -1: nothing has been put together */
 	int root; /* owned; -1: the same */
+	int user; /* owned; the user namespace of a container that has another than ours; -1: it is none */
 };
 
 /*

@@ -119,45 +119,40 @@ static int join_circle(struct broker *broker, const struct conversation *convers
 			    conversation_text(conversation, TEXT_POLICY), conversation->hello.lengths[TEXT_POLICY], -1);
 }
 
+/* Is there one? */
+static bool append(int descriptor, int *descriptors, size_t *count)
+{
+	if (descriptor >= 0)
+		descriptors[(*count)++] = descriptor;
+	return descriptor >= 0;
+}
+
 static int give_to_keeper(struct broker *broker, struct conversation *conversation)
 {
+	const struct beginning *begun = &conversation->beginning;
 	int commons = join_circle(broker, conversation);
-	const struct keeper_message message = {
-	    .operation = KEEPER_KEEP,
-	    .ticket = conversation->ticket,
-	    .has_target = conversation->peer.process >= 0,
-	    .has_notices = conversation->notices >= 0,
-	    .has_copy = conversation->copy >= 0,
-	    .has_commons = commons >= 0,
-	    .has_reader = conversation->reader >= 0,
-	    .answers = !conversation->is_runtime,
-	};
 	uint32_t flags = area_flags(broker, conversation) | (commons >= 0 ? AREA_COMMONS : 0U);
+	struct keeper_message message = {.operation = KEEPER_KEEP, .ticket = conversation->ticket};
 	int descriptors[KEPT_COUNT + 1];
 	size_t count = 0;
 
-	if (beginning_make(conversation) != 0 || beginning_complete(&conversation->beginning, flags) != 0)
+	if (beginning_make(conversation) != 0 || beginning_complete(begun, flags) != 0)
 		return -1;
 	descriptors[count++] = conversation->listener;
-	descriptors[count++] = conversation->beginning.area;
-	descriptors[count++] = conversation->beginning.root;
-	if (conversation->peer.process >= 0)
-		descriptors[count++] = conversation->peer.process;
-	if (conversation->notices >= 0)
-		descriptors[count++] = conversation->notices;
-	if (conversation->copy >= 0)
-		descriptors[count++] = conversation->copy;
-	if (commons >= 0)
-		descriptors[count++] = commons;
-	if (conversation->reader >= 0)
-		descriptors[count++] = conversation->reader;
-	if (message.answers)
-		descriptors[count++] = conversation->socket;
+	descriptors[count++] = begun->area;
+	descriptors[count++] = begun->root;
+	message.has_target = append(conversation->peer.process, descriptors, &count);
+	message.has_notices = append(conversation->notices, descriptors, &count);
+	message.has_copy = append(conversation->copy, descriptors, &count);
+	message.has_commons = append(commons, descriptors, &count);
+	message.has_reader = append(conversation->reader, descriptors, &count);
+	message.has_user = append(begun->user, descriptors, &count);
+	message.answers = append(conversation->is_runtime ? -1 : conversation->socket, descriptors, &count);
 	if (message_send(broker->keeper, &message, sizeof(message), descriptors, count) != 0)
 		return -1;
 	broker->unanswered++;
 	/* Nothing of it is heard before what is heard next. */
-	witness_add(&broker->witness, conversation->ticket, conversation->beginning.area);
+	witness_add(&broker->witness, conversation->ticket, begun->area);
 	return 0;
 }
 

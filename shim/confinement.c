@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -89,6 +90,16 @@ static void set_limits(enum confined_role role)
 		limit.rlim_cur /= 2;
 		(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL);
 	}
+}
+
+void confinement_follow(int user_namespace)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	if (user_namespace < 0 || syscall(SYS_capget, &header, data) != 0 || data[0].permitted || data[1].permitted)
+		return;
+	(void)setns(user_namespace, CLONE_NEWUSER);
 }
 
 int confinement_limit(uint64_t session, struct error *err)

@@ -28,6 +28,14 @@ void confinement_begin(void);
 int confinement_enter(enum confined_role role, struct error *err);
 
 /*
+ * A worker whose session is a container's goes into that one's user namespace (borrowed, -1: it has none of its own),
+ * in which it may do what it can nowhere else: take a target's root and ids. Only where it has no capabilities, as a
+ * plain user's: its own count for more. Where the namespace is not its user's, it stays. Before confinement_limit, with
+ * one thread.
+ */
+void confinement_follow(int user_namespace);
+
+/*
  * A worker that has read what its session's loader was permitted: that, and what a worker works
  * with, which alone is effective until a call is carried out (all of it where CAP_SYS_PTRACE is not
  * among it). 0, or -1 and *err.

@@ -58,7 +58,7 @@ int conversation_begin(struct conversation *conversation, int socket)
 					      .copy = -1,
 					      .reader = -1,
 					      .listener = -1,
-					      .beginning = {.area = -1, .root = -1}};
+					      .beginning = {.area = -1, .root = -1, .user = -1}};
 	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return -1;
 	conversation->peer = (struct conversation_peer){

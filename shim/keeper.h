@@ -26,7 +26,7 @@ enum keeper_operation {
 	KEEPER_LOST    /* broker: how many records has the kernel lost? keeper: so many, in ticket */
 };
 
-/* What comes with KEEPER_KEEP, in this order; the last four where the flags say so. */
+/* What comes with KEEPER_KEEP, in this order; from the fourth on where the flags say so. */
 enum keeper_descriptor {
 	KEPT_LISTENER,
 	KEPT_AREA,
@@ -36,6 +36,7 @@ enum keeper_descriptor {
 	KEPT_COPY,
 	KEPT_COMMONS,
 	KEPT_READER,
+	KEPT_USER,
 	KEPT_COUNT /* programs of other versions have the same (store.h): what is new goes to the end */
 };
 
@@ -46,6 +47,7 @@ struct keeper_message {
 	uint32_t has_copy;
 	uint32_t has_commons;
 	uint32_t has_reader;
+	uint32_t has_user;
 	uint32_t answers; /* behind them: the loader's socket, by which it is told that its session is kept */
 	int32_t error;    /* errno */
 	uint64_t ticket;  /* the broker's number of the session */

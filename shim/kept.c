@@ -79,6 +79,7 @@ static bool give(struct kept *kept, int events, enum sink_kind kind, struct spar
 	    [WORKER_COPY] = have[KEPT_COPY],
 	    [WORKER_COMMONS] = have[KEPT_COMMONS],
 	    [WORKER_READER] = have[KEPT_READER],
+	    [WORKER_USER] = have[KEPT_USER],
 	};
 
 	if (spare->worker && spare_give(spare, &session, descriptors, &kept->worker, &kept->control))

@@ -14,8 +14,6 @@
 #ifndef PIDFD_SIGNAL_THREAD
 #define PIDFD_SIGNAL_THREAD (1U << 0)
 #endif
-/* To send the target's ids in place of ours: scm_check_creds. */
-#define CLAIM ((1ULL << CAP_SYS_ADMIN) | (1ULL << CAP_SETUID) | (1ULL << CAP_SETGID))
 /* What else a worker has (confinement.c), and sendmsg(2) on a Unix socket never asks for. */
 #define UNUSED ((1ULL << CAP_KILL) | (1ULL << CAP_SYS_CHROOT))
 
@@ -31,7 +29,7 @@ static struct sender sender_of(struct mediation *mediation)
 	    .is_unix = mediation->is_unix,
 	    .is_addressed = mediation->is_unix && type == SOCK_DGRAM,
 	    .is_stream = type == SOCK_STREAM,
-	    .may_claim = (mediation->server->own.permitted & CLAIM) == CLAIM,
+	    .may_claim = mediation->server->may_claim,
 	    .credentials = &mediation->credentials,
 	};
 }
@@ -49,7 +47,7 @@ static bool may_send(struct mediation *mediation, const struct socket_name *name
  */
 static bool take(struct mediation *mediation)
 {
-	return mediation_take(mediation, (1ULL << CAP_SYS_PTRACE) | (mediation->is_unix ? CLAIM | UNUSED : 0));
+	return mediation_take(mediation, (1ULL << CAP_SYS_PTRACE) | (mediation->is_unix ? SENDING_CLAIM | UNUSED : 0));
 }
 
 /* A stream that nobody reads: the target gets its SIGPIPE as from its own call. */

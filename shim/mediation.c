@@ -342,7 +342,7 @@ static int pin_in_view(struct mediation *mediation, const struct address *addres
 	int error = mediation_enter(mediation, view);
 
 	if (error)
-		return error;
+		return mediation_deny(mediation, "rights_not_to_be_had").error;
 	error = view_pin(view, address->name, false, pinned);
 	mediation->server->walks = error == 0 && strcmp(pinned->name, address->name) == 0;
 	if (error || !view->is_ours)

@@ -149,8 +149,8 @@ void mediation_leave(struct mediation *mediation, const struct view *view);
 
 /*
  * Looks a path up in the target's view and with its rights, and pins it. 0, or the errno that the
- * target gets; ESRCH: it cannot be read. After 0 the server may have the target's rights still, which it is to
- * act with next; whoever needs its own gives them back.
+ * target gets (of a denial there is an event then); ESRCH: it cannot be read. After 0 the server may have the target's
+ * rights still, which it is to act with next; whoever needs its own gives them back.
  */
 int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned);
 

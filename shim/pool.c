@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "listener.h"
+#include "sending.h"
 #include "worker.h"
 
 #define STACK_SIZE      ((size_t)512 * 1024)
@@ -123,6 +124,7 @@ static void *run(void *argument)
 	if (directory < 0 || credentials_read(directory, &server->own) != 0)
 		_exit(EXIT_FAILURE);
 	close(directory);
+	server->may_claim = sending_may_claim(&server->own);
 	turn_begin(&server->turn);
 	/* What a worker that died was handling in this slot: answered where the target still waits, told where not. */
 	if (server->slot->notif.id != 0)

@@ -32,6 +32,7 @@ struct server {
 	pthread_t thread;
 	struct area_slot *slot;
 	struct credentials own; /* the thread's rights when it carries nothing out */
+	bool may_claim;         /* the ids of targets to receivers of a Unix socket: sending.h */
 	bool reads;             /* it has but the right to read targets: mediation_release() gives it its own */
 	bool walks;             /* the last path had no link in it, or none has been tried */
 	struct reach reach;     /* how it gets at targets */

@@ -41,6 +41,7 @@ enum worker_descriptor {
 	WORKER_COPY,    /* where area says so */
 	WORKER_COMMONS, /* where area says so */
 	WORKER_READER,  /* where only an ancestor may read the session's processes: reader.h */
+	WORKER_USER,    /* of a container: its user namespace, where that is another */
 	WORKER_DESCRIPTORS
 };
 

@@ -185,6 +185,7 @@ static const struct compared compared[] = {
     {"clone", KEEPER, 0, NOT_A_FORK, 0},
     {"clone", WORKER, 0, CLONE_THREAD, CLONE_THREAD},
     {"prctl", WORKER, 0, LOW_32_BITS, PR_CAPBSET_DROP},
+    {"setns", WORKER, 1, LOW_32_BITS, CLONE_NEWUSER},
     {"socket", ROLES, 0, LOW_32_BITS, AF_UNIX},
     {"socket", WORKER, 0, LOW_32_BITS, AF_NETLINK},
     /* Is it there still? No more than that. */

@@ -5,6 +5,7 @@
 #ifndef AGENTSH_SENDING_H
 #define AGENTSH_SENDING_H
 
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,8 @@
 #define SENDING_CHUNK           ((size_t)256 * 1024)       /* of a stream, at once */
 #define SENDING_CONTROL_MAX     ((size_t)64 * 1024)
 #define SENDING_DESCRIPTORS_MAX 253U /* SCM_MAX_FD */
+/* To send the target's ids in place of ours: scm_check_creds. */
+#define SENDING_CLAIM ((1ULL << CAP_SYS_ADMIN) | (1ULL << CAP_SETUID) | (1ULL << CAP_SETGID))
 
 struct sending {
 	struct address address;
@@ -46,9 +49,15 @@ struct sender {
 	bool is_unix;
 	bool is_addressed; /* a Unix datagram socket: on any other an address is an error, or passed over */
 	bool is_stream;
-	bool may_claim; /* we have what it takes to send the target's ids in place of ours: CAP_SYS_ADMIN ... */
+	bool may_claim;                        /* the target's ids are sent in place of ours: sending_may_claim() */
 	const struct credentials *credentials; /* of the target */
 };
+
+/*
+ * May the calling thread, whose rights these are, send the ids of others in place of its own? The kernel asks for
+ * CAP_SYS_ADMIN where the pid namespace belongs: a user namespace of one's own in somebody else's has it in vain.
+ */
+bool sending_may_claim(const struct credentials *own);
 
 /* sendto(2): one piece and an address. 0, or an errno. */
 int sending_from_buffer(const struct sender *sender, uint64_t buffer, uint64_t length, int flags, uint64_t address,

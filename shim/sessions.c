@@ -171,6 +171,8 @@ static bool comes_along(const struct keeper_message *message, size_t which)
 		return message->has_commons;
 	case KEPT_READER:
 		return message->has_reader;
+	case KEPT_USER:
+		return message->has_user;
 	default:
 		return true;
 	}

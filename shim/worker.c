@@ -138,6 +138,7 @@ static int set_up(struct worker *worker, const struct given *given, struct error
 	/* It stays open: that is what the lock is held by. */
 	if (area_lock(have[WORKER_AREA], err) != 0)
 		return -1;
+	confinement_follow(have[WORKER_USER]);
 	if (confinement_limit(worker->area->session.capabilities, err) != 0 || open_origin(worker, given, err) != 0)
 		return -1;
 	if (parse_policy(worker, err) != 0 || open_sinks(worker, given, err) != 0 ||

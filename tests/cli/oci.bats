@@ -312,6 +312,69 @@ has_descriptors() {
 	is "$(events true | wc -l)" 0
 }
 
+# of_plain RUNTIME ID: that bundle as a container of $OTHER's, whose root in it is $OTHER, and who has no other user.
+of_plain() {
+	jq --argjson user "$OTHER" '.linux.namespaces += [{type: "user"}] | del(.linux.resources) |
+		.linux.uidMappings = [{containerID: 0, hostID: $user, size: 1}] | .linux.gidMappings = .linux.uidMappings' \
+		"$HOME_OF/$2/config.json" >"$HOME_OF/$2/new"
+	mv "$HOME_OF/$2/new" "$HOME_OF/$2/config.json"
+	setpriv --pdeathsig KILL unshare --mount --propagation private sh -c '
+		! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified; exec "$@"' runtime \
+		as "$OTHER" env XDG_RUNTIME_DIR="$HOME_OF/mine" "$1" --root "$HOME_OF/mine/$1" run --bundle "$HOME_OF/$2" "$2" </dev/null
+}
+
+# runc's own process, where runc makes the user namespace, is closed to its user until it executes the container's: looked
+# at before, what the worker would need is not to be had. podman makes the namespace before: that is in places.bats.
+@test "oci: a plain user's containers on that user's sidecar: as root's on root's, or without sockets, and told" {
+	local runtime with inside
+	install -d -m 700 -o "$OTHER" "$HOME_OF/mine"
+	SOCKET=$HOME_OF/mine/socket EVENTS=$HOME_OF/mine/events OCI=$HOME_OF/mine/oci
+	# shellcheck disable=SC2034 # sidecar_start's
+	SIDECAR_OPTIONS=("--oci-listener=$OCI")
+	sidecar_start as "$OTHER"
+	serve allowed
+	serve denied
+	with=$(profile --listener="$OCI" "$SEEN")
+	for runtime in "${RUNTIMES[@]}"; do
+		bundle "$runtime" "$with" sh -c 'exec 2>/dev/null; id -u; mount -t tmpfs none /tmp; echo after: $?
+			socket_do stream connect /srv/allowed stream connect /srv/denied stream bind /tmp/own stream connect /tmp/own'
+		run -0 --separate-stderr of_plain "$runtime" "$runtime"
+		inside=$output
+		has 1 ".session_id == \"$runtime\" and .type == \"session_end\""
+		has 1 ".session_id == \"$runtime\" and .type == \"seccomp_blocked\""
+		run -0 jq -r "select(.session_id == \"$runtime\" and .type == \"unix_socket_blocked\") | \"\(.syscall) \(.reason)\"" "$EVENTS"
+		if [ "$runtime" = crun ] || [[ $inside != *allowed:\ EACCES* ]]; then
+			is "$inside" $'0\nafter: 137\nconnect /srv/allowed: ok\nconnect /srv/denied: EACCES\nbind /tmp/own: ok\nconnect /tmp/own: ECONNREFUSED'
+			is "$output" 'connect blocked_by_policy'
+		else
+			is "$inside" $'0\nafter: 137\nconnect /srv/allowed: EACCES\nconnect /srv/denied: EACCES\nbind /tmp/own: EACCES\nconnect /tmp/own: EACCES'
+			is "$(sort -u <<<"$output")" $'bind rights_not_to_be_had\nconnect rights_not_to_be_had'
+			is "$(wc -l <<<"$output")" 4
+		fi
+	done
+	is "$(cat "$LOG")" ''
+}
+
+@test "oci: a plain user's containers on root's sidecar: none begins; where they may connect, they get nothing by it" {
+	local runtime with
+	install -d -m 700 -o "$OTHER" "$HOME_OF/mine"
+	sidecar_start
+	with=$(profile --listener="$OCI" '')
+	for runtime in "${RUNTIMES[@]}"; do
+		bundle "$runtime" "$with" sh -c 'exec 2>&1; socket_do stream bind /tmp/own; mount -t tmpfs none /tmp || echo refused'
+		run of_plain "$runtime" "$runtime"
+		[ "$status" -ne 0 ]
+		[[ $output == *"$OCI"*[Pp]'ermission denied'* ]] || is "$output" 'permission denied'
+		as "$OTHER" "$runtime" --root "$HOME_OF/mine/$runtime" delete --force "$runtime" 2>/dev/null || true
+	done
+	chmod 777 "$OCI"
+	# It may hear that before it has sent the listener: then there is no container either.
+	run --separate-stderr of_plain crun crun
+	[ "$status" -ne 0 ] || is "$output" $'bind /tmp/own: ENOSYS\nmount: mounting none on /tmp failed: Function not implemented\nrefused'
+	said "it is another user's runtime"
+	is "$(events true | wc -l)" 0
+}
+
 @test "oci: the options of the sidecar" {
 	run -1 "$HOME_OF/agentsh-sidecar" --socket="$SOCKET" --events="$EVENTS" --oci-listener=relative
 	[[ $output == *'relative: no path for a socket'* ]]

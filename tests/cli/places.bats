@@ -15,12 +15,12 @@ ORDINARY='descriptors streams own signals rights errors'
 setup_file() {
 	[ "$(id -u)" -eq 0 ] || return 0
 	export LOGS=$BATS_FILE_TMPDIR/logs
-	SOME='kill bad-policy start-end path race keeper-dies'
+	SOME='kill bad-policy start-end path race rights worker-dies keeper-dies'
 	[ "${AGENTSH_PLACES:-}" != all ] || SOME=
 	export SOME AGENTSH_BUILD=$BUILD
 	{
 		LANES=1 "$HERE/run" "$LOGS" without root user login crun &
-		PROMISES=$SOME LANES=1 "$HERE/run" "$LOGS" yama docker profile runtime podman || true
+		PROMISES=$SOME LANES=1 "$HERE/run" "$LOGS" yama docker profile runtime podman podman-oci || true
 		wait "$!" || true
 	} >"$BATS_FILE_TMPDIR/said" 2>&1 3>&-
 }
@@ -75,6 +75,10 @@ table() {
 	PROMISES=$SOME table podman
 }
 
+@test "a user's podman with a listener of that user's sidecar" {
+	PROMISES=$SOME table podman-oci
+}
+
 @test "crun with a listener" {
 	table crun
 }
@@ -91,4 +95,14 @@ table() {
 	cp "$LOGS/without/race" "$BATS_TEST_TMPDIR/root/race"
 	run -1 "$HERE/table" --check "$BATS_TEST_TMPDIR" "$PAGE" root
 	[[ $output == *'root, race: not held: '* ]]
+}
+
+@test "a row, a column or a note that no run has made is told" {
+	local change
+	for change in '/&sockets, by path/d' '/&sockets, by path/{p;s/path/name/}' '/^.It r1$/{N;p;s/.*/.It r99\n\\\&refused: nothing/}' \
+		'/^\\&on_block = kill/s/held$/n1/' '/&on_block = kill/s/$/\theld/'; do
+		sed "$change" "$PAGE" >"$BATS_TEST_TMPDIR/page"
+		echo "$change"
+		run -1 "$HERE/table" --check "$LOGS" "$BATS_TEST_TMPDIR/page" root crun
+	done
 }

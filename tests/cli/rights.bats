@@ -232,6 +232,35 @@ changed() {
 	done
 }
 
+@test "another root, where a plain user's own sidecar has no chroot(2): each denial is told" {
+	serve_places
+	behind_filter plain
+	"${behind[@]}" "$do" userns0 chroot "$work/s" stream connect /open.stream dgram sendto /open.dgram sendmsg /open.dgram stream \
+		bind /none >"$work/out" </dev/null 3>&-
+	is "$(cat "$work/out")" 'connect /open.stream: EACCES
+sendto /open.dgram: EACCES
+sendmsg /open.dgram: EACCES
+bind /none: EACCES'
+	wait_for grep -q '"type":"session_end"' "$work/open/events.plain"
+	is "$(jq -r 'select(.type == "unix_socket_blocked") | "\(.syscall) \(.reason)"' "$work/open/events.plain")" \
+		'connect rights_not_to_be_had
+sendto rights_not_to_be_had
+sendmsg rights_not_to_be_had
+bind rights_not_to_be_had'
+}
+
+@test "a session in a user namespace alone, whose root is none in its pid namespace, sends as without us" {
+	local who
+	serve_places
+	chown "$PLAIN" "$work/p.ini"
+	for who in '' "setpriv --reuid=$PLAIN --regid=$PLAIN --clear-groups"; do
+		[ -n "$who" ] || chown 0 "$work/p.ini"
+		# shellcheck disable=SC2086 # words
+		compare root "$do dgram sendto $work/s/open.dgram sendmsg $work/s/open.dgram sendmmsg $work/s/open.dgram
+$do dgram connect $work/s/open.dgram send claim sendmsg $work/s/open.dgram" $who unshare --user --map-root-user
+	done
+}
+
 @test "what /proc hides from a target, the worker that could see it does not find for it" {
 	local hidden good words
 	serve stream "$work/s/open" 666
