@@ -303,6 +303,33 @@ served() {
 	is "$(jq -r 'select(.type == "session_end") | .status' "$TRAIL")" 0
 }
 
+@test "PostgreSQL: of its own user from the beginning, by the profile alone; stopped by the image's signal, begun again" {
+	local how user own
+	user=$(awk -F: '$1 == "postgres" { print $3 }' "$SERVICES/etc/passwd")
+	own=(--user postgres --cap-drop=ALL --stop-signal SIGINT --tmpfs "/run/postgresql:uid=$user")
+	follow $'[unix_socket_rules.no]\npaths = /run/postgresql/.s.PGSQL.1\ndecision = deny'
+	for how in plain behind; do
+		mkdir "$how.data"
+		chown "$user" "$how.data"
+		served "$how" "${own[@]}" "${PROFILE[@]}" -v "$PWD/$how.data:/srv" -- postgres -c fsync=off
+	done
+	for how in plain behind; do
+		prints "${!how}" 'the database is made'
+		wait_for docker exec "${!how}" psql -qU postgres mine -c 'create table t()'
+		docker restart "${!how}" >/dev/null
+		wait_for docker exec "${!how}" psql -qU postgres mine -c 'drop table t'
+		docker kill --signal HUP "${!how}" >/dev/null
+		prints "${!how}" 'received SIGHUP'
+		docker stop "${!how}" >/dev/null
+		ends "${!how}" 0
+		docker logs "${!how}" 2>&1 | sed -n 's/^.*LOG:  \(received\|database system is\)/\1/p' >"$how.out"
+		is "$(docker logs "${!how}" 2>&1 | grep -c 'the database is made')" 1
+	done
+	grep -q 'received fast shutdown' plain.out
+	diff <(sort plain.out | uniq -c) <(sort behind.out | uniq -c)
+	is "$(trail 'select(.action == "denied") | .path' | wc -l)" 0
+}
+
 # What runs in the container, as init scripts have it: servers in the background, and their clients, who are other users.
 # A resolver that answers every question with 127.0.0.1.
 RESOLVER='use IO::Socket::INET; $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:53", Proto => "udp") or die;
