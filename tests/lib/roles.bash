@@ -45,7 +45,7 @@ session_policy() {
 
 # behind USER: what to put before a command, in the array of that name; USER is root or plain.
 behind() {
-	behind=(env -i "PATH=$PATH" HOME=/nonexistent)
+	behind=(env -i "PATH=$PATH" HOME=/nonexistent "LIBMOUNT_FORCE_MOUNT2=$LIBMOUNT_FORCE_MOUNT2")
 	[ "$1" = root ] || behind=(setpriv "--reuid=$PLAIN" "--regid=$PLAIN" --clear-groups "${behind[@]}")
 }
 

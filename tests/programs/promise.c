@@ -49,7 +49,7 @@
 #define PLAIN       61235
 #define SERVED_MAX  16
 #define NONCE       (0x5eedUL << 16)
-#define FROM_NOBODY ((uid_t)-1)
+#define FROM_NOBODY (~(uid_t)0)
 
 static char **words;
 
