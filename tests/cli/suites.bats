@@ -143,19 +143,33 @@ python() { # SETTING MODULE
 	done
 }
 
+# all_planned: each program with a harness says how many tests it has, and each has its end.
+all_planned() {
+	grep -lw kselftest_harness.h "$SUITES"/kernel/tools/testing/selftests/net/af_unix/*.c >"$work/planning"
+	[ "$(grep -c '^1\.\.' "$work/open/native.said")" -eq "$(wc -l <"$work/planning")" ]
+	[ "$(grep -cE ' ok$' "$work/open/native.results")" -eq \
+		"$(awk -F '[.][.]' '/^1\.\./ { all += $2 } END { print all }' "$work/open/native.said")" ]
+}
+
 @test "the kernel's own: af_unix" {
-	local setting listed
+	local setting name theirs listed
 	compile_kernel_tests
 	sidecar_start
 	for setting in "${settings[@]}"; do
-		listed=()
+		theirs=()
 		# Only root may make a network of its own: other_network.
-		[ "$setting" != root ] || listed=(unix_connect.{dgram,stream}_abstract_netns.test
+		[ "$setting" != root ] || theirs=(unix_connect.{dgram,stream}_abstract_netns.test
 			scm_rights.stream_listener{,_oob}.{backtrack_from_scc,cross_edge,self_ref,triangle})
-		[ "$setting" != plain ] || listed=(scm_pidfd.dgram_{abstract,pathname}.test) # message_process
+		[ "$setting" != plain ] || theirs=(scm_pidfd.dgram_{abstract,pathname}.test) # message_process
+		# Those that this kernel's sources have: Linux 6.1's are fewer.
+		listed=()
+		for name in "${theirs[@]}"; do [ ! -e "$work/kernel/${name%%.*}" ] || listed+=("$name"); done
 		# shellcheck disable=SC2016 # expanded there
 		both "$setting" of_kernel bash -c 'cd "$TMPDIR"; for one in "$0"/*; do
 			status=0; timeout 60 "$one" || status=$?; [ "$status" -lt 2 ] || echo "${one##*/} status $status"; done' "$work/kernel"
-		[ "$(grep -c ' ok$' "$work/open/native.results")" -gt 45 ]
+		all_planned
+		# Without us none fails but what needs such a network.
+		[ "$setting" = root ] || sed -i -E '/^(scm_rights\.|unix_connect\.[a-z_]*_netns\.)/d' "$work/open/native.results"
+		run -1 grep ' not ok$' "$work/open/native.results"
 	done
 }
