@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,8 +20,7 @@ extern const char agentsh_starter_end[] __attribute__((visibility("hidden")));
 static int write_starter(FILE *stream)
 {
 	/* Two labels of one object, which C has no word for. */
-	/* cppcheck-suppress comparePointers */
-	size_t length = (size_t)(agentsh_starter_end - agentsh_starter);
+	size_t length = (size_t)((uintptr_t)agentsh_starter_end - (uintptr_t)agentsh_starter);
 
 	return fwrite(agentsh_starter, 1, length, stream) == length && fflush(stream) == 0 ? 0 : -1;
 }

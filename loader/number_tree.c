@@ -45,12 +45,13 @@ static int find_later(const struct stage *next, uint32_t actions[SYSCALL_NUMBERS
 /* Returns how many there are: at least one, which begins at 0. */
 static size_t find_spans(const uint32_t actions[SYSCALL_NUMBERS + 1], struct span spans[SYSCALL_NUMBERS + 1])
 {
-	size_t count = 0;
+	size_t last = 0;
 
-	for (uint32_t i = 0; i <= SYSCALL_NUMBERS; i++)
-		if (count == 0 || spans[count - 1].action != actions[i])
-			spans[count++] = (struct span){.first = i, .action = actions[i]};
-	return count;
+	spans[0] = (struct span){.action = actions[0]};
+	for (uint32_t i = 1; i <= SYSCALL_NUMBERS; i++)
+		if (spans[last].action != actions[i])
+			spans[++last] = (struct span){.first = i, .action = actions[i]};
+	return last + 1;
 }
 
 /* Its depth is that of 1,025 spans, halved each time. */
@@ -78,8 +79,10 @@ int number_tree_append(const struct stage *list, const struct stage *next, struc
 {
 	uint32_t actions[SYSCALL_NUMBERS + 1];
 	struct span spans[SYSCALL_NUMBERS + 1];
+	size_t count;
 
 	if (find_actions(list, actions, err) != 0 || find_later(next, actions, err) != 0)
 		return -1;
-	return append_spans(filter, spans, find_spans(actions, spans), err);
+	count = find_spans(actions, spans);
+	return append_spans(filter, spans, count, err);
 }

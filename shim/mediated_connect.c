@@ -42,6 +42,7 @@ static bool begin(struct mediation *mediation, bool own)
 static struct outcome connect_path(struct mediation *mediation, const struct address *address)
 {
 	struct sockaddr_un reached;
+	socklen_t length;
 	struct pinned pinned;
 	struct outcome outcome;
 	int error = mediation_pin(mediation, address, &pinned);
@@ -50,6 +51,7 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 		return mediation_deny_unreadable(mediation);
 	if (error)
 		return mediation_fail(error);
+	length = mediation_address_of(&pinned, &reached);
 	if (!mediation_allows(mediation, OPERATION_CONNECT,
 			      &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
 		outcome = mediation_fail(EACCES);
@@ -58,7 +60,7 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 	else if (!begin(mediation, false))
 		outcome = mediation_fail(EINTR);
 	else
-		outcome = carry_out(mediation, &reached, mediation_address_of(&pinned, &reached));
+		outcome = carry_out(mediation, &reached, length);
 	view_unpin(&pinned);
 	return outcome;
 }

@@ -132,6 +132,7 @@ static bool is_shut(const struct mediation *mediation)
 static struct outcome send_to_path(struct mediation *mediation, struct sending *sending)
 {
 	struct sockaddr_un reached;
+	socklen_t length;
 	struct pinned pinned;
 	struct outcome outcome;
 	int error = mediation_pin(mediation, &sending->address, &pinned);
@@ -140,10 +141,11 @@ static struct outcome send_to_path(struct mediation *mediation, struct sending *
 		return mediation_deny_unreadable(mediation);
 	if (error)
 		return mediation_fail(is_shut(mediation) ? EPIPE : error);
+	length = mediation_address_of(&pinned, &reached);
 	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
 		outcome = mediation_fail(EACCES);
 	else
-		outcome = carry_out(mediation, sending, &reached, mediation_address_of(&pinned, &reached));
+		outcome = carry_out(mediation, sending, &reached, length);
 	view_unpin(&pinned);
 	return outcome;
 }
