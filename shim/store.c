@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "keeper.h"
@@ -16,6 +17,7 @@
 #define RECORD_VERSION 1U
 #define PATIENCE_MS    10000 /* with a manager that is busy */
 #define PROBE          "probe"
+#define NOBODY_ELSE    4294967294U /* a user id that nothing runs as */
 #define KINDS_NEEDED   (1U << KEPT_LISTENER | 1U << KEPT_AREA | 1U << KEPT_ROOT)
 #define KINDS_KNOWN    ((1U << KEPT_COUNT) - 1)
 
@@ -95,6 +97,26 @@ static int fill(int socket, uint64_t ticket, const int *descriptors)
 	return message_send(socket, &record, sizeof(record), along, count);
 }
 
+/*
+ * What lies in a queue is in flight, and counts as its sender's real user's. Who has more of that in flight than a
+ * process may have open sends no other descriptor (ETOOMANYREFS), but with a capability that root in a container has
+ * not: some hundred sessions are not to be counted as root's. What is not to be had is done without. The calling thread
+ * alone is changed, and with its own id still there (effective, saved) for all that asks for it.
+ */
+static int fill_for_nobody(int socket, uint64_t ticket, const int *descriptors)
+{
+	uid_t own = getuid();
+	bool is_other = syscall(SYS_setresuid, NOBODY_ELSE, -1, -1) == 0;
+	int result = fill(socket, ticket, descriptors);
+	int error = errno;
+
+	if (is_other && syscall(SYS_setresuid, own, -1, -1) != 0)
+		_exit(
+		    EXIT_FAILURE); /* its children are not to begin as another; what is stored is there for the next */
+	errno = error;
+	return result;
+}
+
 int store_put(uint32_t number, uint64_t ticket, const int *descriptors, struct error *err)
 {
 	char name[STORE_NAME_SIZE];
@@ -104,7 +126,7 @@ int store_put(uint32_t number, uint64_t ticket, const int *descriptors, struct e
 	name_of(number, name);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return error_set(err, "session: it cannot be stored: %s", strerror(errno));
-	result = fill(ends[0], ticket, descriptors);
+	result = fill_for_nobody(ends[0], ticket, descriptors);
 	if (result == 0)
 		result = put(name, ends[1]);
 	if (result != 0)

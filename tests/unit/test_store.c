@@ -7,14 +7,17 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "keeper.h"
@@ -126,6 +129,58 @@ static void test_there_and_back(void **state)
 	assert_string_equal(manager->text, "FDSTOREREMOVE=1\nFDNAME=s1f");
 	close(stored);
 	close_all(kept);
+}
+
+#define SOMEBODY 3999999999U /* a user that nothing else runs as */
+#define FEW      16U         /* descriptors that a process may have open */
+
+/* As root, by effective id: more than FEW are stored. */
+static void store_many(struct manager *manager)
+{
+	int kept[KEPT_COUNT];
+
+	for (size_t i = 0; i < KEPT_COUNT; i++)
+		kept[i] = manager->socket;
+	for (unsigned number = 1; number <= FEW; number++) {
+		assert_int_equal(store_put(number, number, kept, NULL), 0);
+		assert_true(hear(manager) >= 0);
+	}
+}
+
+/* What lies in the store does not keep others of the keeper's user from sending descriptors. */
+static void test_in_flight(void **state)
+{
+	struct rlimit limit;
+	uid_t real;
+	uid_t effective;
+	uid_t saved;
+	int ends[2];
+	int status;
+	pid_t child;
+
+	if (geteuid() != 0)
+		skip(); /* needs root: for a user that nothing else runs as */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	child = fork();
+	if (child == 0) {
+		if (setresuid(SOMEBODY, 0, 0) != 0)
+			_exit(2);
+		store_many(*state);
+		if (getresuid(&real, &effective, &saved) != 0 || real != SOMEBODY || effective != 0 || saved != 0)
+			_exit(3);
+		if (setresuid(SOMEBODY, SOMEBODY, SOMEBODY) != 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+			_exit(4);
+		limit.rlim_cur = FEW;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+			_exit(5);
+		_exit(message_send(ends[0], "", 1, &ends[1], 1) == 0 ? 0 : errno);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 static void refused(int stored)
@@ -258,6 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_there_and_back, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_in_flight, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_half, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_rubbish, set_up, tear_down),
 	    cmocka_unit_test(test_names),
