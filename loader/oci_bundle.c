@@ -8,6 +8,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "rules.h"
+
 #define MARK       "agentsh-number:" /* in front of a number that a double does not hold */
 #define MARK_SIZE  (sizeof(MARK) - 1)
 #define EXACT_MAX  15U /* digits */
@@ -172,6 +174,31 @@ static bool is_mediated(const char *name)
 	return false;
 }
 
+static bool is_awaited_name(const char *name)
+{
+	for (size_t i = 0; rules_awaited[i]; i++)
+		if (strcmp(name, rules_awaited[i]) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Are these what waits for the sidecar to have seen the process (oci_profile.c)? As far as the container's own profile
+ * allows it. What the policy blocks of them is in the item of connect.
+ */
+static bool is_awaited(const cJSON *item)
+{
+	const char *action = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "action"));
+	const cJSON *name;
+
+	cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(item, "names"))
+	{
+		if (!is_awaited_name(cJSON_GetStringValue(name)))
+			return false;
+	}
+	return action && strcmp(action, "SCMP_ACT_NOTIFY") == 0;
+}
+
 enum allowance { ALLOWED_NOT, ALLOWED_SOMETIMES, ALLOWED };
 
 /* What the profile says of the name; with take, the name is taken out of it. */
@@ -268,6 +295,34 @@ static int merge_reserved(cJSON *profile, const cJSON *item, const char *name)
 	return result;
 }
 
+/* What their profile allows of the name, with arguments, it leaves to the sidecar instead. */
+static int merge_awaited(cJSON *profile, const char *name)
+{
+	cJSON *items = cJSON_GetObjectItemCaseSensitive(profile, "syscalls");
+	cJSON *notified = cJSON_CreateArray();
+	cJSON *item;
+	int result = 0;
+
+	cJSON_ArrayForEach(item, items)
+	{
+		cJSON *names = cJSON_GetObjectItemCaseSensitive(item, "names");
+
+		for (int i = cJSON_GetArraySize(names) - 1; i >= 0 && is_allow(item); i--)
+			if (strcmp(cJSON_GetStringValue(cJSON_GetArrayItem(names, i)), name) == 0) {
+				(void)cJSON_AddItemToArray(notified, cJSON_Duplicate(item, true));
+				cJSON_DeleteItemFromArray(names, i);
+			}
+	}
+	cJSON_ArrayForEach(item, notified)
+	{
+		if (!cJSON_ReplaceItemInObjectCaseSensitive(item, "action", cJSON_CreateString("SCMP_ACT_NOTIFY")) ||
+		    add_copy(profile, item, name) != 0)
+			result = -1;
+	}
+	cJSON_Delete(notified);
+	return result;
+}
+
 /* What is there of that name has been taken out. */
 static int merge_item(cJSON *profile, const cJSON *item, const char *name, bool is_listed)
 {
@@ -284,8 +339,10 @@ static int merge_name(cJSON *profile, const cJSON *item, const char *name, struc
 	bool is_listed = allowance(profile, "", false) == ALLOWED_NOT; /* what it does not name is forbidden */
 	enum allowance theirs = allowance(profile, name, false);
 
-	if (is_mediated(name) && theirs == ALLOWED_NOT)
+	if ((is_mediated(name) || is_awaited(item)) && theirs == ALLOWED_NOT)
 		return 0;
+	if (is_awaited(item) && theirs == ALLOWED_SOMETIMES)
+		return merge_awaited(profile, name) == 0 ? 0 : error_set(err, "runtime: out of memory");
 	if (is_mediated(name) && theirs == ALLOWED_SOMETIMES)
 		return error_set(err, "runtime: %s: " IN_THE_WAY " looks at its arguments (leave it out there)", name);
 	if (has_arguments(item) && is_listed && strcmp(name, "prctl") == 0 && theirs != ALLOWED)

@@ -148,6 +148,31 @@ static int without_notification(struct making *making, uint32_t *action, const c
 			 "export: no container runtime lets a sidecar decide on %s (on_block = kill or errno)", what);
 }
 
+/* Are sockets judged, from a root that the process must not leave before the sidecar has seen it? */
+static bool is_awaited(const struct making *making, int number)
+{
+	const struct rules *rules = &making->rules;
+
+	return rules_await(rules->arch, number) && rules_mediate(rules, syscall_number(rules->arch, "connect")) &&
+	       listed_action(rules, number) == SCMP_ACT_ALLOW;
+}
+
+/* In an item of their own, by which agentshctl runtime knows them from what is blocked. */
+static void add_awaited(struct making *making)
+{
+	cJSON *item = NULL;
+
+	for (size_t i = 0; rules_awaited[i]; i++) {
+		int number = syscall_number(making->rules.arch, rules_awaited[i]);
+
+		if (!is_awaited(making, number))
+			continue;
+		if (!item)
+			item = new_item(making, SCMP_ACT_NOTIFY);
+		add_name(making, item, number);
+	}
+}
+
 static int add_listed(struct making *making, const struct rule *given)
 {
 	const struct rules *rules = &making->rules;
@@ -158,7 +183,7 @@ static int add_listed(struct making *making, const struct rule *given)
 		return 0;
 	if (rule.action == SCMP_ACT_ALLOW) {
 		/* A name that a runtime does not know is one that it leaves blocked. */
-		if (!is_in_sockets(rules, rule.number))
+		if (!is_in_sockets(rules, rule.number) && !is_awaited(making, rule.number))
 			add(making, &rule);
 		return 0;
 	}
@@ -221,6 +246,7 @@ static int add_calls(struct making *making)
 		if (add_socket(making, &making->rules.sockets.rules[i]) != 0)
 			return -1;
 	add_reserved(making);
+	add_awaited(making);
 	return 0;
 }
 

@@ -404,6 +404,16 @@ bool rules_block(const struct rules *rules, int number)
 	return ruling.action != SCMP_ACT_ALLOW && ruling.reason != RULE_NEWER;
 }
 
+const char *const rules_awaited[] = {"chroot", "pivot_root", "setns", "unshare", NULL};
+
+bool rules_await(uint32_t arch, int number)
+{
+	for (size_t i = 0; rules_awaited[i]; i++)
+		if (number == syscall_number(arch, rules_awaited[i]))
+			return true;
+	return false;
+}
+
 bool rules_mediate(const struct rules *rules, int number)
 {
 	for (size_t i = 0; i < rules->sockets.count; i++) {

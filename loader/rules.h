@@ -106,4 +106,13 @@ bool rules_block(const struct rules *rules, int number);
 /* Is the call one that the sidecar carries out, with some arguments at least? */
 bool rules_mediate(const struct rules *rules, int number);
 
+/*
+ * Does the call give its caller another root, or another mount or user namespace, by which sockets are judged? A
+ * container's process is looked at when its runtime has begun it already: it waits with such a call until that is done.
+ */
+bool rules_await(uint32_t arch, int number);
+
+/* The names of those; NULL ends them. */
+extern const char *const rules_awaited[];
+
 #endif

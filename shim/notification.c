@@ -287,6 +287,7 @@ static void act(struct handling *handling)
 	case VERDICT_RESERVED:
 	case VERDICT_MEDIATE:
 	case VERDICT_OBSERVE:
+	case VERDICT_GO_ON:
 	case VERDICT_REFUSE:
 	default:
 		do_refuse(handling);
@@ -348,6 +349,9 @@ static void handle(struct handling *handling)
 	case VERDICT_OBSERVE:
 		do_observe(handling);
 		break;
+	case VERDICT_GO_ON:
+		(void)listener_continue(handling->worker->listener, id_of(handling));
+		break;
 	case VERDICT_KILL:
 	case VERDICT_LOG_AND_KILL:
 	case VERDICT_CONTINUE:
@@ -392,7 +396,8 @@ static void give_up(struct handling *handling)
 
 	name_call(handling);
 	if (!listener_is_valid(handling->worker->listener, id_of(handling))) {
-		if (kind != VERDICT_MEDIATE && kind != VERDICT_OBSERVE && kind != VERDICT_RESERVED)
+		if (kind != VERDICT_MEDIATE && kind != VERDICT_OBSERVE && kind != VERDICT_RESERVED &&
+		    kind != VERDICT_GO_ON)
 			tell_gone(handling);
 		return;
 	}

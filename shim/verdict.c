@@ -51,6 +51,9 @@ struct verdict verdict_of(const struct policy *policy, const struct rules *rules
 		return blocked(policy, rules_of_call(rules, data->nr).line);
 	if (rules_mediate(rules, data->nr))
 		return (struct verdict){.kind = policy_observes_sockets(policy) ? VERDICT_OBSERVE : VERDICT_MEDIATE};
+	if (rules_await(rules->arch, data->nr))
+		return (struct verdict){
+		    VERDICT_GO_ON, EVENT_SECCOMP_BLOCKED, "unexpected_notification", "denied", EPERM, 0};
 	if (rules_of_call(rules, data->nr).reason == RULE_IO_URING)
 		return (struct verdict){
 		    VERDICT_CONTINUE, EVENT_SECCOMP_AUDIT, "blind_spot", "allowed", 0, policy->lines[KEY_UNIX_ENABLED]};

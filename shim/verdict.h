@@ -19,7 +19,8 @@ enum verdict_kind {
 	VERDICT_REFUSE,       /* the event, then an errno */
 	VERDICT_MEDIATE,      /* carried out for the target */
 	VERDICT_OBSERVE,      /* told of, then the kernel carries it out: audit mode alone */
-	VERDICT_CONTINUE      /* the event, then the kernel carries it out: audit mode alone */
+	VERDICT_CONTINUE,     /* the event, then the kernel carries it out: audit mode alone */
+	VERDICT_GO_ON         /* it has waited for the session to begin (rules_await): the kernel carries it out */
 };
 
 struct verdict {

@@ -100,6 +100,29 @@ config() {
 	cmp before bundle/config.json
 }
 
+@test "runtime: what gives a process another root or namespace waits for the sidecar, as far as the container's own profile has it" {
+	local conditional='{names: ["setns", "unshare", "personality"], action: "SCMP_ACT_ALLOW", args: [{index: 0, value: 512, op: "SCMP_CMP_EQ"}]}'
+	# notified: those of the names that do, with the values of their arguments.
+	notified() {
+		jq -c '[.linux.seccomp.syscalls[] | select(.action == "SCMP_ACT_NOTIFY") | .args[0].value as $value | .names[] |
+			select(IN("chroot", "pivot_root", "setns", "unshare")) | [., $value]] | sort' bundle/config.json
+	}
+	config ".linux.seccomp.syscalls[0].names += [\"chroot\"] | .linux.seccomp.syscalls += [$conditional]"
+	through create --bundle bundle x
+	# By the built-in list the policy blocks pivot_root, which their profile has not.
+	is "$(notified)" '[["chroot",null],["pivot_root",null],["setns",512],["unshare",512]]'
+	is "$(jq -c '[.linux.seccomp.syscalls[] | select(.action == "SCMP_ACT_ALLOW") | .names[]] |
+		map(select(IN("chroot", "setns", "unshare", "personality")))' bundle/config.json)" '[]'
+	config ''
+	printf '[sandbox.seccomp.syscalls]\nblock = mount, chroot\n' >p.ini
+	through create --bundle bundle x
+	is "$(notified)" '[["chroot",null]]'
+	printf '[sandbox.seccomp.unix_socket]\nenabled = false\n[sandbox.seccomp.syscalls]\nblock = mount\n' >p.ini
+	config '.linux.seccomp.syscalls[0].names += ["chroot"]'
+	through create --bundle bundle x
+	is "$(notified)" '[]'
+}
+
 # refused TEXT: nothing is begun, one line, for the caller of the runtime as well, the bundle as it was.
 refused() {
 	rm -f said

@@ -17,7 +17,22 @@
 #define FOREIGN_X32 (0x40000000 | SYS_getpid)
 #define NO_CALL     (-1)
 
-enum call { PTRACE, MKDIRAT, GETPID, READ, I386, X32, NEGATIVE, ARM, RESERVED, RESERVED_HIGH, PRCTL, SKIPPED, RING };
+enum call {
+	PTRACE,
+	MKDIRAT,
+	GETPID,
+	READ,
+	I386,
+	X32,
+	NEGATIVE,
+	ARM,
+	RESERVED,
+	RESERVED_HIGH,
+	PRCTL,
+	SKIPPED,
+	RING,
+	UNSHARE
+};
 
 /* As the kernel hands them over. */
 static struct seccomp_data call_of(enum call call)
@@ -38,6 +53,7 @@ static struct seccomp_data call_of(enum call call)
 	    [PRCTL] = {.nr = SYS_prctl, .arch = native, .args = {RESERVED_CALL - 1}},
 	    [SKIPPED] = {.nr = NO_CALL, .arch = native},
 	    [RING] = {.nr = SYS_io_uring_setup, .arch = native},
+	    [UNSHARE] = {.nr = SYS_unshare, .arch = native},
 	};
 
 	return calls[call];
@@ -71,6 +87,10 @@ static const struct row rows[] = {
     {AUDIT LIST, GETPID, VERDICT_REFUSE, EVENT_SECCOMP_BLOCKED, "unexpected_notification", "denied", 0},
     {LIST, PRCTL, VERDICT_REFUSE, EVENT_SECCOMP_BLOCKED, "unexpected_notification", "denied", 0},
     {LIST, SKIPPED, VERDICT_REFUSE, EVENT_SECCOMP_BLOCKED, "unexpected_notification", "denied", 0},
+    /* Not on the list, but it waits for a container's session. */
+    {LIST, UNSHARE, VERDICT_GO_ON, EVENT_SECCOMP_BLOCKED, "unexpected_notification", "denied", 0},
+    {SECTION "block = unshare\n", UNSHARE, VERDICT_KILL, EVENT_SECCOMP_BLOCKED, "blocked_by_policy", "killed", 2},
+    {ALLOWED, UNSHARE, VERDICT_KILL, EVENT_SECCOMP_BLOCKED, "blocked_by_policy", "killed", 0},
     /* An allow-list. */
     {ALLOWED, GETPID, VERDICT_KILL, EVENT_SECCOMP_BLOCKED, "blocked_by_policy", "killed", 0},
     {ALLOWED "on_block = log\n", GETPID, VERDICT_REFUSE, EVENT_SECCOMP_BLOCKED, "blocked_by_policy", "denied", 0},
