@@ -4,6 +4,7 @@
 
 #include "ctl.h"
 #include "isolation.h"
+#include "pidfd_getfd.h"
 #include "probe.h"
 #include "wait_killable.h"
 
@@ -100,7 +101,7 @@ static const struct row rows[] = {
 	{"sync-wake-up", probe_sync_wake_up, USE_NONE, "an answer wakes its caller on the same CPU",
 	 "Linux 6.6; without it only slower", OUTSIDE "; without it only slower", NULL, NULL, NULL},
 	{"pidfd-getfd", probe_pidfd_getfd, USE_SOCKETS, "descriptors of another process can be taken",
-	 "Linux 5.6", OUTSIDE ", or allow pidfd_getfd in the container's profile", NULL, NULL, NULL},
+	 "Linux 5.6", OUTSIDE ", or allow pidfd_getfd in the container's profile", PIDFD_GETFD_DEGRADATION, NULL, NULL},
 	{"peer-pidfd", probe_peer_pidfd, USE_NONE, "the peer of a socket is known by a pidfd",
 	 "Linux 6.5; SO_PEERCRED and pidfd_open do without it", OUTSIDE, NULL, NULL, NULL},
 	{"process-vm-readv", probe_process_vm_readv, USE_SOCKETS, "the memory of a child is read",

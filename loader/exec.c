@@ -122,7 +122,9 @@ static int begin_session(const struct invocation *invocation, struct load *load,
 	if (supervision_wanted(invocation) && descriptors_list(asking->inherited, sizeof(asking->inherited), mediates,
 							       &asking->inherited_length, err) != 0)
 		return -1;
-	return supervision_begin(invocation, &load->config, load->target.arguments, &load->supervision, asking, err);
+	if (supervision_begin(invocation, &load->config, load->target.arguments, &load->supervision, asking, err) != 0)
+		return -1;
+	return load->supervision.makes_sockets ? descriptors_refuse_addressable(true, err) : 0;
 }
 
 /* What the sidecar's answer has a say in: the keeper's protection, and how the listener is announced. */

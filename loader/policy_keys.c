@@ -15,7 +15,7 @@ static const char decision_words[] = "allow | deny";
 static const char notices_words[] = "auto | always | never";
 static const char event_loss_words[] = "continue | deny";
 /* The shortfalls of a host that a policy may accept, by the names that doctor gives them. */
-static const char accept_words[] = "wait-killable | scope-signal";
+static const char accept_words[] = "wait-killable | pidfd-getfd | scope-signal";
 static const char operation_words[] = "connect | bind | sendto";
 
 #define POLICY(field) offsetof(struct policy, field)

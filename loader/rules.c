@@ -59,6 +59,12 @@ static const struct named_rule datagram_denied_rules[] = {
     {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_MEDIATED, 2, {DOMAIN_IS_UNIX, TYPE_BITS(0xe, 2)}},
 };
 
+/* Behind those: one that listens is nobody's any more but the session's. */
+static const struct named_rule made_rules[] = {
+    {"socket", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
+    {"listen", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
+};
+
 static const struct named_rule io_uring_rules[] = {
     {"io_uring_setup", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, 0, {{0}}},
     {"io_uring_enter", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, 0, {{0}}},
@@ -221,15 +227,17 @@ static int build_list(const struct policy *policy, const struct rules_setting *s
 	return 0;
 }
 
-static int build_mediated(const struct policy *policy, struct rules *rules, struct error *err)
+static int build_mediated(const struct policy *policy, bool makes_sockets, struct rules *rules, struct error *err)
 {
 	unsigned line = policy->lines[KEY_UNIX_ENABLED];
 
 	if (add_named(rules, TABLE(mediated_rules), line, err) != 0)
 		return -1;
-	if (policy->unix_socket.datagram == DATAGRAM_MEDIATE)
+	if (policy->unix_socket.datagram == DATAGRAM_MEDIATE && !makes_sockets)
 		return add_named(rules, TABLE(datagram_mediated_rules), line, err);
-	return add_named(rules, TABLE(datagram_denied_rules), policy->lines[KEY_UNIX_DATAGRAM], err);
+	if (add_named(rules, TABLE(datagram_denied_rules), policy->lines[KEY_UNIX_DATAGRAM], err) != 0)
+		return -1;
+	return makes_sockets ? add_named(rules, TABLE(made_rules), line, err) : 0;
 }
 
 static int build_sockets(const struct policy *policy, const struct rules_setting *setting, struct rules *rules,
@@ -248,7 +256,7 @@ static int build_sockets(const struct policy *policy, const struct rules_setting
 		return 0; /* inside a session its own sidecar mediates: nesting.h has seen to it */
 	} else {
 		line = policy->lines[KEY_UNIX_ENABLED];
-		if (build_mediated(policy, rules, err) != 0)
+		if (build_mediated(policy, setting->makes_sockets, rules, err) != 0)
 			return -1;
 	}
 	if (observed)

@@ -29,6 +29,7 @@
 /* What a filter is built for, beside the policy. All zero: a filter of its own, without a sidecar. */
 struct rules_setting {
 	bool sidecar;               /* blocked calls are notifications; the reserved call is trapped */
+	bool makes_sockets;         /* the sidecar makes them: shim/made_sockets.h */
 	const struct policy *outer; /* inside a session: its policy, which goes on deciding; or NULL */
 };
 

@@ -15,6 +15,7 @@
 #include "lifeline.h"
 #include "nesting.h"
 #include "outlet.h"
+#include "pidfd_getfd.h"
 #include "private_sidecar.h"
 #include "syscall_table.h"
 #include "trail.h"
@@ -303,6 +304,18 @@ static size_t pack_degraded(const struct policy *policy, char out[HANDOVER_DEGRA
 	return used;
 }
 
+/* A sidecar of the session's own can take no more of it than we can. */
+static void make_sockets(const struct policy *policy, struct supervision *supervision, struct asking *asking)
+{
+	struct handover_part *degraded = &asking->request.parts[TEXT_DEGRADED];
+
+	supervision->makes_sockets = pidfd_getfd_is_accepted(policy) && pidfd_getfd_try() != 0;
+	if (!supervision->makes_sockets)
+		return;
+	memcpy(asking->degraded + degraded->length, PIDFD_GETFD_DEGRADATION, sizeof(PIDFD_GETFD_DEGRADATION));
+	degraded->length += sizeof(PIDFD_GETFD_DEGRADATION);
+}
+
 static struct handover_request make_request(const struct config *config, char *const *command,
 					    const struct supervision *supervision, struct asking *asking)
 {
@@ -338,6 +351,8 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 	if (result != 0)
 		return -1;
 	supervision->kind = SUPERVISED_BY_SIDECAR;
+	if (!system)
+		make_sockets(&config->policy, supervision, asking);
 	/* Before another takes the number of a stderr that is closed. */
 	outlet_open_notices(&config->policy, &request->notices, &request->notices_each);
 	if (system && invocation->events && outlet_open_events(invocation->events, &request->events, err) != 0) {
@@ -374,6 +389,7 @@ struct rules_setting supervision_setting(const struct supervision *supervision)
 {
 	return (struct rules_setting){
 	    .sidecar = supervision->kind == SUPERVISED_BY_SIDECAR,
+	    .makes_sockets = supervision->makes_sockets,
 	    .outer = supervision->kind == SUPERVISED_ALREADY ? &supervision->outer : NULL,
 	};
 }

@@ -30,6 +30,7 @@ struct supervision {
 	struct handover handover;   /* SUPERVISED_BY_SIDECAR */
 	struct announcer announcer; /* where the policy leaves no call for an announcement */
 	bool helped;                /* it is used */
+	bool makes_sockets;         /* SUPERVISED_BY_SIDECAR: it makes the session's sockets */
 	int lifeline;               /* owned, until there is a sidecar; its end; -1 */
 	int reader;                 /* owned until the hand-over has begun; to the loader that stays above us; -1 */
 };

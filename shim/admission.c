@@ -1,12 +1,11 @@
 #include "admission.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "diagnostics.h"
+#include "pidfd_getfd.h"
 #include "policy.h"
 #include "role.h"
 #include "session.h"
@@ -38,36 +37,27 @@ static bool judge_policy(struct conversation *conversation, char *reason, size_t
 	return filters;
 }
 
-/*
- * Is pidfd_getfd(2) to be had at all? Asked of ourselves, of whom everything may be taken: Docker's default profile
- * refuses it. 0, or its errno.
- */
-static int try_taking(void)
+/* Are the session's sockets to be made for it? */
+static bool makes_sockets(const struct conversation *conversation)
 {
-	int ourselves = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	int taken = ourselves < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, ourselves, BROKER_KEEPER, 0);
-	int error = taken < 0 ? errno : 0;
-
-	if (taken >= 0)
-		close(taken);
-	if (ourselves >= 0)
-		close(ourselves);
-	return error;
+	return pidfd_getfd_is_named(conversation_text(conversation, TEXT_DEGRADED),
+				    conversation->hello.lengths[TEXT_DEGRADED]);
 }
 
 /*
  * A call on a socket is carried out on a copy of its target's descriptor: without one each would be denied, those of
- * every other family as well.
+ * every other family as well. Or on one of a socket that was made here.
  */
 static bool can_mediate(const struct admission *admission, const struct conversation *conversation, char *reason,
 			size_t size)
 {
-	if (!conversation->mediates || admission->takes == 0)
+	if (!conversation->mediates || admission->takes == 0 || makes_sockets(conversation))
 		return true;
 	(void)snprintf(
 	    reason, size,
 	    "Unix sockets cannot be mediated: pidfd_getfd: %s (docker run --cap-add=SYS_PTRACE, a sidecar of "
-	    "the host's, or degraded = no_unix: see CONTAINERS in agentsh-exec(1))",
+	    "the host's, accept = " PIDFD_GETFD_DEGRADATION
+	    ", or degraded = no_unix: see CONTAINERS in agentsh-exec(1))",
 	    strerror(admission->takes));
 	return false;
 }
@@ -78,6 +68,8 @@ const char *admission_refuses(const struct admission *admission, struct conversa
 	/* What a system sidecar acts on it reads itself. */
 	if (conversation->reader >= 0 && !admission->is_private)
 		return "a reader is for a private sidecar (leave it out)";
+	if (makes_sockets(conversation) && !admission->is_private)
+		return "sockets are made by a private sidecar (leave it out)";
 	if (!judge_policy(conversation, reason, size) || !can_mediate(admission, conversation, reason, size))
 		return reason;
 	return NULL;
@@ -104,7 +96,7 @@ pid_t admission_keeper_at_risk(const struct admission *admission, const struct c
 void admission_begin(struct admission *admission, bool is_private)
 {
 	admission->is_private = is_private;
-	admission->takes = try_taking();
+	admission->takes = pidfd_getfd_try();
 	if (readlink("/proc/self/ns/pid", admission->pid_namespace, sizeof(admission->pid_namespace) - 1) < 0)
 		admission->pid_namespace[0] = '\0';
 }

@@ -81,6 +81,18 @@ bool listener_continue(int listener, uint64_t id)
 	return answer(listener, &response);
 }
 
+int listener_put(int listener, uint64_t id, int descriptor, bool closes)
+{
+	struct seccomp_notif_addfd put = {
+	    .id = id, .srcfd = (uint32_t)descriptor, .newfd_flags = closes ? O_CLOEXEC : 0};
+	int number;
+
+	do {
+		number = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &put);
+	} while (number < 0 && errno == EINTR); /* it has not been put there, then */
+	return number;
+}
+
 int listener_give(int listener, uint64_t id, int descriptor, bool again)
 {
 	struct seccomp_notif_addfd give = {

@@ -12,11 +12,25 @@
 #include "socket_event.h"
 #include "worker.h"
 
-static struct outcome carry_out(const struct mediation *mediation, const struct address *address)
+/* A name or a port may be that of a socket which is open for our copy of it alone. */
+static bool may_be_free_now(struct mediation *mediation, const struct address *address)
+{
+	if (errno != EADDRINUSE || address->kind == ADDRESS_PATH || !mediation->worker->makes_sockets)
+		return false;
+	made_socket_look(mediation);
+	if (mediation_take(mediation, 0) && mediation_is_valid(mediation))
+		return true;
+	errno = EADDRINUSE;
+	return false;
+}
+
+static struct outcome carry_out(struct mediation *mediation, const struct address *address)
 {
 	if (mediation->is_done)
 		return mediation_result(0);
 	if (bind(mediation->socket, &address->any, address->length) == 0)
+		return mediation_result(0);
+	if (may_be_free_now(mediation, address) && bind(mediation->socket, &address->any, address->length) == 0)
 		return mediation_result(0);
 	return mediation_fail(mediation_error(mediation, errno));
 }

@@ -26,11 +26,14 @@ struct mediated_call {
 	const char *name;
 	carry_out *carry_out;
 	bool is_send;
+	bool is_own; /* it finds its socket itself, or has none */
 };
 
 static const struct mediated_call calls[] = {
-    {"connect", mediated_connect, false}, {"bind", mediated_bind, false},        {"sendto", mediated_sendto, true},
-    {"sendmsg", mediated_sendmsg, true},  {"sendmmsg", mediated_sendmmsg, true},
+    {"connect", mediated_connect, false, false},  {"bind", mediated_bind, false, false},
+    {"sendto", mediated_sendto, true, false},     {"sendmsg", mediated_sendmsg, true, false},
+    {"sendmmsg", mediated_sendmmsg, true, false}, {"socket", mediated_socket, false, true},
+    {"listen", mediated_listen, false, true},
 };
 
 static const struct mediated_call *find_call(uint32_t arch, int number)
@@ -166,18 +169,28 @@ static int integer_option(int socket, int option)
 	return getsockopt(socket, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
 }
 
+static struct outcome take_by_number(struct mediation *mediation, int number)
+{
+	mediation->socket = reach_take(&mediation->server->reach, mediation->thread, number);
+	if (mediation->socket >= 0)
+		return mediation_result(0);
+	return errno == EBADF ? mediation_fail(EBADF) : mediation_deny_unreadable(mediation);
+}
+
 /*
- * The target's socket, as a descriptor of ours that the call owns. Asked for here alone, so that it could
- * be had in another way: DESIGN NOTES of agentsh-sidecar(8).
+ * The target's socket, as a descriptor of ours that the call owns. Asked for here alone.
  */
 static struct outcome take_socket(struct mediation *mediation)
 {
 	int number = (int)(uint32_t)mediation->notif->data.args[0];
+	struct outcome outcome = mediation_fail(EBADF);
 	int domain;
 
-	mediation->socket = number < 0 ? -1 : reach_take(&mediation->server->reach, mediation->thread, number);
-	if (mediation->socket < 0)
-		return number < 0 || errno == EBADF ? mediation_fail(EBADF) : mediation_deny_unreadable(mediation);
+	if (number >= 0)
+		outcome = mediation->worker->makes_sockets ? made_socket_find(mediation, number)
+							   : take_by_number(mediation, number);
+	if (outcome.error)
+		return outcome;
 	domain = integer_option(mediation->socket, SO_DOMAIN);
 	if (domain < 0)
 		return mediation_fail(errno == ENOTSOCK || errno == EBADF ? errno : EACCES);
@@ -205,6 +218,15 @@ bool mediation_is_call(const struct mediation *mediation, const char *name)
 	return mediation->call && strcmp(mediation->call->name, name) == 0;
 }
 
+/*
+ * Without CAP_SYS_PTRACE, which pidfd_getfd(2) is refused for want of, a target of another user is read by one that has
+ * its ids. Neither is with fewer capabilities then: it has none itself, as a rule.
+ */
+static bool take_ids(struct mediation *mediation)
+{
+	return credentials_same_ids(&mediation->credentials, &mediation->server->own) || mediation_take(mediation, 0);
+}
+
 /* Everything of the target that the call is carried out with. */
 static struct outcome open_target(struct mediation *mediation)
 {
@@ -227,7 +249,9 @@ static struct outcome open_target(struct mediation *mediation)
 	mediation->taken = mediation->changed = mediation->server->reads;
 	mediation->also = mediation->taken ? READS : 0;
 	mediation->server->reads = false;
-	return take_socket(mediation);
+	if (mediation->worker->makes_sockets && !take_ids(mediation))
+		return mediation_deny(mediation, "rights_not_to_be_had");
+	return mediation->call && mediation->call->is_own ? mediation_result(0) : take_socket(mediation);
 }
 
 static void close_target(struct mediation *mediation)
@@ -312,6 +336,8 @@ struct outcome mediation_carry_out(struct worker *worker, struct server *server,
 		outcome = mediation_is_valid(&mediation) ? mediation_deny_unknown(&mediation) : mediation_fail(EINTR);
 	else if (outcome.error == 0)
 		outcome = call ? call->carry_out(&mediation) : mediation_fail(EACCES);
+	if (worker->makes_sockets)
+		made_socket_used(&mediation, &outcome);
 	close_target(&mediation);
 	return outcome;
 }

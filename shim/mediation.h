@@ -25,7 +25,8 @@ struct mediated_call;
 /* What the target gets. */
 struct outcome {
 	int64_t value;
-	int error; /* an errno; 0: value counts */
+	int error;         /* an errno; 0: value counts */
+	bool is_continued; /* by the kernel */
 };
 
 /* A call being carried out. */
@@ -88,6 +89,19 @@ struct outcome mediated_bind(struct mediation *mediation);
 struct outcome mediated_sendto(struct mediation *mediation);
 struct outcome mediated_sendmsg(struct mediation *mediation);
 struct outcome mediated_sendmmsg(struct mediation *mediation);
+struct outcome mediated_socket(struct mediation *mediation);
+struct outcome mediated_listen(struct mediation *mediation);
+
+/* --- Where the sidecar makes the sockets: mediated_socket.c, made_sockets.h --- */
+
+/* The target's socket with that number, if it is one of those: into mediation->socket, or what the target gets. */
+struct outcome made_socket_find(struct mediation *mediation, int number);
+
+/* A call on it has been carried out. */
+void made_socket_used(const struct mediation *mediation, const struct outcome *outcome);
+
+/* Lets go of what nobody has any more. The server has its own rights then. */
+void made_socket_look(struct mediation *mediation);
 
 /* What a call would be judged by, as far as it can be known; the file of mediation_observe. */
 void observed_call(struct mediation *mediation);

@@ -233,6 +233,10 @@ static void do_mediate(struct handling *handling)
 					   ? mediation_deny_busy(handling->worker, handling->server, slot)
 					   : mediation_carry_out(handling->worker, handling->server, slot);
 
+	if (outcome.is_continued) {
+		(void)listener_continue(handling->worker->listener, id_of(handling));
+		return;
+	}
 	slot->value = outcome.value;
 	slot->error = outcome.error;
 	atomic_signal_fence(memory_order_seq_cst);

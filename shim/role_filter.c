@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "filter.h"
+#include "pidfd_getfd.h"
 #include "pidfd_information.h"
 #include "syscall_table.h"
 
@@ -193,7 +194,7 @@ static const struct compared compared[] = {
 };
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
-#define LISTED_MOST     (COUNT_OF(listed) + COUNT_OF(compared))
+#define LISTED_MOST     (COUNT_OF(listed) + 1 + COUNT_OF(compared))
 #define COMPARED_MOST   (2 * COUNT_OF(compared))
 
 /* Both stages of rules.h: every call that there is a rule for is listed, and those that are compared go on. */
@@ -258,6 +259,15 @@ static void add_compared(struct rules *rules, enum confined_role role)
 		append(&rules->sockets, &(struct rule){.number = rules->list.rules[i].number, .action = REFUSED});
 }
 
+/* Where sockets are made for sessions, of whatever family: made_sockets.h. */
+static void add_any_socket(struct rules *rules, enum confined_role role)
+{
+	const struct rule rule = {.number = syscall_number(rules->arch, "socket"), .action = SCMP_ACT_ALLOW};
+
+	if (has(role, WORKER) && pidfd_getfd_try() != 0)
+		append(&rules->list, &rule);
+}
+
 static void make_rules(struct role_rules *made, enum confined_role role)
 {
 	struct rules *rules = &made->rules;
@@ -276,6 +286,7 @@ static void make_rules(struct role_rules *made, enum confined_role role)
 		if (has(role, listed[i].roles) && rule.number >= 0)
 			append(&rules->list, &rule);
 	}
+	add_any_socket(rules, role);
 	add_compared(rules, role);
 }
 

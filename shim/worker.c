@@ -16,6 +16,7 @@
 #include "confinement.h"
 #include "keeper.h"
 #include "message.h"
+#include "pidfd_getfd.h"
 #include "recovery.h"
 #include "role.h"
 #include "spare.h"
@@ -39,7 +40,7 @@ static int give_up(const struct error *err)
 
 static int parse_policy(struct worker *worker, struct error *err)
 {
-	const struct rules_setting setting = {.sidecar = true};
+	const struct rules_setting setting = {.sidecar = true, .makes_sockets = worker->makes_sockets};
 	const char *text = area_text(worker->area, TEXT_POLICY);
 	const char *file = area_text(worker->area, TEXT_POLICY_FILE);
 	struct diagnostics diagnostics;
@@ -93,11 +94,11 @@ static int make_attestation(const struct area *area, struct error *err)
 	return reader;
 }
 
-static bool name_user_namespace(struct worker *worker)
+static bool name_namespace(const char *link, char name[NAMESPACE_NAME])
 {
-	ssize_t length = readlink("/proc/self/ns/user", worker->user_namespace, sizeof(worker->user_namespace) - 1);
+	ssize_t length = readlink(link, name, NAMESPACE_NAME - 1);
 
-	return length > 0 && (size_t)length < sizeof(worker->user_namespace) - 1;
+	return length > 0 && length < (ssize_t)NAMESPACE_NAME - 1;
 }
 
 /* Asked before the worker is confined, and its limit halved. */
@@ -117,9 +118,23 @@ static int open_origin(struct worker *worker, const struct given *given, struct 
 		worker->commons = commons_map(given->descriptors[WORKER_COMMONS]);
 	if (pthread_mutex_init(&worker->writing, NULL) == 0 &&
 	    view_origin_open(given->descriptors[WORKER_ROOT], &worker->origin) == 0 &&
-	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 && name_user_namespace(worker))
+	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 &&
+	    name_namespace("/proc/self/ns/user", worker->user_namespace))
 		return 0;
 	return error_set(err, "session: its root cannot be had: %s", strerror(errno));
+}
+
+/* As the loader has found it, which has loaded its filter for that. */
+static int prepare_sockets(struct worker *worker, struct error *err)
+{
+	const char *degraded = area_text(worker->area, TEXT_DEGRADED);
+
+	worker->makes_sockets = pidfd_getfd_is_named(degraded, worker->area->session.lengths[TEXT_DEGRADED]);
+	if (!worker->makes_sockets)
+		return 0;
+	if (!name_namespace("/proc/self/ns/net", worker->network_namespace))
+		return error_set(err, "session: its network cannot be had: %s", strerror(errno));
+	return made_look_start(&worker->look, &worker->made, err);
 }
 
 /* worker: all zero. */
@@ -141,8 +156,8 @@ static int set_up(struct worker *worker, const struct given *given, struct error
 	confinement_follow(have[WORKER_USER]);
 	if (confinement_limit(worker->area->session.capabilities, err) != 0 || open_origin(worker, given, err) != 0)
 		return -1;
-	if (parse_policy(worker, err) != 0 || open_sinks(worker, given, err) != 0 ||
-	    listener_begin(worker->listener, err) != 0)
+	if (prepare_sockets(worker, err) != 0 || parse_policy(worker, err) != 0 ||
+	    open_sinks(worker, given, err) != 0 || listener_begin(worker->listener, err) != 0)
 		return -1;
 	worker->attestation = make_attestation(worker->area, err);
 	if (worker->attestation < 0)

@@ -13,6 +13,8 @@
 #include "event.h"
 #include "exit_code.h"
 #include "fold.h"
+#include "made_look.h"
+#include "made_sockets.h"
 #include "notice.h"
 #include "policy.h"
 #include "pool.h"
@@ -42,7 +44,11 @@ struct worker {
 	struct commons *commons; /* NULL: default is not user */
 	struct view_origin origin;
 	char user_namespace[NAMESPACE_NAME]; /* ours, as its link in /proc has it */
-	size_t threads_known;                /* by a server that reads, at once: as the limit of descriptors lets it */
+	bool makes_sockets;                  /* the session's, and: */
+	struct made_sockets made;
+	struct made_look look;
+	char network_namespace[NAMESPACE_NAME]; /* ours, in which they are */
+	size_t threads_known; /* by a server that reads, at once: as the limit of descriptors lets it */
 	struct pool pool;
 };
 

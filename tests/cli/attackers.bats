@@ -12,6 +12,8 @@ load ../lib/world
 RACES='flip-thread flip-process flip-family flip-abstract flip-seqpacket flip-dgram flip-sendto flip-sendto-abstract
 	flip-sendmsg flip-sendmmsg flip-pair flip-dissolved flip-high flip-files dup-swap dup-flip late-thread
 	symlink-swap directory-swap userfault-flip fuse-link'
+# Those of them who need no datagram socket: what is left where the sidecar makes the sockets.
+MADE='flip-thread flip-process flip-family flip-abstract flip-seqpacket symlink-swap directory-swap'
 NAMES='proc-paths namespace-mount namespace-directory namespace-root namespace-symlink chroot-link'
 # These cannot succeed by a check that comes before the call: a link elsewhere is a name that nothing
 # allows, whenever it is looked at; of SCM_CREDENTIALS the kernel judges its own copy; and a sidecar
@@ -21,6 +23,7 @@ NO_RACE='linked forged-credentials rebound-stream rebound-dgram'
 setup() {
 	need_root
 	roles_setup
+	around=()
 	install -m 755 "$PROGRAMS/attack" "$PROGRAMS/outsider" "$PROGRAMS/with_ring" "$work"
 	mkdir "$work/weakened"
 	install -m 755 "$BUILD/weakened/agentsh-exec" "$work/weakened"
@@ -79,7 +82,7 @@ outsider_end() {
 inside() {
 	local options=(--sidecar=private "--events=$work/open/events.$1")
 	[ "$2" = private ] || options=("--sidecar=$work/socket")
-	as "$1" "AGENTSH_TRIES=$tries" "$work/$3/agentsh-exec" -f "$work/p.ini" "${options[@]}" -- "${@:4}" </dev/null
+	as "$1" "AGENTSH_TRIES=$tries" "${around[@]}" "$work/$3/agentsh-exec" -f "$work/p.ini" "${options[@]}" -- "${@:4}" </dev/null
 }
 
 # assault USER SIDECAR BUILD NAME: status, output, and the tally.
@@ -139,6 +142,17 @@ tries_of() {
 	tries_of 10
 	# shellcheck disable=SC2086 # words
 	resists plain private $RACES $NAMES $NO_RACE
+}
+
+@test "sockets that the sidecar makes, where it may take none: nothing gets through (a tenth of the tries)" {
+	tries_of 10
+	printf '%s\n' "$OPEN" '[sandbox.seccomp.syscalls]' 'block = pidfd_getfd' 'on_block = errno' >"$work/outer.ini"
+	around=("$work/agentsh-exec" --sidecar=none -f "$work/outer.ini" --)
+	printf '[degradation]\naccept = pidfd-getfd\n' >>"$work/p.ini"
+	# shellcheck disable=SC2086 # words
+	resists root private $MADE
+	# shellcheck disable=SC2086 # words
+	resists plain private $MADE
 }
 
 @test "a plain user's session, root's system sidecar: nothing gets through" {

@@ -12,6 +12,7 @@ load ../lib/docker
 CAPABLE=(--cap-add=SYS_PTRACE)
 PROFILE=(--security-opt "seccomp=$TOP/conf/docker-seccomp.json")
 BARE=(--user 1000 --cap-drop=ALL --security-opt no-new-privileges --read-only --tmpfs /tmp:mode=1777)
+ACCEPTED=$'[degradation]\naccept = pidfd-getfd'
 NO_UNIX=$'[sandbox.seccomp.unix_socket]\ndegraded = no_unix'
 
 setup_file() {
@@ -136,7 +137,7 @@ LACKED+='|^(futex_(requeue|wait|wake)|name_to_handle_at|pkey_(alloc|free|mprotec
 		# shellcheck disable=SC2086 # words
 		run -125 contained $options busybox:behind echo it ran
 		is "$output" "agentsh-exec: sidecar: Unix sockets cannot be mediated: pidfd_getfd: Operation not permitted (docker run \
---cap-add=SYS_PTRACE, a sidecar of the host's, or degraded = no_unix: see CONTAINERS in agentsh-exec(1))"
+--cap-add=SYS_PTRACE, a sidecar of the host's, accept = pidfd-getfd, or degraded = no_unix: see CONTAINERS in agentsh-exec(1))"
 	done
 	run -1 contained --entrypoint agentshctl busybox:behind doctor
 	[[ $output == *'pidfd-getfd          no    needed'* ]]
@@ -146,6 +147,40 @@ LACKED+='|^(futex_(requeue|wait|wake)|name_to_handle_at|pkey_(alloc|free|mprotec
 		mkdir /tmp/made 2>/dev/null; echo $?'
 	is "$output" $'stream: EACCES\nconnect 4:127.0.0.1:9: ECONNREFUSED\n137'
 	is "$(trail '[.type, .action // "", .syscall // ""] | join(" ")')" $'session_start  \nseccomp_blocked killed mkdir\nsession_end  '
+}
+
+@test "Docker's default profile, accepted: the sidecar makes the sockets; with no capability, as another user, no-new-privileges" {
+	local options
+	follow "$ACCEPTED"$'\n[unix_socket_rules.no]\npaths = /tmp/no\ndecision = deny'
+	for options in '' "${BARE[*]}"; do
+		rm -f "$TRAIL"
+		# shellcheck disable=SC2086 # words
+		run -0 contained $options busybox:behind sh -c 'mkdir /tmp/d; cd /tmp/d; socket_do umask 077 stream bind own stat own listen \
+			stream connect own stream bind /tmp/no stream bind @own listen stream connect @own udp connect 4:127.0.0.1:9 \
+			tcp bind 4:127.0.0.1:7 listen tcp connect 4:127.0.0.1:7 netlink bind kernel dgram'
+		is "$output" "bind own: ok
+stat own: 140700 $([[ $options == *1000* ]] && echo 1000 || echo 0) 0
+connect own: ok
+bind /tmp/no: EACCES
+bind @own: ok
+connect @own: ok
+connect 4:127.0.0.1:9: ok
+bind 4:127.0.0.1:7: ok
+connect 4:127.0.0.1:7: ok
+bind kernel: ok
+dgram: EACCES"
+		is "$(trail 'select(.path) | [.operation, .path, .action, .comm] | join(" ")')" 'bind /tmp/d/own allowed socket_do
+connect /tmp/d/own allowed socket_do
+bind /tmp/no denied socket_do
+bind @own allowed socket_do
+connect @own allowed socket_do'
+		is "$(trail 'select(.degraded) | .degraded[]')" pidfd-getfd
+	done
+	# Other users: once they have executed a program.
+	run -0 contained busybox:behind socket_do stream bind @own listen gid 7 uid 7 exec stream connect @own peer udp connect 4:127.0.0.1:9
+	is "$output" $'bind @own: ok\nconnect @own: ok\npeer uid=0 gid=0\nconnect 4:127.0.0.1:9: ok'
+	run -0 contained busybox:behind socket_do gid 7 uid 7 udp connect 4:127.0.0.1:9
+	is "$output" 'connect 4:127.0.0.1:9: EACCES'
 }
 
 @test "with the capability, or the profile and none at all: sockets are mediated; what Docker refuses is refused" {
@@ -301,6 +336,15 @@ served() {
 	is "$(trail 'select(.operation == "connect") | [.comm, .path, .action, .rule] | join(" ")' | sort -u)" \
 		'psql /run/postgresql/.s.PGSQL.5432 allowed a built-in default'
 	is "$(jq -r 'select(.type == "session_end") | .status' "$TRAIL")" 0
+	# Behind the default profile, with sockets that the sidecar makes.
+	follow "$ACCEPTED"
+	served behind -- postgres -c fsync=off
+	prints "$behind" 'the database is made'
+	wait_for docker exec "$behind" psql -qU postgres mine -c 'create table t()'
+	docker stop "$behind" >/dev/null
+	ends "$behind" 0
+	prints "$behind" 'database system is shut down'
+	is "$(trail 'select(.action == "denied") | .reason')" ''
 }
 
 @test "PostgreSQL: of its own user from the beginning, by the profile alone; stopped by the image's signal, begun again" {
@@ -358,6 +402,13 @@ SERVERS='exec 2>&1; echo "nameserver 127.0.0.1" >/etc/resolv.conf; perl -e "$0" 
 	is "$(grep -c 'from upstream' <<<"$output")" 6
 	[[ $output == *$'\n2\n'* ]]
 	[ "$(trail 'select(.action == "denied") | .path' | wc -l)" -eq 0 ]
+	# The default profile, with sockets that the sidecar makes. Debian's script for PostgreSQL looks for it by a program that
+	# has changed its user itself, which is none that can be read.
+	follow "$ACCEPTED"
+	same "${SERVICES_USR[@]}" -- services bash -c "$(sed 's#; /etc/init.d/postgresql start##; s#/etc/init.d/postgresql stop; ##
+		/psql/d' <<<"$SERVERS")" "$RESOLVER" </dev/null
+	is "$(grep -c 'from upstream' <<<"$output")" 6
+	is "$(trail 'select(.action == "denied") | .reason')" ''
 	# With the profile alone those that have another user get nothing, whatever they ask for.
 	follow ''
 	run -0 contained "${PROFILE[@]}" busybox:behind socket_do stream bind @own listen gid 7 uid 7 stream connect @own udp connect 4:127.0.0.1:9

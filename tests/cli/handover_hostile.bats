@@ -230,6 +230,7 @@ refuses_each() {
 		no_descriptor|what was said breaks the protocol
 		endless_session|what was said breaks the protocol
 		lengths|what was said breaks the protocol
+		makes_sockets|sockets are made by a private sidecar
 		bad_id|its session ID is none
 		no_id|its session ID is none
 		bad_policy|the policy's line 1

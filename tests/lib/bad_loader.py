@@ -151,6 +151,7 @@ BEHAVIOURS = {
     "no_id": broken(hello(session=b"", policy=b"")),
     "bad_policy": broken(hello(policy=b"[no\n\x1b[2J"), h.text(b"[no\n\x1b[2J")),
     "no_filter": broken(hello(policy=b"[sandbox.seccomp]\nenabled = no\n"), h.text(b"[sandbox.seccomp]\nenabled = no\n")),
+    "makes_sockets": broken(hello(lengths=[len(h.POLICY), 0, 0, 0, 12]), h.text(h.POLICY + b"pidfd-getfd\0")),
     "announces_pipe": announce(lambda: os.pipe()[0]),
     "announces_socket": announce(lambda: socket.socket(socket.AF_UNIX).detach()),
     "announces_closed": announce(999),
