@@ -342,7 +342,7 @@ has_descriptors() {
 
 # of_plain RUNTIME ID: that bundle as a container of $OTHER's, whose root in it is $OTHER, and who has no other user.
 of_plain() {
-	jq --argjson user "$OTHER" '.linux.namespaces += [{type: "user"}] | del(.linux.resources) |
+	jq --argjson user "$OTHER" '.linux.namespaces += [{type: "user"}] | del(.linux.resources, .linux.cgroupsPath) |
 		.linux.uidMappings = [{containerID: 0, hostID: $user, size: 1}] | .linux.gidMappings = .linux.uidMappings' \
 		"$HOME_OF/$2/config.json" >"$HOME_OF/$2/new"
 	mv "$HOME_OF/$2/new" "$HOME_OF/$2/config.json"

@@ -64,14 +64,15 @@ profile() {
 	"$CTL" export --format=oci "${@:1:$#-1}" "$file"
 }
 
-# bundle ID PROFILE COMMAND...: in $HOME_OF/ID.
+# bundle ID PROFILE COMMAND...: in $HOME_OF/ID. Its control group is not that of another run's container of the same name,
+# all of which would end with it.
 bundle() {
 	local id=$1 profile=$2
 	shift 2
 	mkdir -p "$HOME_OF/$id"
-	jq --argjson seccomp "$profile" --arg root "$ROOTFS" --arg srv "$SRV" '
+	jq --argjson seccomp "$profile" --arg root "$ROOTFS" --arg srv "$SRV" --arg group "/${HOME_OF##*/}-$id" '
 		.process.terminal = false | .process.args = $ARGS.positional | .root = {path: $root, readonly: false} |
-		.linux.seccomp = $seccomp | .linux.resources = {} |
+		.linux.seccomp = $seccomp | .linux.resources = {} | .linux.cgroupsPath = $group |
 		.mounts = [.mounts[] | select(.destination | IN("/proc", "/dev"))] +
 			[{destination: "/tmp", type: "tmpfs", source: "tmpfs"},
 			{destination: "/srv", type: "bind", source: $srv, options: ["bind", "rw"]}]' \
