@@ -8,80 +8,75 @@
 
 #define LOW_32_BITS 0xffffffffU /* an int argument: the kernel looks at no more */
 
-/* A struct scmp_arg_cmp as far as these tables need one: they are a good part of the loader's size. */
-struct named_comparison {
-	uint8_t arg;
-	uint8_t op; /* enum scmp_compare */
-	uint32_t datum_a;
-	uint32_t datum_b;
+/* What of the arguments is compared. */
+enum named_condition {
+	ALWAYS,
+	IS_UNIX,         /* argument 0 is AF_UNIX */
+	IS_UNIX_OF_TYPE, /* and of argument 1 those bits are type */
+	HAS_ADDRESS      /* argument 4 is no null pointer */
 };
 
-/* A rule of the sockets stage by name. */
+/* A rule of the sockets stage by name: small, for these tables are a good part of the loader's size. */
 struct named_rule {
 	const char *name;
 	uint32_t action;
-	enum rule_reason reason : 8;
-	unsigned comparisons : 8;
-	struct named_comparison compare[RULE_COMPARISONS_MAX];
+	uint8_t reason; /* enum rule_reason */
+	uint8_t when;   /* enum named_condition */
+	uint8_t bits;
+	uint8_t type;
 };
-
-/* Versions 14 and 19 differ here. */
-/* clang-format off */
-#define DOMAIN_IS_UNIX         {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = LOW_32_BITS, .datum_b = AF_UNIX}
-#define TYPE_BITS(mask, value) {.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value)}
-/* clang-format on */
 
 /*
  * SOCK_STREAM is 1 and SOCK_SEQPACKET 5 of the type's low four bits (the others are flags, or
  * make the kernel answer EINVAL): what has bit 0 clear, bit 1 set or bit 3 set is neither.
  */
 static const struct named_rule no_unix_rules[] = {
-    {"socket", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, 1, {DOMAIN_IS_UNIX}},
-    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, 2, {DOMAIN_IS_UNIX, TYPE_BITS(1, 0)}},
-    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, 2, {DOMAIN_IS_UNIX, TYPE_BITS(2, 2)}},
-    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, 2, {DOMAIN_IS_UNIX, TYPE_BITS(8, 8)}},
+    {"socket", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, IS_UNIX, 0, 0},
+    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, IS_UNIX_OF_TYPE, 1, 0},
+    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, IS_UNIX_OF_TYPE, 2, 2},
+    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_NO_UNIX, IS_UNIX_OF_TYPE, 8, 8},
 };
 
 static const struct named_rule mediated_rules[] = {
-    {"connect", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
-    {"bind", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
-    {"sendto", SCMP_ACT_NOTIFY, RULE_MEDIATED, 1, {{.arg = 4, .op = SCMP_CMP_NE, .datum_a = 0}}},
+    {"connect", SCMP_ACT_NOTIFY, RULE_MEDIATED, ALWAYS, 0, 0},
+    {"bind", SCMP_ACT_NOTIFY, RULE_MEDIATED, ALWAYS, 0, 0},
+    {"sendto", SCMP_ACT_NOTIFY, RULE_MEDIATED, HAS_ADDRESS, 0, 0},
 };
 
 static const struct named_rule datagram_mediated_rules[] = {
-    {"sendmsg", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
-    {"sendmmsg", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
+    {"sendmsg", SCMP_ACT_NOTIFY, RULE_MEDIATED, ALWAYS, 0, 0},
+    {"sendmmsg", SCMP_ACT_NOTIFY, RULE_MEDIATED, ALWAYS, 0, 0},
 };
 
 /* SOCK_DGRAM is 2 and SOCK_RAW, which the kernel makes a SOCK_DGRAM, 3. */
 static const struct named_rule datagram_denied_rules[] = {
-    {"socket", SCMP_ACT_ERRNO(EACCES), RULE_MEDIATED, 2, {DOMAIN_IS_UNIX, TYPE_BITS(0xe, 2)}},
-    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_MEDIATED, 2, {DOMAIN_IS_UNIX, TYPE_BITS(0xe, 2)}},
+    {"socket", SCMP_ACT_ERRNO(EACCES), RULE_MEDIATED, IS_UNIX_OF_TYPE, 0xe, 2},
+    {"socketpair", SCMP_ACT_ERRNO(EACCES), RULE_MEDIATED, IS_UNIX_OF_TYPE, 0xe, 2},
 };
 
 /* Behind those: one that listens is nobody's any more but the session's. */
 static const struct named_rule made_rules[] = {
-    {"socket", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
-    {"listen", SCMP_ACT_NOTIFY, RULE_MEDIATED, 0, {{0}}},
+    {"socket", SCMP_ACT_NOTIFY, RULE_MEDIATED, ALWAYS, 0, 0},
+    {"listen", SCMP_ACT_NOTIFY, RULE_MEDIATED, ALWAYS, 0, 0},
 };
 
 static const struct named_rule io_uring_rules[] = {
-    {"io_uring_setup", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, 0, {{0}}},
-    {"io_uring_enter", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, 0, {{0}}},
-    {"io_uring_register", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, 0, {{0}}},
+    {"io_uring_setup", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, ALWAYS, 0, 0},
+    {"io_uring_enter", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, ALWAYS, 0, 0},
+    {"io_uring_register", SCMP_ACT_ERRNO(ENOSYS), RULE_IO_URING, ALWAYS, 0, 0},
 };
 
 /* In audit mode it is left open, and what a ring does is not seen: that there is one is told. */
 static const struct named_rule io_uring_told_rules[] = {
-    {"io_uring_setup", SCMP_ACT_NOTIFY, RULE_IO_URING, 0, {{0}}},
+    {"io_uring_setup", SCMP_ACT_NOTIFY, RULE_IO_URING, ALWAYS, 0, 0},
 };
 
 #define TABLE(rules) (rules), sizeof(rules) / sizeof((rules)[0])
 
 /* Arguments that name a process to be acted on: what a session must not do to its keeper. */
 struct process_argument {
-	const char *name;
-	unsigned argument;
+	char name[sizeof("rt_tgsigqueueinfo")];
+	uint8_t argument;
 	bool group; /* the negative number names the process group */
 };
 
@@ -183,6 +178,21 @@ static int add_list(struct rules *rules, const struct list *list, uint32_t actio
 	return 0;
 }
 
+/* How many; they are written to compare. */
+static unsigned comparisons_of(const struct named_rule *named, struct scmp_arg_cmp compare[RULE_COMPARISONS_MAX])
+{
+	if (named->when == ALWAYS)
+		return 0;
+	compare[0] = named->when == HAS_ADDRESS
+			 ? (struct scmp_arg_cmp){.arg = 4, .op = SCMP_CMP_NE}
+			 : (struct scmp_arg_cmp){.op = SCMP_CMP_MASKED_EQ, .datum_a = LOW_32_BITS, .datum_b = AF_UNIX};
+	if (named->when != IS_UNIX_OF_TYPE)
+		return 1;
+	compare[1] =
+	    (struct scmp_arg_cmp){.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = named->bits, .datum_b = named->type};
+	return 2;
+}
+
 static int add_named(struct rules *rules, const struct named_rule *named, size_t count, unsigned line,
 		     struct error *err)
 {
@@ -190,21 +200,13 @@ static int add_named(struct rules *rules, const struct named_rule *named, size_t
 		struct rule rule = {
 		    .number = syscall_number(rules->arch, named[i].name),
 		    .action = named[i].action,
-		    .comparisons = named[i].comparisons,
 		    .reason = named[i].reason,
 		    .line = line,
 		};
 
 		if (rule.number < 0)
 			continue;
-		for (unsigned c = 0; c < named[i].comparisons; c++) {
-			const struct named_comparison *compare = &named[i].compare[c];
-
-			rule.compare[c] = (struct scmp_arg_cmp){.arg = compare->arg,
-								.op = (enum scmp_compare)compare->op,
-								.datum_a = compare->datum_a,
-								.datum_b = compare->datum_b};
-		}
+		rule.comparisons = comparisons_of(&named[i], rule.compare);
 		if (add_rule(&rules->sockets, &rule, err) != 0)
 			return -1;
 	}

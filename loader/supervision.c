@@ -283,37 +283,33 @@ static const char *policy_file(const struct config *config, char absolute[PATH_M
 	return !config->builtin && absolute_path(config->path, absolute) == 0 ? absolute : config->path;
 }
 
-/*
- * What the policy accepts and this host cannot do, each ended by a NUL: how many bytes. The host is asked only where
- * the policy would use it.
- */
-static size_t pack_degraded(const struct policy *policy, char out[HANDOVER_DEGRADED_MAX])
-{
-	const struct list *accept = &policy->accept;
-	size_t used = 0;
-
-	if (policy->isolate && list_find(accept, ISOLATION_DEGRADATION) && !isolation_is_possible()) {
-		memcpy(out, ISOLATION_DEGRADATION, sizeof(ISOLATION_DEGRADATION));
-		used += sizeof(ISOLATION_DEGRADATION);
-	}
-	if (wait_killable_is_used(policy) && list_find(accept, WAIT_KILLABLE_DEGRADATION) &&
-	    !wait_killable_is_possible()) {
-		memcpy(out + used, WAIT_KILLABLE_DEGRADATION, sizeof(WAIT_KILLABLE_DEGRADATION));
-		used += sizeof(WAIT_KILLABLE_DEGRADATION);
-	}
-	return used;
-}
-
-/* A sidecar of the session's own can take no more of it than we can. */
-static void make_sockets(const struct policy *policy, struct supervision *supervision, struct asking *asking)
+static void add_degraded(struct asking *asking, const char *name)
 {
 	struct handover_part *degraded = &asking->request.parts[TEXT_DEGRADED];
+	size_t size = strlen(name) + 1;
 
-	supervision->makes_sockets = pidfd_getfd_is_accepted(policy) && pidfd_getfd_try() != 0;
-	if (!supervision->makes_sockets)
-		return;
-	memcpy(asking->degraded + degraded->length, PIDFD_GETFD_DEGRADATION, sizeof(PIDFD_GETFD_DEGRADATION));
-	degraded->length += sizeof(PIDFD_GETFD_DEGRADATION);
+	memcpy(asking->degraded + degraded->length, name, size);
+	degraded->length += size;
+}
+
+/*
+ * What the policy accepts and this host cannot do, each ended by a NUL. The host is asked only where the policy would
+ * use it. A sidecar of the session's own can take no more of it than we can: is_own.
+ */
+static void pack_degraded(const struct policy *policy, bool is_own, struct supervision *supervision,
+			  struct asking *asking)
+{
+	const struct list *accept = &policy->accept;
+
+	asking->request.parts[TEXT_DEGRADED].bytes = asking->degraded;
+	if (policy->isolate && list_find(accept, ISOLATION_DEGRADATION) && !isolation_is_possible())
+		add_degraded(asking, ISOLATION_DEGRADATION);
+	if (wait_killable_is_used(policy) && list_find(accept, WAIT_KILLABLE_DEGRADATION) &&
+	    !wait_killable_is_possible())
+		add_degraded(asking, WAIT_KILLABLE_DEGRADATION);
+	supervision->makes_sockets = is_own && pidfd_getfd_is_accepted(policy) && pidfd_getfd_try() != 0;
+	if (supervision->makes_sockets)
+		add_degraded(asking, PIDFD_GETFD_DEGRADATION);
 }
 
 static struct handover_request make_request(const struct config *config, char *const *command,
@@ -327,8 +323,7 @@ static struct handover_request make_request(const struct config *config, char *c
 		      [TEXT_POLICY_FILE] = {file, strlen(file)},
 		      [TEXT_COMMAND] = {asking->command,
 					pack_command(command, asking->command, sizeof(asking->command))},
-		      [TEXT_INHERITED] = {asking->inherited, asking->inherited_length},
-		      [TEXT_DEGRADED] = {asking->degraded, pack_degraded(&config->policy, asking->degraded)}},
+		      [TEXT_INHERITED] = {asking->inherited, asking->inherited_length}},
 	    .notices = -1,
 	    .events = -1,
 	    .reader = supervision->reader,
@@ -351,8 +346,7 @@ int supervision_begin(const struct invocation *invocation, const struct config *
 	if (result != 0)
 		return -1;
 	supervision->kind = SUPERVISED_BY_SIDECAR;
-	if (!system)
-		make_sockets(&config->policy, supervision, asking);
+	pack_degraded(&config->policy, !system, supervision, asking);
 	/* Before another takes the number of a stderr that is closed. */
 	outlet_open_notices(&config->policy, &request->notices, &request->notices_each);
 	if (system && invocation->events && outlet_open_events(invocation->events, &request->events, err) != 0) {
