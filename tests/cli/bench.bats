@@ -82,15 +82,19 @@ setup() {
 		jq -e '.date and .commit and .machine.kernel and .machine.processor and (.rows | length > 5) and
 			([.rows[] | select(.goal) | .met] | all(. == true or . == false)) and
 			([.rows[] | select(.median == null or .median <= 0)] == [])' "$BENCH/$name.json" >/dev/null
-		run -0 /usr/bin/python3 -c 'import json, sys
+		run -0 /usr/bin/python3 - "$BENCH" "$BENCH/$name.json" <<-'END'
+			import json, sys
 			sys.path.insert(0, sys.argv[1])
 			import harness
-			print(harness.table(json.load(open(sys.argv[2], encoding="utf-8"))["rows"]))' "$BENCH" "$BENCH/$name.json"
+			print(harness.table(json.load(open(sys.argv[2], encoding="utf-8"))["rows"]))
+		END
 		is "$(sed 1,2d "$BENCH/$name.txt")" "$output"
 	done
 	for name in sessions memory targets; do
-		/usr/bin/python3 -c 'import sys, xml.dom.minidom as dom
-			assert dom.parse(sys.argv[1]).documentElement.tagName == "svg"' "$BENCH/$name.svg"
+		/usr/bin/python3 - "$BENCH/$name.svg" <<-'END'
+			import sys, xml.dom.minidom as dom
+			assert dom.parse(sys.argv[1]).documentElement.tagName == "svg"
+		END
 	done
 	run -0 "$BENCH/record" --table "$BENCH"
 	[ "${#lines[@]}" -ge 8 ]
