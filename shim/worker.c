@@ -22,7 +22,8 @@
 #include "spare.h"
 #include "syscall_table.h"
 
-#define PENDING_MS 200 /* between tries to write what could not be */
+#define PENDING_MS        200 /* between tries to write what could not be */
+#define FIRST_PATIENCE_MS 20
 
 enum then { THEN_GO_ON, THEN_END, THEN_LEAVE };
 
@@ -205,6 +206,16 @@ static void first_ended(struct worker *worker, struct pollfd *target)
 	target->fd = -1;
 }
 
+/*
+ * The filter's last user lets go of it a moment before it is seen to have ended, as the session's only process mostly
+ * does: what waits for the notices' end is not to wait for all that the session's end waits for.
+ */
+static void await_first(struct worker *worker, struct pollfd *target)
+{
+	if (target->fd >= 0 && poll(target, 1, FIRST_PATIENCE_MS) > 0)
+		first_ended(worker, target);
+}
+
 static int shorter(int a, int b)
 {
 	if (a < 0 || b < 0)
@@ -262,8 +273,10 @@ static int serve(struct worker *worker)
 
 		if (over < 0)
 			return EXIT_FAILURE;
-		if (over > 0)
+		if (over > 0) {
+			await_first(worker, &ready[2]);
 			return end(worker, "all_exited");
+		}
 		count = poll(ready, 4, wait);
 		/* A session may have lowered the limits of a worker of its own user: another has the keeper's. */
 		if (count < 0 && errno != EINTR)
