@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "socket_option.h"
+
 #define FIRST_NOT_STANDARD 3U
 #define IO_URING_LINK      "anon_inode:[io_uring]"
 
@@ -43,26 +45,18 @@ int descriptors_close(struct error *err)
 	return error_set(err, "close_fds: close_range: %m (it needs Linux 5.9; set close_fds = no)");
 }
 
-static int integer_option(int descriptor, int option)
-{
-	int value = -1;
-	socklen_t size = sizeof(value);
-
-	return getsockopt(descriptor, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
-}
-
 /* A connected stream or seqpacket socket stays with its peer for ever; any other can be addressed. */
 static bool is_addressable_unix(int descriptor, bool datagrams_alone)
 {
 	struct sockaddr_storage peer;
 	socklen_t size = sizeof(peer);
-	int domain = integer_option(descriptor, SO_DOMAIN);
+	int domain = socket_option(descriptor, SO_DOMAIN);
 	int type;
 
 	/* -1: a filter around us may refuse the question. What cannot be told apart is taken for one. */
 	if (domain != AF_UNIX && domain >= 0)
 		return false;
-	type = integer_option(descriptor, SO_TYPE);
+	type = socket_option(descriptor, SO_TYPE);
 	if (type != SOCK_STREAM && type != SOCK_SEQPACKET)
 		return true;
 	return !datagrams_alone && getpeername(descriptor, (struct sockaddr *)&peer, &size) != 0;
@@ -188,10 +182,10 @@ static size_t describe(int directory, const char *entry, char *text, size_t size
 	int written;
 
 	if (length > 0 && strncmp(link, "socket:", 7) == 0) {
-		if (integer_option(descriptor, SO_DOMAIN) != AF_UNIX)
+		if (socket_option(descriptor, SO_DOMAIN) != AF_UNIX)
 			return 0;
 		name_peer(descriptor, name, sizeof(name));
-		type = descriptors_type_name(integer_option(descriptor, SO_TYPE));
+		type = descriptors_type_name(socket_option(descriptor, SO_TYPE));
 	} else if (length != (ssize_t)strlen(IO_URING_LINK) || memcmp(link, IO_URING_LINK, (size_t)length) != 0) {
 		return 0;
 	}

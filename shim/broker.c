@@ -35,7 +35,6 @@ struct broker {
 	int keeper;
 	int socket;
 	int runtimes; /* -1: none are listened for */
-	bool is_private;
 	struct admission admission;
 	bool listens;        /* there may be more loaders, and the sessions that there are are known */
 	int64_t accept_at;   /* ms: not before that */
@@ -52,7 +51,7 @@ struct broker {
 
 static void refuse(struct broker *broker, struct conversation *conversation, const char *reason)
 {
-	if (!broker->is_private) /* whose only loader says so itself */
+	if (!broker->admission.is_private) /* whose only loader says so itself */
 		refusal_log_say(&broker->log, &conversation->peer, reason);
 	conversation_refuse(conversation, reason);
 }
@@ -106,8 +105,8 @@ static uint32_t area_flags(const struct broker *broker, const struct conversatio
 	return (conversation->wait_killable ? AREA_WAIT_KILLABLE : 0U) | (said & HANDOVER_NOTICES ? AREA_NOTICES : 0U) |
 	       (said & HANDOVER_NOTICES_EACH ? AREA_NOTICES_EACH : 0U) | (said & HANDOVER_EVENTS ? AREA_COPY : 0U) |
 	       (said & HANDOVER_POLICY_WRITABLE ? AREA_POLICY_WRITABLE : 0U) |
-	       (broker->is_private ? AREA_PRIVATE : 0U) | (broker->witness.stream >= 0 ? AREA_WITNESSED : 0U) |
-	       (conversation->is_runtime ? AREA_RUNTIME : 0U);
+	       (broker->admission.is_private ? AREA_PRIVATE : 0U) |
+	       (broker->witness.stream >= 0 ? AREA_WITNESSED : 0U) | (conversation->is_runtime ? AREA_RUNTIME : 0U);
 }
 
 /* The table of what the user's sessions with this policy have bound; -1: none is asked for, or to be had. */
@@ -218,7 +217,7 @@ static void hear_operation(struct broker *broker, const struct keeper_message *m
 		learn_known(broker, message->ticket, came);
 		break;
 	case KEEPER_ALL_KNOWN:
-		broker->listens = !broker->is_private;
+		broker->listens = !broker->admission.is_private;
 		break;
 	case KEEPER_EVENTS:
 		witness_events(&broker->witness, message_take(came), (enum sink_kind)message->error);
@@ -422,7 +421,7 @@ static int serve(struct broker *broker)
 {
 	static struct pollfd ready[CONNECTIONS_MAX + FIRST_CONVERSATION];
 
-	while (!broker->is_private || broker->count > 0) {
+	while (!broker->admission.is_private || broker->count > 0) {
 		size_t begun = broker->count;
 		bool room = broker->listens && broker->count < CONNECTIONS_MAX && broker->accept_at <= handover_now();
 
@@ -467,12 +466,11 @@ int broker_main(int argc, char **argv)
 	broker.keeper = BROKER_KEEPER;
 	broker.socket = BROKER_SOCKET;
 	broker.next_ticket = 1;
-	broker.is_private = strcmp(argv[2], "private") == 0;
-	admission_begin(&broker.admission, broker.is_private);
+	admission_begin(&broker.admission, strcmp(argv[2], "private") == 0);
 	broker.runtimes = fcntl(BROKER_RUNTIMES, F_GETFD) >= 0 ? BROKER_RUNTIMES : -1;
-	if (confinement_enter(broker.is_private ? CONFINED_PRIVATE_BROKER : CONFINED_BROKER, &err) != 0) {
+	if (confinement_enter(broker.admission.is_private ? CONFINED_PRIVATE_BROKER : CONFINED_BROKER, &err) != 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
-		if (broker.is_private)
+		if (broker.admission.is_private)
 			conversation_say_refused(BROKER_SOCKET, err.text);
 		return EXIT_FAILURE;
 	}
@@ -481,7 +479,7 @@ int broker_main(int argc, char **argv)
 		return EXIT_FAILURE;
 	broker.witness.settle = settle;
 	broker.witness.broker = &broker;
-	if (broker.is_private)
+	if (broker.admission.is_private)
 		add(&broker, broker.socket, false);
 	return serve(&broker);
 }

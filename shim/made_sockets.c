@@ -6,6 +6,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "socket_option.h"
+
 int made_sockets_init(struct made_sockets *made)
 {
 	made->count = 0;
@@ -60,17 +62,9 @@ static bool make_room(struct made_sockets *made)
 	return made->count < MADE_SOCKETS_MAX;
 }
 
-static int integer_option(int socket, int option)
-{
-	int value = -1;
-	socklen_t size = sizeof(value);
-
-	return getsockopt(socket, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
-}
-
 static bool is_stream(int socket)
 {
-	int type = integer_option(socket, SO_TYPE);
+	int type = socket_option(socket, SO_TYPE);
 
 	return type == SOCK_STREAM || type == SOCK_SEQPACKET;
 }

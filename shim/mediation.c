@@ -11,9 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bindings.h"
 #include "listener.h"
 #include "socket_event.h"
+#include "socket_option.h"
 #include "syscall_table.h"
 #include "worker.h"
 
@@ -161,14 +161,6 @@ static bool may_stay(const struct mediation *mediation)
 	       credentials_same_ids(&mediation->credentials, &mediation->server->own);
 }
 
-static int integer_option(int socket, int option)
-{
-	int value = -1;
-	socklen_t size = sizeof(value);
-
-	return getsockopt(socket, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
-}
-
 static struct outcome take_by_number(struct mediation *mediation, int number)
 {
 	mediation->socket = reach_take(&mediation->server->reach, mediation->thread, number);
@@ -191,7 +183,7 @@ static struct outcome take_socket(struct mediation *mediation)
 							   : take_by_number(mediation, number);
 	if (outcome.error)
 		return outcome;
-	domain = integer_option(mediation->socket, SO_DOMAIN);
+	domain = socket_option(mediation->socket, SO_DOMAIN);
 	if (domain < 0)
 		return mediation_fail(errno == ENOTSOCK || errno == EBADF ? errno : EACCES);
 	mediation->domain = domain;
@@ -202,7 +194,7 @@ static struct outcome take_socket(struct mediation *mediation)
 int mediation_type(struct mediation *mediation)
 {
 	if (mediation->type == 0)
-		mediation->type = integer_option(mediation->socket, SO_TYPE);
+		mediation->type = socket_option(mediation->socket, SO_TYPE);
 	return mediation->type;
 }
 
@@ -408,103 +400,4 @@ socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	length = snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", pinned->descriptor);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length + 1);
-}
-
-/* --- The decision --- */
-
-struct question {
-	struct mediation *mediation;
-	const struct pinned *pinned; /* the inode; the directory, where the name is to be made; NULL: abstract */
-	bool is_made;
-};
-
-/*
- * Is what the name leads to in the session's first root what was found? Asked of every target: one
- * whose root is the first may have its working directory in another mount namespace. With its
- * rights, for we may have fewer.
- */
-static bool is_same_in_first(const struct question *question, const struct socket_name *name)
-{
-	struct mediation *mediation = question->mediation;
-	bool had_taken = mediation->taken;
-	size_t length = name->length;
-	bool same;
-
-	while (question->is_made && length > 1 && name->bytes[--length] != '/')
-		;
-	if (question->pinned && question->pinned->is_in_first)
-		return true; /* that is where it was found */
-	if (!question->pinned || (!had_taken && !mediation_take(mediation, 0)))
-		return false;
-	same = view_is_same_in_first(&mediation->worker->origin, name->bytes, length ? length : 1,
-				     &question->pinned->status);
-	if (!had_taken)
-		mediation_return(mediation);
-	return same;
-}
-
-/* An allow rule speaks of the session's first root, mount and network namespace. */
-static bool confirm(void *context, const struct socket_name *name)
-{
-	const struct question *question = context;
-	struct worker *worker = question->mediation->worker;
-
-#ifdef AGENTSH_WEAKENED
-	return true; /* whatever has the name of what is allowed */
-#endif
-	if (name->abstract)
-		return socket_diag_knows(&worker->bindings.diag, mediation_inode(question->mediation));
-	return is_same_in_first(question, name);
-}
-
-static enum socket_owner owner_of(struct mediation *mediation, const struct socket_name *name,
-				  const struct stat *status)
-{
-	struct worker *worker = mediation->worker;
-	struct bindings *bindings = &worker->bindings;
-
-	if (name->abstract ? bindings_have_abstract(bindings, name->bytes, name->length, mediation_inode(mediation),
-						    &mediation->named)
-			   : status && bindings_have_path(bindings, status))
-		return OWNER_SESSION;
-	if (!worker->commons)
-		return OWNER_OUTSIDE;
-	if (name->abstract ? socket_diag_knows(&bindings->diag, mediation_inode(mediation)) &&
-				 commons_have_abstract(worker->commons, &bindings->diag, name->bytes, name->length,
-						       &mediation->named)
-			   : status && commons_have_path(worker->commons, &bindings->diag, status))
-		return OWNER_USER;
-	return OWNER_OUTSIDE;
-}
-
-int mediation_hold(struct mediation *mediation)
-{
-	struct bindings *bindings = &mediation->worker->bindings;
-	struct holder holder = bindings_holder(bindings, &mediation->named);
-	int held;
-
-	mediation_return(mediation);
-	held = holder_take(&mediation->server->reach, &mediation->named, &holder);
-	if (held >= 0)
-		bindings_set_holder(bindings, &mediation->named, &holder);
-	return held;
-}
-
-bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
-		      const struct pinned *pinned)
-{
-	const struct stat *status = pinned ? &pinned->status : NULL;
-	struct question question = {.mediation = mediation, .pinned = pinned, .is_made = operation == OPERATION_BIND};
-	enum socket_owner owner = operation == OPERATION_BIND ? OWNER_SESSION : owner_of(mediation, name, status);
-	const struct socket_name judged = {.abstract = name->abstract,
-					   .bytes = name->bytes,
-					   .length = name->length,
-					   .belonging = known_name_find(&mediation->server->known_name, name)};
-	const struct socket_decision decision =
-	    socket_rules_decide(&mediation->worker->policy, operation, &judged, owner, confirm, &question);
-
-	mediation->is_denied = mediation->is_denied || !decision.allowed;
-	mediation->is_by_owner = name->abstract && owner != OWNER_OUTSIDE && !decision.rule &&
-				 mediation->worker->policy.unix_socket.otherwise != SOCKET_DEFAULT_ALLOW;
-	return socket_event_decided(mediation, operation, name, &decision);
 }

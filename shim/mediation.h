@@ -168,6 +168,11 @@ void mediation_leave(struct mediation *mediation, const struct view *view);
  */
 int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned);
 
+/* The address by which a pinned inode is reached from this thread, whatever its name is. */
+socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *address);
+
+/* --- The decision: judgement.c --- */
+
 /*
  * Judges an operation on a name and writes its event. pinned: its inode; the directory, where a name is to be made;
  * NULL: abstract.
@@ -180,8 +185,5 @@ bool mediation_allows(struct mediation *mediation, enum socket_operation operati
  * held: a descriptor, to be closed. -1: whoever holds it cannot be found.
  */
 int mediation_hold(struct mediation *mediation);
-
-/* The address by which a pinned inode is reached from this thread, whatever its name is. */
-socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *address);
 
 #endif

@@ -23,7 +23,7 @@
 #include "syscall_table.h"
 
 #define PENDING_MS        200 /* between tries to write what could not be */
-#define FIRST_PATIENCE_MS 20
+#define FIRST_PATIENCE_MS 20  /* with a process that is ending */
 
 enum then { THEN_GO_ON, THEN_END, THEN_LEAVE };
 
