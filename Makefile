@@ -12,6 +12,7 @@ ZSHDIR = $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,si
 DOCDIR = $(PREFIX)/share/doc/agentsh-exec
 UNITDIR = $(PREFIX)/lib/systemd/system
 TMPFILESDIR = $(PREFIX)/lib/tmpfiles.d
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 LOGROTATEDIR = $(SYSCONFDIR)/logrotate.d
 B ?= build
 CC ?= gcc
@@ -331,7 +332,7 @@ LOADER_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-exec) $(B)/static/ag
 SIDECAR_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-sidecar) $(B)/agentsh-sidecar)
 install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHIMDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LOGROTATEDIR)
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SHAREDIR)/sshd_config.d $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(TMPFILESDIR)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SHAREDIR)/sshd_config.d $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(SYSUSERSDIR)
 	install -m 755 -s $(LOADER_INSTALLED) $(DESTDIR)$(BINDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
 	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
@@ -358,12 +359,13 @@ install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	sed -i 's,/usr/local/bin/,$(BINDIR)/,' $(DESTDIR)$(UNITDIR)/agentsh-sidecar.service
 	install -m 644 conf/agentsh.logrotate $(DESTDIR)$(LOGROTATEDIR)/agentsh
 	install -m 644 conf/agentsh.tmpfiles $(DESTDIR)$(TMPFILESDIR)/agentsh.conf
+	install -m 644 conf/agentsh.sysusers $(DESTDIR)$(SYSUSERSDIR)/agentsh.conf
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-runtime agentsh-shell agentsh-sidecar agentshctl)
 	rm -f $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
 	if [ -d $(DESTDIR)$(SHIMDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SHIMDIR); fi
-	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh $(DESTDIR)$(TMPFILESDIR)/agentsh.conf
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh $(addprefix $(DESTDIR),$(TMPFILESDIR)/agentsh.conf $(SYSUSERSDIR)/agentsh.conf)
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-runtime.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5 man8/agentsh-sidecar.8 man8/add-agent-user.8)
 	rm -f $(DESTDIR)$(SBINDIR)/add-agent-user $(DESTDIR)$(SHAREDIR)/sshd_config.d/agentsh.conf $(DESTDIR)$(SHAREDIR)/docker-seccomp.json
 	if [ -d $(DESTDIR)$(SHAREDIR) ]; then find $(DESTDIR)$(SHAREDIR) -depth -type d -empty -delete; fi

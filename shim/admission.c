@@ -88,7 +88,7 @@ static bool other_pid_namespace(const struct admission *admission, pid_t pid)
 
 pid_t admission_keeper_at_risk(const struct admission *admission, const struct conversation_peer *peer)
 {
-	bool could = peer->uid == geteuid() || peer->uid == 0;
+	bool could = peer->uid == admission->uid || peer->uid == 0;
 
 	return could && peer->pid > 0 && !other_pid_namespace(admission, peer->pid) ? getppid() : 0;
 }
@@ -96,6 +96,7 @@ pid_t admission_keeper_at_risk(const struct admission *admission, const struct c
 void admission_begin(struct admission *admission, bool is_private)
 {
 	admission->is_private = is_private;
+	admission->uid = geteuid();
 	admission->takes = pidfd_getfd_try();
 	if (readlink("/proc/self/ns/pid", admission->pid_namespace, sizeof(admission->pid_namespace) - 1) < 0)
 		admission->pid_namespace[0] = '\0';

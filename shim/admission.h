@@ -15,6 +15,7 @@
 
 struct admission {
 	bool is_private;
+	uid_t uid; /* the keeper's: the broker's own may be another (system_user.h) */
 	int takes; /* 0: descriptors of targets can be taken here; the errno of pidfd_getfd(2) */
 	char pid_namespace[ADMISSION_NAMESPACE_SIZE]; /* ours, as its link in /proc has it; "": not to be had */
 };

@@ -285,7 +285,7 @@ static void add(struct broker *broker, int socket, bool is_runtime)
 		free(conversation);
 		return;
 	}
-	refused = is_runtime ? runtime_begin(conversation) : NULL;
+	refused = is_runtime ? runtime_begin(conversation, broker->admission.uid) : NULL;
 	if (!refused)
 		refused = registry_wait(&broker->registry, conversation->peer.uid);
 	if (refused) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "role_filter.h"
+#include "system_user.h"
 
 #define BIT(capability) (1ULL << (capability))
 
@@ -114,17 +115,29 @@ void confinement_begin(void)
 	(void)prctl(PR_SET_NAME, PROCESS_NAME, 0, 0, 0);
 }
 
+/* Its ids are one more thing to give up: what is missing then is said, and does not keep it from its work. */
+static void give_up_root(void)
+{
+	struct error err;
+
+	if (system_user_become(&err) != 0)
+		error_print(STDERR_FILENO, PROCESS_NAME, &err);
+}
+
 int confinement_enter(enum confined_role role, struct error *err)
 {
 	set_limits(role);
 	(void)umask(UMASK);
 	if (chdir("/") != 0)
 		return error_set(err, "/: %s", strerror(errno));
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-		return error_set(err, "prctl: %s", strerror(errno));
 	/* A loader waits for a private one's broker, which executes nothing, and has gone in a moment. */
 	if (role != CONFINED_PRIVATE_BROKER)
 		limit_bounding_set(capabilities_of(role));
+	if (role == CONFINED_BROKER)
+		give_up_root();
+	/* Last of these: with other ids a process may be dumpable again. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return error_set(err, "prctl: %s", strerror(errno));
 	if (limit_capabilities(capabilities_of(role), ~0ULL, err) != 0)
 		return -1;
 	return role_filter_load(role, err);

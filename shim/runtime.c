@@ -14,10 +14,10 @@
 #define POLICY_NAME  "listenerMetadata" /* where events and hints say that the policy is */
 #define UNDER_FILTER "Seccomp:\t2"      /* proc_pid_status(5) */
 
-const char *runtime_begin(struct conversation *conversation)
+const char *runtime_begin(struct conversation *conversation, uid_t keeper)
 {
 	conversation->is_runtime = true;
-	if (conversation->peer.uid != 0 && conversation->peer.uid != geteuid())
+	if (conversation->peer.uid != 0 && conversation->peer.uid != keeper)
 		return "it is another user's runtime (start a sidecar of that user's for it)";
 	if (conversation->peer.pid == 0)
 		return "it numbers processes otherwise: its PID namespace is another (start a sidecar in that one)";

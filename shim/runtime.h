@@ -10,9 +10,9 @@
 
 /*
  * A conversation has begun, with a runtime. NULL, or why it is not heard: it is believed in what it says of
- * processes, so it is root's, or of the sidecar's own user.
+ * processes, so it is root's, or of the keeper's own user.
  */
-const char *runtime_begin(struct conversation *conversation);
+const char *runtime_begin(struct conversation *conversation, uid_t keeper);
 
 /*
  * Takes what has come. As conversation_hear; with all said, the state is CONVERSATION_ASKED, the listener is there

@@ -29,6 +29,7 @@ setup() {
 		-rwxr-xr-x usr/lib/agentsh-exec/libagentsh-shim.so
 		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.service
 		-rw-r--r-- usr/lib/systemd/system/agentsh-sidecar.socket
+		-rw-r--r-- usr/lib/sysusers.d/agentsh.conf
 		-rw-r--r-- usr/lib/tmpfiles.d/agentsh.conf
 		-rwxr-xr-x usr/sbin/add-agent-user
 		-rw-r--r-- usr/share/agentsh-exec/docker-seccomp.json

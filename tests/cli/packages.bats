@@ -61,6 +61,15 @@ property() {
 	machine systemctl show --value -p "$1" "$SERVICE"
 }
 
+# sidecars: the user of each of the machine's processes of it, and its arguments.
+sidecars() {
+	machine sh -c 'for link in /proc/[0-9]*/exe; do
+		case $(readlink "$link") in
+		*/agentsh-sidecar*) echo "$(sed -n "s/^Uid:.\([0-9]*\).*/\1/p" "${link%/exe}/status") $(tr "\\0" " " <"${link%/exe}/cmdline")" ;;
+		esac
+	done'
+}
+
 # Every file of the machine's, but what dpkg, systemd and the kernel write by themselves.
 machine_files() {
 	machine find / -xdev \( -path /var/lib/dpkg -o -path /root -o -path /tmp -o -path /var/tmp -o -path /var/log/journal \
@@ -111,6 +120,9 @@ machine_files() {
 	run -137 agent agentsh-exec -- setarch -R true
 	is "$(machine sed -n 's/.*"sidecar":"\([a-z]*\)".*/\1/p' "$TRAIL")" system
 	machine grep -q '"action":"killed"' "$TRAIL"
+	# What hears strangers is not root, and its account can do nothing else.
+	is "$(machine getent passwd _agentsh | cut -d : -f 1,6-)" _agentsh:/nonexistent:/usr/sbin/nologin
+	is "$(sidecars | sed -n 's/ agentsh-sidecar --role=broker.*//p')" "$(machine id -u _agentsh)"
 	agent agentsh-exec --shim -- true
 	wait_for machine grep -q '"process_start"' "$TRAIL"
 	agent agentshctl check /usr/share/doc/agentsh-exec/hardened.ini
@@ -207,7 +219,9 @@ all_ended() {
 	[[ $output != *'not empty'* ]]
 	diff "$BATS_FILE_TMPDIR/before" <(machine_files)
 	machine test ! -e /run/agentsh
+	run ! machine getent passwd _agentsh
+	run ! machine getent group _agentsh
 	run machine systemctl is-active agentsh-sidecar.socket $SERVICE
 	is "$(xargs <<<"$output")" 'inactive inactive'
-	run ! machine pgrep -f agentsh-sidecar
+	is "$(sidecars)" ''
 }

@@ -141,6 +141,55 @@ has_waiter() {
 	done
 }
 
+# with_account LINE: what a sidecar is started behind where /etc/passwd has that line too.
+with_account() {
+	(grep -v '^_agentsh:' /etc/passwd; echo "$1") >"$work/passwd"
+	account=(unshare --mount --propagation private sh -c 'mount --bind "$0" /etc/passwd && exec "$@"' "$work/passwd")
+}
+
+# ids PROCESS: of the user, of the group, and its other groups.
+ids() {
+	echo "$(status_of "$1" Uid | tr '\t' ' '); $(status_of "$1" Gid | tr '\t' ' '); $(status_of "$1" Groups | xargs)"
+}
+
+@test "system sidecar: its broker is the user _agentsh where there is one, and each next broker as well" {
+	local none=0000000000000000 first
+	with_account '_agentsh:x:61235:61236::/nonexistent:/usr/sbin/nologin'
+	sidecar_start "${account[@]}"
+	[ "$(ids "$broker")" = '61235 61235 61235 61235; 61236 61236 61236 61236; ' ]
+	[ "$(capabilities "$broker")" = "$none 0000000000080000 0000000000080000 $none" ]
+	[ "$(status_of "$broker" CapBnd)" = 0000000000080000 ]
+	confined "$broker"
+	[ ! -s "$work/log" ]
+	# It takes the listeners of a user's loader, and of root's.
+	session_start plain "$work/socket"
+	in_session 'mount -t tmpfs none /mnt; echo $?'
+	[ "${output##*$'\n'}" = 137 ]
+	session_end
+	rm "$work/open/"*
+	session_start root "$work/socket"
+	[[ $(ids "$keeper")$(ids "$worker") == '0 0 0 0;'*'0 0 0 0;'* ]]
+	first=$broker
+	kill -KILL "$broker"
+	wait_for another_broker "$first"
+	[ "$(ids "$broker")" = '61235 61235 61235 61235; 61236 61236 61236 61236; ' ]
+	in_session 'mount -t tmpfs none /mnt; echo $?'
+	[ "${output##*$'\n'}" = 137 ]
+	session_end
+	[ "$(grep -c '"action":"killed"' "$work/events")" = 2 ]
+}
+
+another_broker() {
+	found_broker && [ "$broker" != "$1" ]
+}
+
+@test "system sidecar: a broker that cannot be _agentsh says so, and serves" {
+	# The groups of a user namespace of one user are not to be changed.
+	with_account '_agentsh:x:61235:61236::/nonexistent:/usr/sbin/nologin'
+	sidecar_start unshare --map-root-user "${account[@]}"
+	grep -q '^agentsh-sidecar: the broker is not the user _agentsh, and goes on as root: ' "$work/log"
+}
+
 @test "private sidecar: no capability for a plain user; root's worker may use the session's for a call alone" {
 	local none=0000000000000000 role
 	session_start plain private
@@ -352,6 +401,15 @@ holds() {
 	diff <(column "$1") <(echo "$2")
 }
 
+# broker_holds COLUMN: as for the worker. Where it is a user of its own, CAP_SYS_RESOURCE says whether its limits are anybody's.
+broker_holds() {
+	local result
+	result=$(results "$broker")
+	[ -n "$result" ]
+	if [[ $(ids "$broker") != '0 '* ]]; then result=${result/prlimit64 EPERM/prlimit64 ok}; fi
+	diff <(column "$1") <(echo "$result")
+}
+
 # other_start USER: a process of that user's outside of the session, in $other.
 other_start() {
 	behind "$1"
@@ -390,7 +448,7 @@ other_start() {
 	sidecar_start
 	session_start root "$work/socket"
 	holds 6 "$(results "$keeper")"
-	holds 7 "$(results "$broker")"
+	broker_holds 7
 	holds 7 "$(results "$worker")"
 }
 
@@ -399,7 +457,7 @@ other_start() {
 	sidecar_start
 	session_start root "$work/socket"
 	holds 8 "$(results "$keeper")"
-	holds 9 "$(results "$broker")"
+	broker_holds 9
 	holds 9 "$(results "$worker")"
 	in_session 'mount -t tmpfs none /mnt; echo $?'
 	[ "${output##*$'\n'}" = 137 ]

@@ -55,10 +55,11 @@ as() {
 	"${behind[@]}" "${@:2}" 3>&-
 }
 
-# sidecar_start: a system sidecar, its keeper in $keeper, its broker in $broker.
+# sidecar_start [COMMAND...]: a system sidecar, its keeper in $keeper, its broker in $broker; behind a command that
+# becomes it.
 sidecar_start() {
 	# Descriptor 9 is one that a caller has left open.
-	env -C /tmp "$work/agentsh-sidecar" --socket="$work/socket" --events="$work/events" 9</dev/null \
+	env -C /tmp "$@" "$work/agentsh-sidecar" --socket="$work/socket" --events="$work/events" 9</dev/null \
 		</dev/null >/dev/null 2>"$work/log" 3>&- &
 	keeper=$!
 	started+=("$keeper")
