@@ -193,13 +193,8 @@ static void do_reserved(struct handling *handling)
 		report_handle(handling->worker, handling->slot);
 		return;
 	}
-	if (data->args[1] == RESERVED_ATTEST) {
-		bool again = handling->slot->begun;
-
-		handling->slot->begun = 1;
-		error =
-		    listener_give(handling->worker->listener, id_of(handling), handling->worker->attestation, again);
-	}
+	if (data->args[1] == RESERVED_ATTEST)
+		error = listener_give(handling->worker->listener, id_of(handling), handling->worker->attestation);
 	if (error)
 		refuse(handling, error);
 }
