@@ -306,7 +306,7 @@ has_descriptors() {
 			bundle "$runtime.$((++way))" "$with" socket_do say begun $tried stream connect /srv/allowed
 			jq '.process.capabilities[] += ["CAP_SYS_CHROOT"]' "$HOME_OF/$runtime.$way/config.json" >changed
 			mv changed "$HOME_OF/$runtime.$way/config.json"
-			kill -STOP "$(broker_of "$SIDECAR")"
+			kill -STOP "$(wait_for broker_of "$SIDECAR")"
 			contain "$runtime" "$runtime.$way" >"$HOME_OF/out" 2>&1 3>&- &
 			wait_for grep -q begun "$HOME_OF/out"
 			sleep 0.2 # it would have got there
