@@ -1,7 +1,7 @@
 /*
  * A message to the kernel whose attributes may name descriptors (a network namespace, a BPF program, a device): the
  * kernel looks them up among those of whoever sends. It is sent from a thread with a table of its own, which holds
- * the socket and nothing else: unshare(2), CLONE_FILES.
+ * the socket and nothing else: close_range(2), CLOSE_RANGE_UNSHARE; unshare(2), CLONE_FILES.
  */
 #ifndef AGENTSH_DETACHED_H
 #define AGENTSH_DETACHED_H

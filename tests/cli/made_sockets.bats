@@ -14,7 +14,7 @@ setup() {
 	cat >"$work/outer.ini" <<-OUTER
 		$OPEN
 		[sandbox.seccomp.syscalls]
-		block = pidfd_getfd, process_vm_readv, process_vm_writev, kcmp
+		block = pidfd_getfd, process_vm_readv, process_vm_writev, kcmp, unshare, setns
 		on_block = errno
 	OUTER
 	through=("${ALONE[@]}" -f "$work/outer.ini" --)
@@ -110,6 +110,13 @@ one of a pair, sendmsg ok'
  3 "connect socket_not_made"'
 	# What could send to an address is not begun with.
 	run -125 given 2 "${through[@]}" "$EXEC" -f "$work/p.ini" --sidecar=private -- true
+}
+
+@test "netlink: the kernel answers what is sent to its address" {
+	local ask='import socket; print(socket.if_nameindex() != []); print(socket.getaddrinfo("127.0.0.1", 80)[0][4])'
+	run -0 session sh -c "python3 -c '$ask'; ip -o addr show dev lo | head -n 1"
+	is "$output" "$(python3 -c "$ask"; ip -o addr show dev lo | head -n 1)"
+	is "$(reasons)" ''
 }
 
 @test "the table is bounded: one socket more is ENFILE, and told; those that were closed make room" {
