@@ -20,7 +20,7 @@ setup_file() {
 	export SOME AGENTSH_BUILD=$BUILD
 	{
 		LANES=1 "$HERE/run" "$LOGS" without root user login crun &
-		PROMISES=$SOME LANES=1 "$HERE/run" "$LOGS" yama docker profile runtime podman podman-oci || true
+		PROMISES=$SOME LANES=1 "$HERE/run" "$LOGS" yama docker made profile runtime podman podman-oci || true
 		wait "$!" || true
 	} >"$BATS_FILE_TMPDIR/said" 2>&1 3>&-
 }
@@ -61,6 +61,10 @@ table() {
 
 @test "an entrypoint under Docker's default profile" {
 	PROMISES=$SOME table docker
+}
+
+@test "the same, where the sidecar makes the sockets" {
+	PROMISES=$SOME table made
 }
 
 @test "an entrypoint under conf/docker-seccomp.json" {
