@@ -11,6 +11,9 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
 #endif
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
 
 bool listener_is_one(int descriptor)
 {
@@ -90,11 +93,24 @@ int listener_put(int listener, uint64_t id, int descriptor, bool closes)
 	return number;
 }
 
-int listener_give(int listener, uint64_t id, int descriptor)
+int listener_give(int listener, uint64_t id, int descriptor, bool again)
 {
-	int number = listener_put(listener, id, descriptor, true);
+	struct seccomp_notif_addfd give = {
+	    .id = id, .flags = SECCOMP_ADDFD_FLAG_SEND, .srcfd = (uint32_t)descriptor, .newfd_flags = O_CLOEXEC};
+	struct seccomp_notif_resp response = {.id = id};
+	int number = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
 
+	if (number >= 0)
+		return 0;
+	if (errno != EINVAL)
+		return errno;
+	/* Before Linux 5.14: in two steps. */
+	if (again)
+		return EIO;
+	give.flags = 0;
+	number = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
 	if (number < 0)
 		return errno;
-	return listener_answer(listener, id, number, 0) ? 0 : errno;
+	response.val = number;
+	return answer(listener, &response) ? 0 : errno;
 }

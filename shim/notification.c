@@ -193,8 +193,13 @@ static void do_reserved(struct handling *handling)
 		report_handle(handling->worker, handling->slot);
 		return;
 	}
-	if (data->args[1] == RESERVED_ATTEST)
-		error = listener_give(handling->worker->listener, id_of(handling), handling->worker->attestation);
+	if (data->args[1] == RESERVED_ATTEST) {
+		bool again = handling->slot->begun;
+
+		handling->slot->begun = 1;
+		error =
+		    listener_give(handling->worker->listener, id_of(handling), handling->worker->attestation, again);
+	}
 	if (error)
 		refuse(handling, error);
 }
