@@ -42,17 +42,18 @@ bool listener_answer(int listener, uint64_t id, int64_t value, int error);
 bool listener_continue(int listener, uint64_t id);
 
 /*
- * Puts a descriptor (borrowed) into the target's table, O_CLOEXEC, and answers with its number, in
- * one step where the kernel can. again: it has been tried before, and in one step not done; in two it may have
- * been, and is not done twice. 0, or the errno that the target should get instead.
- */
-/*
  * Gives the target a descriptor, close-on-exec or not, and answers nothing. Its number, or -1 and errno: EMFILE, it has
  * as many as it may. Not in one step with the answer (SECCOMP_ADDFD_FLAG_SEND): one that a signal interrupts, also that
  * which kills us, before the target has woken answers 0, as if that were the number.
  */
 int listener_put(int listener, uint64_t id, int descriptor, bool closes);
 
+/*
+ * Puts a descriptor (borrowed) into the target's table, O_CLOEXEC, and answers with its number, in
+ * one step where the kernel can: what is interrupted then may answer 0, whereupon the target asks again
+ * (attestation.c). again: it has been tried before, and in one step not done; in two it may have been, and is not done
+ * twice. 0, or the errno that the target should get instead.
+ */
 int listener_give(int listener, uint64_t id, int descriptor, bool again);
 
 #endif
