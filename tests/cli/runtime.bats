@@ -263,6 +263,7 @@ steps() {
 	is "$(events true | wc -l)" 0
 	ln -sf ../wrapper path/runc
 	run -0 steps
+	echo "$output"
 	[[ $output == *'mount: permission denied'*$'NoNewPrivs:\t1'*ended* ]]
 	has 1 '.type == "seccomp_blocked" and .syscall == "mount" and .action == "denied"'
 	printf '[nonsense]\n' >p.ini
