@@ -12,80 +12,7 @@
 #include "ctl.h"
 #include "oci_bundle.h"
 #include "oci_profile.h"
-
-/* What a runtime is asked, as far as it matters here. */
-struct asked {
-	const char *command; /* NULL: none */
-	const char *bundle;
-	const char *process; /* NULL: none is named */
-	const char *log;     /* where the runtime's own failures are looked for, as JSON; NULL: nowhere */
-};
-
-/* The value of an option in either of its shapes; NULL: it is another. */
-static const char *value_of(char *const *arguments, const char *name)
-{
-	size_t length = strlen(name);
-
-	if (strcmp(arguments[0], name) == 0)
-		return arguments[1];
-	return strncmp(arguments[0], name, length) == 0 && arguments[0][length] == '=' ? arguments[0] + length + 1
-										       : NULL;
-}
-
-static bool takes_value(const char *option)
-{
-	static const char *const options[] = {"--root", "--log",      "--log-format",    "--log-level",
-					      "--criu", "--rootless", "--cgroup-manager"};
-
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		if (strcmp(option, options[i]) == 0)
-			return true;
-	return false;
-}
-
-/* The options before the command. Returns how many arguments they are. */
-static size_t read_options(char *const *arguments, struct asked *asked)
-{
-	const char *log = NULL;
-	const char *format = NULL;
-	size_t i;
-
-	for (i = 0; arguments[i] && arguments[i][0] == '-'; i++) {
-		const char *to = value_of(arguments + i, "--log");
-		const char *as = value_of(arguments + i, "--log-format");
-
-		log = to ? to : log;
-		format = as ? as : format;
-		if (takes_value(arguments[i]) && arguments[i + 1])
-			i++;
-	}
-	asked->log = format && strcmp(format, "json") == 0 ? log : NULL;
-	return i;
-}
-
-static struct asked read_arguments(char *const *arguments)
-{
-	struct asked asked = {.bundle = "."};
-
-	arguments += read_options(arguments, &asked);
-	if (!*arguments)
-		return asked;
-	asked.command = *arguments++;
-	for (; *arguments; arguments++) {
-		const char *bundle = value_of(arguments, "--bundle");
-		const char *process = value_of(arguments, "--process");
-
-		if (!bundle)
-			bundle = value_of(arguments, "-b");
-		if (!process)
-			process = value_of(arguments, "-p");
-		if (bundle)
-			asked.bundle = bundle;
-		if (process)
-			asked.process = process;
-	}
-	return asked;
-}
+#include "runtime_command.h"
 
 /* A regular file of root's or our own, which nobody else writes. Its bytes with a NUL behind them. */
 static char *read_file(const char *path, size_t *length, struct error *err)
@@ -194,32 +121,33 @@ static void log_failure(const char *path, const struct error *err)
 }
 
 /* A policy without a filter changes nothing. */
-static int begin_container(const struct asked *asked, const char *file, const char *listener, struct error *err)
+static int begin_container(const char *bundle, const char *file, const char *listener, struct error *err)
 {
 	struct config config;
 	int status = ctl_load_saying(file, &config, err);
 
 	if (status != CTL_OK)
 		return status;
-	if (policy_filters(&config.policy) && edit_bundle(asked->bundle, &config, listener, err) != 0)
+	if (policy_filters(&config.policy) && edit_bundle(bundle, &config, listener, err) != 0)
 		status = ctl_failed(err);
 	config_free(&config);
 	return status;
 }
 
-static int edit(const struct asked *asked, const char *file, const char *listener)
+static int edit(char *const *arguments, const char *file, const char *listener)
 {
+	struct runtime_command command;
 	struct error err;
 	int status = CTL_OK;
 
-	if (!asked->command)
-		return CTL_OK;
-	if (strcmp(asked->command, "create") == 0 || strcmp(asked->command, "run") == 0)
-		status = begin_container(asked, file, listener, &err);
-	else if (strcmp(asked->command, "exec") == 0 && asked->process && edit_process(asked->process, &err) != 0)
+	if (runtime_command_read(arguments, &command, &err) != 0)
 		status = ctl_failed(&err);
-	if (status != CTL_OK && asked->log)
-		log_failure(asked->log, &err);
+	else if (command.kind == RUNTIME_COMMAND_BEGIN)
+		status = begin_container(command.bundle, file, listener, &err);
+	else if (command.kind == RUNTIME_COMMAND_EXEC && command.process && edit_process(command.process, &err) != 0)
+		status = ctl_failed(&err);
+	if (status != CTL_OK && command.log)
+		log_failure(command.log, &err);
 	return status;
 }
 
@@ -232,7 +160,6 @@ int ctl_runtime(int argc, char **argv)
 	const char *listener = OCI_LISTENER;
 	const char *policy = NULL;
 	const char *runtime = "runc";
-	struct asked asked;
 	struct error err;
 	int option;
 	int status;
@@ -250,8 +177,7 @@ int ctl_runtime(int argc, char **argv)
 	}
 	if (listener[0] != '/')
 		return ctl_usage("runtime", "--listener is an absolute path");
-	asked = read_arguments(argv + optind);
-	status = edit(&asked, policy, listener);
+	status = edit(argv + optind, policy, listener);
 	if (status != CTL_OK)
 		return status;
 	argv[optind - 1] = (char *)runtime;

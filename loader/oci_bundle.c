@@ -14,6 +14,7 @@
 #define MARK_SIZE  (sizeof(MARK) - 1)
 #define EXACT_MAX  15U /* digits */
 #define NUMBER     "+-.0123456789Ee"
+#define ANNOTATION "run.oci.seccomp"
 #define IN_THE_WAY "the container's own seccomp profile"
 
 /* --- Numbers: a limit of 64 bits is more than cJSON keeps, and is carried through as a string --- */
@@ -85,6 +86,19 @@ static void unmark_numbers(cJSON *item)
 	}
 }
 
+/*
+ * A reader in Go takes these for s and k: the only two characters beyond ASCII that are, in a name of the
+ * specification's. In no name of what a container is made of.
+ */
+static bool has_disguise(const cJSON *object)
+{
+	for (const cJSON *item = object->child; item; item = item->next)
+		if ((item->string && (strstr(item->string, "\u017f") || strstr(item->string, "\u212a"))) ||
+		    has_disguise(item))
+			return true;
+	return false;
+}
+
 static cJSON *parse(const char *text, size_t length, struct error *err)
 {
 	cJSON *object = NULL;
@@ -95,10 +109,13 @@ static cJSON *parse(const char *text, size_t length, struct error *err)
 	if (marked)
 		object = cJSON_ParseWithOpts(marked, NULL, true);
 	free(marked);
-	if (cJSON_IsObject(object))
+	if (cJSON_IsObject(object) && !has_disguise(object))
 		return object;
+	(void)error_set(err,
+			cJSON_IsObject(object)
+			    ? "runtime: the bundle has a name that looks like another (see the caller of the runtime)"
+			    : "runtime: what the bundle says is no JSON object (see the caller of the runtime)");
 	cJSON_Delete(object);
-	(void)error_set(err, "runtime: what the bundle says is no JSON object (see the caller of the runtime)");
 	return NULL;
 }
 
@@ -151,11 +168,20 @@ static bool is_known(const cJSON *part)
 
 /* --- Profiles --- */
 
+/* Does the call go on? With a line in a log as well, or as a tracer likes, who may be of the container's own. */
+static bool is_to_go_on(const char *action)
+{
+	static const char *const names[] = {"SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE"};
+
+	for (size_t i = 0; action && i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(action, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool is_allow(const cJSON *item)
 {
-	const char *action = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "action"));
-
-	return action && strcmp(action, "SCMP_ACT_ALLOW") == 0;
+	return is_to_go_on(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "action")));
 }
 
 static bool has_arguments(const cJSON *item)
@@ -205,7 +231,7 @@ enum allowance { ALLOWED_NOT, ALLOWED_SOMETIMES, ALLOWED };
 static enum allowance allowance(cJSON *profile, const char *name, bool take)
 {
 	const char *otherwise = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(profile, "defaultAction"));
-	enum allowance found = otherwise && strcmp(otherwise, "SCMP_ACT_ALLOW") == 0 ? ALLOWED : ALLOWED_NOT;
+	enum allowance found = is_to_go_on(otherwise) ? ALLOWED : ALLOWED_NOT;
 	cJSON *item;
 
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(profile, "syscalls"))
@@ -422,11 +448,30 @@ static void put_whole(cJSON *linux_part, const cJSON *ours)
 	(void)cJSON_AddItemToObject(linux_part, "seccomp", cJSON_Duplicate(ours, true));
 }
 
+/* crun has annotations by which an image says what its filter is, or what becomes of it: crun(1). */
+static int refuse_annotations(const cJSON *bundle, struct error *err)
+{
+	const cJSON *annotation;
+
+	cJSON_ArrayForEach(annotation, object_in(bundle, "annotations"))
+	{
+		if (strncmp(annotation->string, ANNOTATION, strlen(ANNOTATION)) == 0)
+			return error_set(err,
+					 "runtime: the annotation %s is about the filter (leave it out, of the "
+					 "container and of its image)",
+					 annotation->string);
+	}
+	return 0;
+}
+
 static int apply(cJSON *bundle, const cJSON *ours, struct error *err)
 {
 	cJSON *linux_part = object_in(bundle, "linux");
 	cJSON *theirs = cJSON_GetObjectItemCaseSensitive(linux_part, "seccomp");
-	int result = forbid_privileges(object_in(bundle, "process"), err);
+	int result = refuse_annotations(bundle, err);
+
+	if (result == 0)
+		result = forbid_privileges(object_in(bundle, "process"), err);
 
 	if (cJSON_IsNull(theirs))
 		theirs = NULL;

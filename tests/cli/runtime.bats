@@ -123,6 +123,52 @@ config() {
 	is "$(notified)" '[]'
 }
 
+@test "runtime: what a container's own profile only logs or gives to a tracer is the policy's all the same" {
+	local action call
+	for action in LOG TRACE ALLOW; do
+		# By name, and by its default action.
+		config ".linux.seccomp.syscalls += [{names: [\"sendmmsg\", \"chroot\"], action: \"SCMP_ACT_$action\"}] |
+			.linux.seccomp.syscalls[0].action = \"SCMP_ACT_$action\""
+		through create --bundle bundle x
+		for call in connect bind sendto sendmsg sendmmsg mount chroot; do
+			is "$action $call: $(jq -c "[.linux.seccomp.syscalls[] | select(.names | index(\"$call\")) | .action] | unique" bundle/config.json)" \
+				"$action $call: $([ "$call" = sendto ] && echo '["SCMP_ACT_ALLOW","SCMP_ACT_NOTIFY"]' || echo '["SCMP_ACT_NOTIFY"]')"
+		done
+		config ".linux.seccomp |= {defaultAction: \"SCMP_ACT_$action\"}"
+		through create --bundle bundle x
+		for call in connect bind sendto sendmsg sendmmsg mount chroot; do
+			is "$action $call: $(jq -c "[.linux.seccomp.syscalls[] | select(.names | index(\"$call\")) | .action] | unique" bundle/config.json)" \
+				"$action $call: [\"SCMP_ACT_NOTIFY\"]"
+		done
+	done
+	# And where it looks at arguments it is as much in the way.
+	config '.linux.seccomp.syscalls[0].names -= ["connect"] |
+		.linux.seccomp.syscalls += [{names: ["connect"], action: "SCMP_ACT_LOG", args: [{index: 0, value: 3, op: "SCMP_CMP_EQ"}]}]'
+	refused 'looks at its arguments'
+}
+
+@test "runtime: arguments that a runtime may read as others than these begin nothing" {
+	local arguments
+	config ''
+	cp -r bundle other
+	for arguments in '-root /r create --bundle bundle x' '--roo /r create --bundle bundle x' '--root' '--nonsense create x' \
+		'create -bundle bundle x' 'create -bbundle x' 'create --bun=bundle x' 'run --bundle' 'create x --config=other/config.json' \
+		'create --detach=false x' 'create -- x' 'exec -process p.json x' 'exec --no-new-privs=false x sh' 'exec -tp p.json x' \
+		'restore --bundle bundle x'; do
+		# shellcheck disable=SC2086 # words
+		run -1 --separate-stderr through $arguments
+		is "$arguments: $output:${#stderr_lines[@]}" "$arguments: :1"
+		cmp before bundle/config.json
+	done
+	# Behind the container they are the process's own; behind another command nobody's business.
+	for arguments in 'exec x sh --process none' 'exec -t --user 1 x ls -process none' 'delete -f --what x'; do
+		# shellcheck disable=SC2086 # words
+		is "$(through $arguments)" "$(./runtime $arguments)"
+	done
+	through create x --bundle other
+	run -1 cmp -s before other/config.json
+}
+
 # refused TEXT: nothing is begun, one line, for the caller of the runtime as well, the bundle as it was.
 refused() {
 	rm -f said
@@ -144,6 +190,16 @@ refused() {
 		cp bundle/config.json before
 		refused 'runtime: '
 	done
+	# A reader in Go takes the long s for an s.
+	for text in '{"process":{},"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}},"lin\u017f":1}' \
+		'{"process":{},"linux":{"seccomp":{},"\u017feccomp":null}}' '{"process":{},"proce\u017f\u017f":{},"linux":{}}' \
+		'{"process":{},"linux":{"\u017feccomp":{}}}' '{"process":{},"linux":{"ſeccomp":null}}' '{"process":{},"linux":{},"loo\u212a":1}'; do
+		printf '%s' "$text" >bundle/config.json
+		cp bundle/config.json before
+		refused 'a name that looks like another'
+	done
+	config '.annotations = {"a": "b", "run.oci.seccomp_bpf_data": "BgAAAAAA/38="}'
+	refused 'the annotation run.oci.seccomp_bpf_data is about the filter'
 	printf '{"process":{},"linux":{}}\0' >bundle/config.json
 	cp bundle/config.json before
 	refused 'no JSON object'
