@@ -139,12 +139,13 @@ static int edit(char *const *arguments, const char *file, const char *listener)
 	struct runtime_command command;
 	struct error err;
 	int status = CTL_OK;
+	int result = runtime_command_read(arguments, &command, &err);
 
-	if (runtime_command_read(arguments, &command, &err) != 0)
-		status = ctl_failed(&err);
-	else if (command.kind == RUNTIME_COMMAND_BEGIN)
+	if (result == 0 && command.kind == RUNTIME_COMMAND_BEGIN)
 		status = begin_container(command.bundle, file, listener, &err);
-	else if (command.kind == RUNTIME_COMMAND_EXEC && command.process && edit_process(command.process, &err) != 0)
+	else if (result == 0 && command.kind == RUNTIME_COMMAND_EXEC && command.process)
+		result = edit_process(command.process, &err);
+	if (result != 0)
 		status = ctl_failed(&err);
 	if (status != CTL_OK && command.log)
 		log_failure(command.log, &err);

@@ -92,7 +92,7 @@ static void unmark_numbers(cJSON *item)
  */
 static bool has_disguise(const cJSON *object)
 {
-	for (const cJSON *item = object->child; item; item = item->next)
+	for (const cJSON *item = object ? object->child : NULL; item; item = item->next)
 		if ((item->string && (strstr(item->string, "\u017f") || strstr(item->string, "\u212a"))) ||
 		    has_disguise(item))
 			return true;

@@ -123,7 +123,7 @@ static int read_general(char *const *arguments, struct runtime_command *command,
 			return refuse(arguments[i], err);
 		if (strcmp(option.name, "--log") == 0)
 			log = option.value;
-		if (strcmp(option.name, "--log-format") == 0)
+		if (option.value && strcmp(option.name, "--log-format") == 0)
 			is_json = strcmp(option.value, "json") == 0;
 		command->log = is_json ? log : NULL;
 		i += option.count;
