@@ -75,6 +75,11 @@ const char *admission_refuses(const struct admission *admission, struct conversa
 	return NULL;
 }
 
+bool admission_is_own_user(const struct admission *admission, const struct conversation_peer *peer)
+{
+	return peer->uid == geteuid() && peer->uid != admission->uid;
+}
+
 /* One that cannot be read is not known to be another. */
 static bool other_pid_namespace(const struct admission *admission, pid_t pid)
 {

@@ -30,6 +30,10 @@ void admission_begin(struct admission *admission, bool is_private);
 const char *admission_refuses(const struct admission *admission, struct conversation *conversation, char *reason,
 			      size_t size);
 
+/* Is it of the broker's own user, where that is another than the keeper's? It could stop the broker, and all others'
+ * sessions with it. */
+bool admission_is_own_user(const struct admission *admission, const struct conversation_peer *peer);
+
 /* The keeper, where the session could signal it: of the same user (or root), by the same number. 0: it could not. */
 pid_t admission_keeper_at_risk(const struct admission *admission, const struct conversation_peer *peer);
 

@@ -25,7 +25,8 @@
 #include "runtime.h"
 #include "witness.h"
 
-#define CONNECTIONS_MAX    REGISTRY_WAITING_MAX
+#define RUNTIMES_MAX       256U /* connections of container runtimes: loaders have no part in them */
+#define CONNECTIONS_MAX    (REGISTRY_WAITING_MAX + RUNTIMES_MAX)
 #define ACCEPTS_AT_ONCE    64U /* before those that have begun are looked at again */
 #define KEEPS_AT_ONCE      32U /* sessions that the keeper is given before it has answered */
 #define BREATHER_MS        100 /* without a new connection, where there are no descriptors for one */
@@ -46,8 +47,16 @@ struct broker {
 	struct plain_reports reports;
 	struct conversation *conversations[CONNECTIONS_MAX]; /* owned */
 	size_t count;
+	size_t runtime_count; /* of them */
 	struct refusal_log log;
 };
+
+/* May one more be accepted? Either kind has its own, so that neither keeps the other out. */
+static bool has_room(const struct broker *broker, bool is_runtime)
+{
+	return is_runtime ? broker->runtime_count < RUNTIMES_MAX
+			  : broker->count - broker->runtime_count < REGISTRY_WAITING_MAX;
+}
 
 static void refuse(struct broker *broker, struct conversation *conversation, const char *reason)
 {
@@ -275,19 +284,27 @@ static void announce(struct broker *broker, struct conversation *conversation)
 
 /* --- Connections --- */
 
+/* NULL, or why it is not heard. */
+static const char *begin(struct broker *broker, struct conversation *conversation, bool is_runtime)
+{
+	if (is_runtime)
+		return runtime_begin(conversation, broker->admission.uid);
+	if (admission_is_own_user(&broker->admission, &conversation->peer))
+		return "that user is the sidecar's own, and has no sessions (begin it as another)";
+	return registry_wait(&broker->registry, conversation->peer.uid);
+}
+
 static void add(struct broker *broker, int socket, bool is_runtime)
 {
 	struct conversation *conversation = malloc(sizeof(*conversation));
 	const char *refused;
 
-	if (!conversation || broker->count == CONNECTIONS_MAX || conversation_begin(conversation, socket) != 0) {
+	if (!conversation || !has_room(broker, is_runtime) || conversation_begin(conversation, socket) != 0) {
 		close(socket);
 		free(conversation);
 		return;
 	}
-	refused = is_runtime ? runtime_begin(conversation, broker->admission.uid) : NULL;
-	if (!refused)
-		refused = registry_wait(&broker->registry, conversation->peer.uid);
+	refused = begin(broker, conversation, is_runtime);
 	if (refused) {
 		refuse(broker, conversation, refused);
 		conversation_end(conversation);
@@ -295,6 +312,7 @@ static void add(struct broker *broker, int socket, bool is_runtime)
 		return;
 	}
 	broker->conversations[broker->count++] = conversation;
+	broker->runtime_count += is_runtime;
 }
 
 static void attend(struct broker *broker, struct conversation *conversation)
@@ -332,7 +350,9 @@ static void attend_report(struct broker *broker, struct conversation *conversati
 
 static void accept_some(struct broker *broker, int listening)
 {
-	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && broker->count < CONNECTIONS_MAX; i++) {
+	bool is_runtime = listening == broker->runtimes;
+
+	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && has_room(broker, is_runtime); i++) {
 		int socket = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		size_t before = broker->count;
 
@@ -342,7 +362,7 @@ static void accept_some(struct broker *broker, int listening)
 				broker->accept_at = handover_now() + BREATHER_MS;
 			return;
 		}
-		add(broker, socket, listening == broker->runtimes);
+		add(broker, socket, is_runtime);
 		if (broker->count > before)
 			attend_report(broker, broker->conversations[before]);
 	}
@@ -374,7 +394,10 @@ static void drop_ended(struct broker *broker)
 			i++;
 			continue;
 		}
-		registry_wait_over(&broker->registry, conversation->peer.uid);
+		if (conversation->is_runtime)
+			broker->runtime_count--;
+		else
+			registry_wait_over(&broker->registry, conversation->peer.uid);
 		conversation_end(conversation);
 		free(conversation);
 		broker->conversations[i] = broker->conversations[--broker->count];
@@ -417,17 +440,21 @@ static int turn(struct broker *broker)
 	return shorter(due, witness_turn(&broker->witness));
 }
 
+static bool accepts(const struct broker *broker, bool is_runtime)
+{
+	return broker->listens && has_room(broker, is_runtime) && broker->accept_at <= handover_now();
+}
+
 static int serve(struct broker *broker)
 {
 	static struct pollfd ready[CONNECTIONS_MAX + FIRST_CONVERSATION];
 
 	while (!broker->admission.is_private || broker->count > 0) {
 		size_t begun = broker->count;
-		bool room = broker->listens && broker->count < CONNECTIONS_MAX && broker->accept_at <= handover_now();
 
 		ready[0] = (struct pollfd){.fd = broker->keeper, .events = POLLIN};
-		ready[1] = (struct pollfd){.fd = room ? broker->socket : -1, .events = POLLIN};
-		ready[2] = (struct pollfd){.fd = room ? broker->runtimes : -1, .events = POLLIN};
+		ready[1] = (struct pollfd){.fd = accepts(broker, false) ? broker->socket : -1, .events = POLLIN};
+		ready[2] = (struct pollfd){.fd = accepts(broker, true) ? broker->runtimes : -1, .events = POLLIN};
 		/* Not before the sessions are known that there are. */
 		ready[3] =
 		    (struct pollfd){.fd = broker->listens ? witness_waits_for(&broker->witness) : -1, .events = POLLIN};

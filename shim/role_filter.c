@@ -72,7 +72,7 @@ static const struct listed listed[] = {
     {"write", ROLES},
     {"writev", ROLES},
     /* who a peer or a target is */
-    {"geteuid", KEEPER}, /* by a broker as it begins */
+    {"geteuid", BROKER},
     {"getppid", BROKER},
     {"pidfd_open", ROLES},
     {"readlink", ROLES},

@@ -340,6 +340,26 @@ has_descriptors() {
 	is "$(events true | wc -l)" 0
 }
 
+@test "oci: loaders that wait, as many as may, keep no container waiting" {
+	sidecar_start
+	local runtime with
+	# Each is ended after five seconds, and others come.
+	background sh -c 'until [ -e over ]; do /usr/bin/python3 "$0" "$1" idle 256; done' "$TOP/tests/lib/bad_loader.py" "$SOCKET" \
+		</dev/null >idle.said
+	wait_for grep -q connected idle.said
+	run -125 "$RUN" --sidecar="$SOCKET" -- true
+	[[ $output == *'too many loaders of yours wait at once'* ]]
+	with=$(profile --listener="$OCI" '')
+	for runtime in "${RUNTIMES[@]}"; do
+		bundle "$runtime" "$with" mount -t tmpfs none /tmp
+		run contain "$runtime" "$runtime"
+		is "$status" 137
+		has 1 ".session_id == \"$runtime\" and .type == \"session_end\""
+	done
+	: >over
+	wait "$PID"
+}
+
 # of_plain RUNTIME ID: that bundle as a container of $OTHER's, whose root in it is $OTHER, and who has no other user.
 of_plain() {
 	jq --argjson user "$OTHER" '.linux.namespaces += [{type: "user"}] | del(.linux.resources, .linux.cgroupsPath) |

@@ -121,7 +121,7 @@ machine_files() {
 	is "$(machine sed -n 's/.*"sidecar":"\([a-z]*\)".*/\1/p' "$TRAIL")" system
 	machine grep -q '"action":"killed"' "$TRAIL"
 	# What hears strangers is not root, and its account can do nothing else.
-	is "$(machine getent passwd _agentsh | cut -d : -f 1,6-)" _agentsh:/nonexistent:/usr/sbin/nologin
+	is "$(machine getent passwd _agentsh | cut -d : -f 1,3,6-)" _agentsh:1987654321:/nonexistent:/usr/sbin/nologin
 	is "$(sidecars | sed -n 's/ agentsh-sidecar --role=broker.*//p')" "$(machine id -u _agentsh)"
 	agent agentsh-exec --shim -- true
 	wait_for machine grep -q '"process_start"' "$TRAIL"

@@ -161,6 +161,10 @@ ids() {
 	[ "$(status_of "$broker" CapBnd)" = 0000000000080000 ]
 	confined "$broker"
 	[ ! -s "$work/log" ]
+	# That user, who could stop it, has no session.
+	run -125 setpriv --reuid=61235 --regid=61236 --clear-groups env -i "$work/agentsh-exec" -f "$work/p.ini" \
+		"--sidecar=$work/socket" -- true
+	[[ $output == "agentsh-exec: sidecar: that user is the sidecar's own, "* ]]
 	# It takes the listeners of a user's loader, and of root's.
 	session_start plain "$work/socket"
 	in_session 'mount -t tmpfs none /mnt; echo $?'
