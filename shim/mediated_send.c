@@ -19,16 +19,12 @@
 
 static struct sender sender_of(struct mediation *mediation)
 {
-	int type = mediation_type(mediation);
-
 	return (struct sender){
 	    .memory = mediation->memory,
 	    .thread = mediation->thread,
 	    .socket = mediation->socket,
 	    .domain = mediation->domain,
 	    .is_unix = mediation->is_unix,
-	    .is_addressed = mediation->is_unix && type == SOCK_DGRAM,
-	    .is_stream = type == SOCK_STREAM,
 	    .may_claim = mediation->server->may_claim,
 	    .credentials = &mediation->credentials,
 	};

@@ -237,7 +237,9 @@ static struct outcome open_target(struct mediation *mediation)
 	mediation->credentials = thread->credentials;
 	mediation->foreign = thread->is_foreign;
 	mediation->is_settled = thread->is_settled;
-	mediation->memory = (struct memory){.tid = tid, .reach = &mediation->server->reach};
+	mediation->server->page.length = 0; /* what the last call had there means nothing to this one */
+	mediation->memory =
+	    (struct memory){.tid = tid, .reach = &mediation->server->reach, .page = &mediation->server->page};
 	mediation->taken = mediation->changed = mediation->server->reads;
 	mediation->also = mediation->taken ? READS : 0;
 	mediation->server->reads = false;

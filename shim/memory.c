@@ -1,11 +1,69 @@
 #include "memory.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* As the kernel answers a call with a pointer that leads nowhere, or what makes us deny it. */
 static int judge(int error)
 {
 	return error == EFAULT || error == EIO || error == EINVAL || error == ENOMEM ? EFAULT : EACCES;
+}
+
+static uint64_t page_of(uint64_t address)
+{
+	return address & ~(uint64_t)(MEMORY_PAGE - 1);
+}
+
+bool memory_share_page(uint64_t one, uint64_t other)
+{
+	return page_of(one) == page_of(other);
+}
+
+void memory_look(const struct memory *memory, uint64_t address, size_t length)
+{
+	struct memory_page *page = memory->page;
+	struct iovec piece;
+
+	if (!page)
+		return;
+	page->address = page_of(address);
+	page->length = 0;
+	piece = (struct iovec){.iov_base = (void *)(uintptr_t)page->address, .iov_len = MEMORY_PAGE};
+	if (length <= MEMORY_PAGE - (address - page->address) &&
+	    reach_read(memory->reach, memory->tid, &piece, 1, page->bytes, MEMORY_PAGE) == (ssize_t)MEMORY_PAGE)
+		page->length = MEMORY_PAGE;
+}
+
+/* All of these pieces, of the copy. False: it has not all of them, and *out means nothing. */
+static bool copy_pieces(const struct memory_page *page, const struct iovec *pieces, size_t count, char *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t place = (uint64_t)(uintptr_t)pieces[i].iov_base - page->address;
+
+		if (place > page->length || pieces[i].iov_len > page->length - place)
+			return false;
+		memcpy(out, page->bytes + place, pieces[i].iov_len);
+		out += pieces[i].iov_len;
+	}
+	return true;
+}
+
+static size_t length_of(const struct iovec *pieces, size_t count)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < count; i++)
+		length += pieces[i].iov_len;
+	return length;
+}
+
+/* As reach_read: pieces have at most length bytes. */
+static ssize_t read_pieces(const struct memory *memory, const struct iovec *pieces, size_t count, char *out,
+			   size_t length)
+{
+	if (memory->page && memory->page->length > 0 && copy_pieces(memory->page, pieces, count, out))
+		return (ssize_t)length_of(pieces, count);
+	return reach_read(memory->reach, memory->tid, pieces, count, out, length);
 }
 
 int memory_read(const struct memory *memory, uint64_t address, void *out, size_t length)
@@ -69,7 +127,7 @@ ssize_t memory_gather(const struct memory *memory, const struct iovec *pieces, s
 
 		if (used == 0)
 			break;
-		done = reach_read(memory->reach, memory->tid, chosen, used, (char *)out + gathered, length - gathered);
+		done = read_pieces(memory, chosen, used, (char *)out + gathered, length - gathered);
 		if (done <= 0 && gathered > 0)
 			break;
 		if (done <= 0) {

@@ -15,6 +15,7 @@
 #include "credentials.h"
 #include "known_name.h"
 #include "known_thread.h"
+#include "memory.h"
 #include "reach.h"
 #include "turn.h"
 
@@ -38,6 +39,7 @@ struct server {
 	struct reach reach;     /* how it gets at targets */
 	struct known_threads known;
 	struct known_name known_name;
+	struct memory_page page; /* of the target, while a call of it is carried out */
 	struct turn turn;
 	_Atomic int64_t busy_since; /* us; 0: it waits */
 	_Atomic int interruption;   /* enum interruption: why what it waits for was cut short */

@@ -10,6 +10,7 @@
 
 #include "detached.h"
 #include "netlink.h"
+#include "socket_option.h"
 
 #ifndef MSG_ZEROCOPY
 #define MSG_ZEROCOPY 0x4000000
@@ -56,6 +57,17 @@ int sending_read_address(const struct memory *memory, uint64_t where, uint64_t l
 	return address_parse(address, is_unix);
 }
 
+static bool is_of_type(const struct sender *sender, int type)
+{
+	return socket_option(sender->socket, SO_TYPE) == type;
+}
+
+/* A Unix datagram socket: on any other an address is an error, or passed over. */
+static bool is_addressed(const struct sender *sender)
+{
+	return sender->is_unix && is_of_type(sender, SOCK_DGRAM);
+}
+
 /* Does it end where no process has memory? */
 static bool is_beyond(const struct iovec *piece)
 {
@@ -71,7 +83,9 @@ static int read_pieces(const struct sender *sender, const struct msghdr *header,
 		return EMSGSIZE;
 	sending->piece_count = header->msg_iovlen;
 	size = sending->piece_count * sizeof(struct iovec);
-	sending->pieces = calloc(sending->piece_count + 1, sizeof(struct iovec));
+	sending->pieces = sending->piece_count <= SENDING_PIECES_FEW
+			      ? sending->few_pieces
+			      : calloc(sending->piece_count, sizeof(struct iovec));
 	if (!sending->pieces)
 		return ENOBUFS;
 	error = memory_read(&sender->memory, (uint64_t)(uintptr_t)header->msg_iov, sending->pieces, size);
@@ -214,10 +228,12 @@ static int translate(const struct sender *sender, struct sending *sending)
 	return 0;
 }
 
-/* Room for a copy of length bytes, and for the ids in front. */
+/* Room for a copy of length bytes, and for the ids in front, zeroed. */
 static int make_control(size_t length, struct sending *sending)
 {
-	sending->control = calloc(1, length + CMSG_SPACE(sizeof(struct ucred)) + sizeof(struct cmsghdr));
+	size_t size = length + CMSG_SPACE(sizeof(struct ucred)) + sizeof(struct cmsghdr);
+
+	sending->control = size <= sizeof(sending->few_control) ? sending->few_control : calloc(1, size);
 	return sending->control ? 0 : ENOBUFS;
 }
 
@@ -245,9 +261,7 @@ int sending_from_buffer(const struct sender *sender, uint64_t buffer, uint64_t l
 			uint64_t address_length, struct sending *sending)
 {
 	*sending = (struct sending){.flags = flags};
-	sending->pieces = calloc(1, sizeof(*sending->pieces));
-	if (!sending->pieces)
-		return ENOBUFS;
+	sending->pieces = sending->few_pieces;
 	if (length > INT32_MAX)
 		length = INT32_MAX & ~0xfffU; /* MAX_RW_COUNT */
 	sending->pieces[0] = (struct iovec){.iov_base = (void *)(uintptr_t)buffer, .iov_len = length};
@@ -261,7 +275,9 @@ int sending_from_buffer(const struct sender *sender, uint64_t buffer, uint64_t l
 	if (!address)
 		return 0;
 	sending->has_place = true;
-	return sending_read_address(&sender->memory, address, address_length, sender->is_addressed, &sending->address);
+	if (memory_share_page(address, buffer))
+		memory_look(&sender->memory, address, (uint32_t)address_length);
+	return sending_read_address(&sender->memory, address, address_length, is_addressed(sender), &sending->address);
 }
 
 int sending_from_header(const struct sender *sender, uint64_t header, int flags, struct sending *sending)
@@ -270,6 +286,7 @@ int sending_from_header(const struct sender *sender, uint64_t header, int flags,
 	int error;
 
 	*sending = (struct sending){.flags = flags};
+	memory_look(&sender->memory, header, sizeof(theirs));
 	error = memory_read(&sender->memory, header, &theirs, sizeof(theirs));
 	if (error)
 		return error;
@@ -280,7 +297,7 @@ int sending_from_header(const struct sender *sender, uint64_t header, int flags,
 		if ((int32_t)theirs.msg_namelen < 0)
 			return EINVAL;
 		error = sending_read_address(&sender->memory, (uint64_t)(uintptr_t)theirs.msg_name, length,
-					     sender->is_addressed, &sending->address);
+					     is_addressed(sender), &sending->address);
 	}
 	if (!error)
 		error = read_pieces(sender, &theirs, sending);
@@ -294,8 +311,10 @@ void sending_free(struct sending *sending)
 	for (size_t i = 0; i < sending->descriptor_count; i++)
 		close(sending->descriptors[i]);
 	sending->descriptor_count = 0;
-	free(sending->pieces);
-	free(sending->control);
+	if (sending->pieces != sending->few_pieces)
+		free(sending->pieces);
+	if (sending->control != sending->few_control)
+		free(sending->control);
 	sending->pieces = NULL;
 	sending->control = NULL;
 }
@@ -388,13 +407,33 @@ static ssize_t send_stream(const struct sender *sender, struct sending *sending,
 	return (ssize_t)done;
 }
 
+/* By a copy in memory of that size, which has to be had. */
+static ssize_t send_by(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
+		       socklen_t length, size_t room)
+{
+	void *buffer = malloc(room + 1);
+	ssize_t sent;
+	int error;
+
+	if (!buffer) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	if (room < sending->total)
+		sent = send_stream(sender, sending, address, length, buffer);
+	else
+		sent = send_whole(sender, sending, address, length, buffer);
+	error = errno;
+	free(buffer);
+	errno = error;
+	return sent;
+}
+
 ssize_t sending_send(const struct sender *sender, struct sending *sending, const struct sockaddr *address,
 		     socklen_t length)
 {
-	size_t room = sender->is_stream && sending->total > SENDING_CHUNK ? SENDING_CHUNK : sending->total;
-	ssize_t sent;
-	void *buffer;
-	int error;
+	char few[SENDING_BYTES_FEW];
+	size_t room = sending->total;
 
 	/* Its control data has addresses of memory. */
 	if (sender->domain == AF_RDS && sending->control_length > 0)
@@ -404,21 +443,12 @@ ssize_t sending_send(const struct sender *sender, struct sending *sending, const
 		errno = ENOBUFS;
 		return -1;
 	}
+	if (room > SENDING_CHUNK && is_of_type(sender, SOCK_STREAM))
+		room = SENDING_CHUNK;
 	if (room > SENDING_MESSAGE_MAX) {
 		errno = EMSGSIZE;
 		return -1;
 	}
-	buffer = malloc(room + 1);
-	if (!buffer) {
-		errno = ENOBUFS;
-		return -1;
-	}
-	if (sender->is_stream)
-		sent = send_stream(sender, sending, address, length, buffer);
-	else
-		sent = send_whole(sender, sending, address, length, buffer);
-	error = errno;
-	free(buffer);
-	errno = error;
-	return sent;
+	return room <= sizeof(few) ? send_whole(sender, sending, address, length, few)
+				   : send_by(sender, sending, address, length, room);
 }

@@ -17,6 +17,9 @@
 #include "memory.h"
 
 #define SENDING_PIECES_MAX      1024U                      /* UIO_MAXIOV */
+#define SENDING_PIECES_FEW      8U                         /* for which no memory is allocated */
+#define SENDING_BYTES_FEW       ((size_t)4 * 1024)         /* the same, of a message */
+#define SENDING_CONTROL_FEW     ((size_t)256)              /* and of its control data, with what comes before it */
 #define SENDING_MESSAGE_MAX     ((size_t)16 * 1024 * 1024) /* of one message: no socket takes as much */
 #define SENDING_CHUNK           ((size_t)256 * 1024)       /* of a stream, at once */
 #define SENDING_CONTROL_MAX     ((size_t)64 * 1024)
@@ -27,12 +30,14 @@
 struct sending {
 	struct address address;
 	bool has_place;       /* sendto(2) was given an address, of whatever length */
-	struct iovec *pieces; /* owned; of the target's memory */
+	struct iovec *pieces; /* of the target's memory */
 	size_t piece_count;
 	size_t total;  /* bytes of all pieces */
-	char *control; /* owned; ours: with our descriptors in place of the target's */
+	char *control; /* ours: with our descriptors in place of the target's */
 	size_t control_length;
-	int descriptors[SENDING_DESCRIPTORS_MAX]; /* owned */
+	struct iovec few_pieces[SENDING_PIECES_FEW];                    /* what pieces is, where they fit */
+	_Alignas(struct cmsghdr) char few_control[SENDING_CONTROL_FEW]; /* the same of control */
+	int descriptors[SENDING_DESCRIPTORS_MAX];                       /* owned */
 	size_t descriptor_count;
 	bool has_claim;
 	struct ucred claim; /* what the target says of itself, checked; as our pid namespace numbers it */
@@ -47,8 +52,6 @@ struct sender {
 	int socket; /* ours: a copy of its descriptor */
 	int domain; /* AF_UNIX ... */
 	bool is_unix;
-	bool is_addressed; /* a Unix datagram socket: on any other an address is an error, or passed over */
-	bool is_stream;
 	bool may_claim;                        /* the target's ids are sent in place of ours: sending_may_claim() */
 	const struct credentials *credentials; /* of the target */
 };
@@ -59,7 +62,7 @@ struct sender {
  */
 bool sending_may_claim(const struct credentials *own);
 
-/* sendto(2): one piece and an address. 0, or an errno. */
+/* sendto(2): one piece and an address. 0, or an errno. What was copied stays where it is: *sending cannot be moved. */
 int sending_from_buffer(const struct sender *sender, uint64_t buffer, uint64_t length, int flags, uint64_t address,
 			uint64_t address_length, struct sending *sending);
 
