@@ -51,7 +51,7 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 		return mediation_deny_unreadable(mediation);
 	if (error)
 		return mediation_fail(error);
-	length = mediation_address_of(&pinned, &reached);
+	length = mediation_address_of(mediation->server, &pinned, &reached);
 	if (!mediation_allows(mediation, OPERATION_CONNECT,
 			      &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
 		outcome = mediation_fail(EACCES);

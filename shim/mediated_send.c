@@ -137,7 +137,7 @@ static struct outcome send_to_path(struct mediation *mediation, struct sending *
 		return mediation_deny_unreadable(mediation);
 	if (error)
 		return mediation_fail(is_shut(mediation) ? EPIPE : error);
-	length = mediation_address_of(&pinned, &reached);
+	length = mediation_address_of(mediation->server, &pinned, &reached);
 	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
 		outcome = mediation_fail(EACCES);
 	else

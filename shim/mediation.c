@@ -376,7 +376,7 @@ static bool pin_straight(struct mediation *mediation, const struct address *addr
 {
 	if (!view->is_ours || !mediation->server->walks || !may_stay(mediation) || !mediation_take(mediation, READS))
 		return false;
-	mediation->server->walks = view_pin_straight(view, address->name, pinned);
+	mediation->server->walks = view_pin_straight(view, address->name, &mediation->server->naming, pinned);
 	return mediation->server->walks;
 }
 
@@ -395,11 +395,12 @@ int mediation_pin(struct mediation *mediation, const struct address *address, st
 	return error;
 }
 
-socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *address)
+socklen_t mediation_address_of(const struct server *server, const struct pinned *pinned, struct sockaddr_un *address)
 {
+	const char *folder = server->has_place ? "" : "/proc/self/fd/";
 	int length;
 
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	length = snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", pinned->descriptor);
+	length = snprintf(address->sun_path, sizeof(address->sun_path), "%s%d", folder, pinned->descriptor);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length + 1);
 }

@@ -168,8 +168,9 @@ void mediation_leave(struct mediation *mediation, const struct view *view);
  */
 int mediation_pin(struct mediation *mediation, const struct address *address, struct pinned *pinned);
 
-/* The address by which a pinned inode is reached from this thread, whatever its name is. */
-socklen_t mediation_address_of(const struct pinned *pinned, struct sockaddr_un *address);
+/* The address by which a pinned inode is reached from the calling server, which is in no view of a target, whatever its
+ * name is. */
+socklen_t mediation_address_of(const struct server *server, const struct pinned *pinned, struct sockaddr_un *address);
 
 /* --- The decision: judgement.c --- */
 

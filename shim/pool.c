@@ -118,7 +118,8 @@ static void *run(void *argument)
 	struct server *server = argument;
 	int directory;
 
-	if (!server->pool->shares_files && unshare(CLONE_FS) != 0)
+	server->has_place = !server->pool->shares_files;
+	if (server->has_place && (unshare(CLONE_FS) != 0 || !view_settle(&server->pool->worker->origin)))
 		_exit(EXIT_FAILURE); /* it was tried by the first */
 	directory = open("/proc/thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0 || credentials_read(directory, &server->own) != 0)
@@ -163,6 +164,7 @@ static bool add_server(struct pool *pool)
 					       .is_plain = is_plain(&pool->worker->area->session)};
 	memcpy(server->known.user_namespace, pool->worker->user_namespace, sizeof(server->known.user_namespace));
 	server->walks = true;
+	server->naming = (struct naming){.number = -1, .link = -1};
 	server->reach = (struct reach){.channel = pool->worker->reader, .connection = -1};
 	if (pthread_attr_init(&attributes) != 0)
 		return false;

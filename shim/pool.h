@@ -18,6 +18,7 @@
 #include "memory.h"
 #include "reach.h"
 #include "turn.h"
+#include "view.h"
 
 #define POOL_TICK_MS 5 /* how long a reader may be kept before another takes over */
 
@@ -39,6 +40,8 @@ struct server {
 	struct reach reach;     /* how it gets at targets */
 	struct known_threads known;
 	struct known_name known_name;
+	struct naming naming;
+	bool has_place;          /* its working directory is its own, and is where view_settle() has put it */
 	struct memory_page page; /* of the target, while a call of it is carried out */
 	struct turn turn;
 	_Atomic int64_t busy_since; /* us; 0: it waits */

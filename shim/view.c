@@ -116,10 +116,15 @@ void view_close(struct view *view)
 	view->cwd = -1;
 }
 
+bool view_settle(const struct view_origin *origin)
+{
+	return fchdir(origin->descriptors) == 0;
+}
+
 int view_enter(struct view *view)
 {
 	if (!view->is_ours && (fchdir(view->root.descriptor) != 0 || chroot(".") != 0))
-		return fchdir(view->origin->ours.descriptor) == 0 ? EACCES : EIO; /* it may have been the target's */
+		return view_settle(view->origin) ? EACCES : EIO; /* it may have been in the target's */
 	view->has_moved = !view->is_ours;
 	if (view->mask != VIEW_NO_MASK)
 		(void)umask(view->mask);
@@ -136,17 +141,33 @@ bool view_leave(const struct view *view)
 {
 	if (view->mask != VIEW_NO_MASK)
 		(void)umask(0077);
-	if (view->has_moved && fchdir(view->origin->ours.descriptor) != 0)
+	if (!view->is_ours && (fchdir(view->origin->ours.descriptor) != 0 || chroot(".") != 0))
 		return false;
-	return view->is_ours || chroot(".") == 0;
+	return !view->has_moved || view_settle(view->origin);
 }
 
-/* The name of a descriptor's file, as the calling thread's root sees it. */
-static ssize_t name_of(const struct view *view, int descriptor, char *out, size_t size)
+/* The link is opened when a number comes the second time in a row: where several threads open, they seldom do. */
+static void keep_link(const struct view *view, int descriptor, const char *number, struct naming *naming)
+{
+	if (naming->number == descriptor) {
+		naming->link = openat(view->origin->descriptors, number, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		return;
+	}
+	if (naming->link >= 0)
+		close(naming->link);
+	*naming = (struct naming){.number = descriptor, .link = -1};
+}
+
+/* The name of a descriptor's file, as the calling thread's root sees it. naming: NULL, or what may spare the walk. */
+static ssize_t name_of(const struct view *view, int descriptor, struct naming *naming, char *out, size_t size)
 {
 	char number[16];
 
+	if (naming && naming->link >= 0 && naming->number == descriptor)
+		return readlinkat(naming->link, "", out, size);
 	(void)snprintf(number, sizeof(number), "%d", descriptor);
+	if (naming)
+		keep_link(view, descriptor, number, naming);
 	return readlinkat(view->origin->descriptors, number, out, size);
 }
 
@@ -167,9 +188,9 @@ static int error_of_loop(int cwd, const char *path, struct open_how how)
 }
 
 /* What was opened; it is closed where that cannot be told. 0, or EACCES. */
-static int describe(const struct view *view, struct pinned *pinned)
+static int describe(const struct view *view, struct naming *naming, struct pinned *pinned)
 {
-	ssize_t length = name_of(view, pinned->descriptor, pinned->name, sizeof(pinned->name) - 1);
+	ssize_t length = name_of(view, pinned->descriptor, naming, pinned->name, sizeof(pinned->name) - 1);
 
 	pinned->length = 0; /* of a name that is long: it is not cleared */
 	pinned->is_in_first = false;
@@ -193,14 +214,14 @@ int view_pin(const struct view *view, const char *path, bool directory, struct p
 		return error_of_loop(cwd, path, how);
 	if (pinned->descriptor < 0)
 		return errno == ENOSYS ? EACCES : errno;
-	return describe(view, pinned);
+	return describe(view, NULL, pinned);
 }
 
 /*
  * procfs alone asks a lookup for that right, to hide processes (hidepid) and what is in them, and has no socket: so one
  * that has been reached downwards all the way has been reached without it.
  */
-bool view_pin_straight(const struct view *view, const char *path, struct pinned *pinned)
+bool view_pin_straight(const struct view *view, const char *path, struct naming *naming, struct pinned *pinned)
 {
 	const struct open_how how = {.flags = O_PATH | O_CLOEXEC,
 				     .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
@@ -208,7 +229,7 @@ bool view_pin_straight(const struct view *view, const char *path, struct pinned 
 	if (path[0] != '/' || strstr(path, ".."))
 		return false;
 	pinned->descriptor = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-	if (pinned->descriptor < 0 || describe(view, pinned) != 0)
+	if (pinned->descriptor < 0 || describe(view, naming, pinned) != 0)
 		return false;
 	pinned->is_in_first = view->is_ours && view->origin->is_ours && strcmp(path, pinned->name) == 0;
 	if (S_ISSOCK(pinned->status.st_mode))

@@ -31,7 +31,7 @@ struct place {
 struct view_origin {
 	struct place ours;  /* our own root */
 	struct place first; /* the root in which the session began: its rules speak of that one */
-	int descriptors;    /* owned; /proc/self/fd, reachable from any root */
+	int descriptors;    /* owned; /proc/self/fd, reachable from any root: where a serving thread works */
 	bool is_ours;       /* the two are one */
 };
 
@@ -43,6 +43,15 @@ struct view {
 	bool is_ours;      /* root is our own */
 	bool is_first;     /* root is the origin's first */
 	bool has_moved;    /* the calling thread's working directory is not its own */
+};
+
+/*
+ * The name of a descriptor's file, a thread's own. A link in /proc/self/fd that is kept open speaks of whatever file
+ * has that number when it is read: it spares the walk to a link that was asked for the last time, too.
+ */
+struct naming {
+	int number; /* of the latest descriptor that was asked for */
+	int link;   /* owned; of that one; -1: there is none yet */
 };
 
 /* An inode that cannot become another one. */
@@ -77,11 +86,17 @@ void view_close(struct view *view);
  */
 int view_enter(struct view *view);
 
+/*
+ * The calling thread, which has a file system view of its own, works where descriptors are from now on: there a number
+ * is the name of a descriptor's file. False: it cannot.
+ */
+bool view_settle(const struct view_origin *origin);
+
 /* And the target's working directory, with the target's rights: for what cannot be told of it otherwise. Of a relative
  * path. */
 int view_change_directory(struct view *view);
 
-/* Its own again, with its own rights. False: it cannot be trusted any more, and must end. */
+/* Its own again, as view_settle() has it, with its own rights. False: it cannot be trusted any more, and must end. */
 bool view_leave(const struct view *view);
 
 /*
@@ -95,7 +110,7 @@ void view_unpin(struct pinned *pinned);
  * The same of an absolute path, with rights to read targets beside the target's own (CAP_SYS_PTRACE). False: it is to
  * be looked up without those; only what they change nothing for is pinned.
  */
-bool view_pin_straight(const struct view *view, const char *path, struct pinned *pinned);
+bool view_pin_straight(const struct view *view, const char *path, struct naming *naming, struct pinned *pinned);
 
 /* A name that is to be made: the directory that is to hold it, pinned, and the name in that. */
 struct new_name {

@@ -138,6 +138,36 @@ $do chroot $work/open/d stream bind $work/x stream bind here listen stream conne
 mkdir jail; $do stream bind s listen chroot jail chdir .. stream connect s stream connect ../../../../../../s"
 }
 
+# have_come COUNT LOG: so many, no more and no fewer.
+have_come() {
+	[ "$(grep -c accepted "$2")" -eq "$1" ]
+}
+
+@test "folders whose files are named by numbers, as a worker's descriptors are" {
+	local number right wrong good
+	mkdir "$work/s/numbers"
+	serve stream "$work/s/numbers/right" 666
+	right=$log
+	serve stream "$work/s/numbers/wrong" 666
+	wrong=$log
+	for number in {0..63}; do ln "$work/s/numbers/wrong" "$work/s/numbers/$number"; done
+	sidecar_start
+	good="stream connect $work/s/numbers/right stream connect right stream connect ./right"
+	same root plain system -- "ln -s $work/s/numbers/* . ; $do $good stream bind a stream bind ./b stream bind $work/s/none/c $good chdir \
+		$work/s/numbers $good"
+	# Each of them natively, and behind the policy.
+	wait_for have_come 54 "$right"
+	good="stream connect /own stream connect own stream connect ../own"
+	same root -- "ln $work/s/numbers/[0-9]* . ; $do root $work/open/d stream bind /own listen $good stream bind c stream bind ./d \
+		stream bind /none/e $good"
+	is "$(grep -c '^connect .*: ok$' "$work/inside")" 6
+	# Whoever came before this one is told before it.
+	"$DO" stream connect "$work/s/numbers/wrong" &
+	wait "$!"
+	wait_for grep -q "pid=$!\$" "$wrong"
+	have_come 1 "$wrong"
+}
+
 @test "a bind from another root: its event says who it was, whatever stands below /proc there" {
 	local events=$work/open/events.root
 	printf 'cd %q && mkdir -p "jail/proc/$$" && cd "jail/proc/$$" && echo innocent >comm && ln -s /innocent exe &&
@@ -206,7 +236,7 @@ changed() {
 		own="${name}old$n stream connect old stream connect /old dgram sendto oldd sendto /oldd
 			stream bind new listen stream connect new stream connect /new stream bind ${name}new$n listen
 			stream connect ${name}new$n stream connect /s/open.stream stream connect s/open.stream"
-		echo "mkdir -p s; rm -f old oldd new; echo; echo '$way'"
+		echo "mkdir -p s; rm -f old oldd new $work/new; echo; echo '$way'"
 		echo "$do umask 0 stream bind ${name}old$n listen stream bind old listen dgram bind oldd $way stream connect ${own//$'\n'/ } $outside"
 	done
 }
@@ -226,8 +256,8 @@ changed() {
 		if [ "$setting" = plain ]; then
 			grep -qx 'bind new: ok -> EACCES' "$work/different"
 		else
-			diff "$work/different" <(printf '%s\n' 'connect @: ECONNREFUSED -> EACCES' 'connect @: ok -> EACCES' \
-				'connect s/open.stream: ok -> EACCES')
+			diff "$work/different" <(printf '%s\n' 'connect /s/open.stream: ok -> EACCES' 'connect @: ECONNREFUSED -> EACCES' \
+				'connect @: ok -> EACCES' 'connect s/open.stream: ok -> EACCES')
 		fi
 	done
 }

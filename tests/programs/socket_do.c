@@ -465,7 +465,9 @@ static const struct word *find(const char *name)
 	for (size_t i = 0; i < sizeof(all_words) / sizeof(all_words[0]); i++) {
 		const char *at = strstr(all_words[i].names, whole);
 
-		if (at && (at == all_words[i].names || at[-1] == ' '))
+		while (at && at != all_words[i].names && at[-1] != ' ')
+			at = strstr(at + 1, whole); /* that was another's end */
+		if (at)
 			return &all_words[i];
 	}
 	errx(2, "no such word: %s", name);
