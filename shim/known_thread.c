@@ -80,11 +80,12 @@ static bool read_anew(const struct known_threads *known, struct known_thread *th
 	return true;
 }
 
-/* A thread's own descriptor table: it may have another than its process (CLONE_FILES). */
-static int open_pidfd(pid_t tid, pid_t tgid)
+/* A thread's own descriptor table: it may have another than its process (CLONE_FILES). *is_own: it is the thread's. */
+static int open_pidfd(pid_t tid, pid_t tgid, bool *is_own)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
 
+	*is_own = pidfd >= 0 || tid == tgid;
 	if (pidfd >= 0 || errno != EINVAL)
 		return pidfd;
 	/* Before Linux 6.9: the process's, where both have the same table. */
@@ -97,6 +98,7 @@ static int open_pidfd(pid_t tid, pid_t tgid)
 static bool learn(const struct known_threads *known, struct known_thread *thread, pid_t tid)
 {
 	char path[32];
+	bool is_own = false;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d", tid);
 	*thread = (struct known_thread){.tid = tid,
@@ -105,9 +107,11 @@ static bool learn(const struct known_threads *known, struct known_thread *thread
 					.space = -1,
 					.pidfd = -1};
 	if (thread->directory >= 0 && read_anew(known, thread))
-		thread->pidfd = open_pidfd(tid, thread->credentials.tgid);
-	if (thread->pidfd >= 0)
+		thread->pidfd = open_pidfd(tid, thread->credentials.tgid, &is_own);
+	if (thread->pidfd >= 0) {
+		thread->is_bound = is_own && (known->is_bound || tid != thread->credentials.tgid);
 		return true;
+	}
 	forget(thread);
 	return false;
 }
@@ -127,20 +131,29 @@ static struct known_thread *place_of(struct known_threads *known, pid_t tid)
 }
 
 /* Settled: its user namespace is what it was, and so it is there still. */
-static bool is_as_known(const struct known_threads *known, struct known_thread *thread, bool needs_mask)
+static bool is_as_known(const struct known_threads *known, struct known_thread *thread, unsigned wishes)
 {
-	if (thread->is_settled && !needs_mask && in_our_user_namespace(known, thread))
-		return true;
-	return read_anew(known, thread);
+	if (!thread->is_settled || (wishes & KNOWN_MASK))
+		return read_anew(known, thread);
+	return (thread->is_bound && (wishes & KNOWN_UNSEEN)) || in_our_user_namespace(known, thread) ||
+	       read_anew(known, thread);
 }
 
-const struct known_thread *known_thread_find(struct known_threads *known, pid_t tid, bool needs_mask)
+void known_thread_forget(struct known_threads *known, pid_t tid)
+{
+	struct known_thread *thread = place_of(known, tid);
+
+	if (thread->tid == tid)
+		forget(thread);
+}
+
+const struct known_thread *known_thread_find(struct known_threads *known, pid_t tid, unsigned wishes)
 {
 	struct known_thread *thread = place_of(known, tid);
 
 	if (tid <= 0)
 		return NULL;
-	if (thread->tid != tid || !is_as_known(known, thread, needs_mask)) {
+	if (thread->tid != tid || !is_as_known(known, thread, wishes)) {
 		if (thread->tid)
 			forget(thread);
 		if (!learn(known, thread, tid))

@@ -33,6 +33,13 @@ struct known_thread {
 	 * which the session has none but in user namespaces of its own, from which there is no way back.
 	 */
 	bool is_settled;
+	/*
+	 * Nor can its user namespace, and its pidfd is its own: a process changes its own by unshare(2) or setns(2)
+	 * alone, which refuse that to one with several threads, as each has that has a thread which is not its first,
+	 * and which its policy may refuse altogether. (clone(2) gives a new one to a new thread, which is not known.)
+	 * So there is nothing to be asked but whether it is there.
+	 */
+	bool is_bound;
 };
 
 struct known_threads {
@@ -42,13 +49,23 @@ struct known_threads {
 	size_t kept;                         /* of them, at once */
 	char user_namespace[NAMESPACE_NAME]; /* our own, as its link in /proc has it */
 	bool is_plain; /* the session began without any capability, and with no_new_privs: none of it gets one */
+	bool is_bound; /* its policy refuses both unshare(2) and setns(2) */
+};
+
+/* What is wanted of a thread; bits. */
+enum known_wish {
+	KNOWN_MASK = 1, /* the umask too */
+	KNOWN_UNSEEN =
+	    2, /* the caller asks its pidfd next, which answers ESRCH where it has gone: known_thread_forget() */
 };
 
 /*
- * The thread of that number as it is now: its credentials are read anew, unless they are settled
- * (needs_mask: the umask is wanted too). NULL where it is gone or may not be read. What is
- * returned is the table's, until the next call.
+ * The thread of that number as it is now: its credentials are read anew, unless they are settled. wishes: enum
+ * known_wish. NULL where it is gone or may not be read. What is returned is the table's, until the next call.
  */
-const struct known_thread *known_thread_find(struct known_threads *known, pid_t tid, bool needs_mask);
+const struct known_thread *known_thread_find(struct known_threads *known, pid_t tid, unsigned wishes);
+
+/* It has gone: whoever has its number now is another. */
+void known_thread_forget(struct known_threads *known, pid_t tid);
 
 #endif

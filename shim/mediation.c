@@ -166,7 +166,10 @@ static struct outcome take_by_number(struct mediation *mediation, int number)
 	mediation->socket = reach_take(&mediation->server->reach, mediation->thread, number);
 	if (mediation->socket >= 0)
 		return mediation_result(0);
-	return errno == EBADF ? mediation_fail(EBADF) : mediation_deny_unreadable(mediation);
+	mediation->is_gone = errno == ESRCH && mediation->wishes & KNOWN_UNSEEN;
+	if (errno == EBADF || mediation->is_gone)
+		return mediation_fail(errno);
+	return mediation_deny_unreadable(mediation);
 }
 
 /*
@@ -219,12 +222,18 @@ static bool take_ids(struct mediation *mediation)
 	return credentials_same_ids(&mediation->credentials, &mediation->server->own) || mediation_take(mediation, 0);
 }
 
-/* Everything of the target that the call is carried out with. */
-static struct outcome open_target(struct mediation *mediation)
+/* What the call asks of the thread: bind alone makes a file, and nearly all take a socket of it first. */
+static unsigned wishes_of(const struct mediation *mediation)
+{
+	bool takes = !mediation->worker->makes_sockets && !(mediation->call && mediation->call->is_own);
+
+	return (mediation_is_call(mediation, "bind") ? KNOWN_MASK : 0U) | (takes ? KNOWN_UNSEEN : 0U);
+}
+
+static struct outcome open_known(struct mediation *mediation)
 {
 	pid_t tid = (pid_t)mediation->notif->pid;
-	bool binds = mediation_is_call(mediation, "bind"); /* which alone makes a file */
-	const struct known_thread *thread = known_thread_find(&mediation->server->known, tid, binds);
+	const struct known_thread *thread = known_thread_find(&mediation->server->known, tid, mediation->wishes);
 
 	if (!thread || !thread->is_settled || !credentials_same_ids(&thread->credentials, &mediation->server->own))
 		mediation_release(mediation->server);
@@ -246,6 +255,22 @@ static struct outcome open_target(struct mediation *mediation)
 	if (mediation->worker->makes_sockets && !take_ids(mediation))
 		return mediation_deny(mediation, "rights_not_to_be_had");
 	return mediation->call && mediation->call->is_own ? mediation_result(0) : take_socket(mediation);
+}
+
+/* Everything of the target that the call is carried out with. */
+static struct outcome open_target(struct mediation *mediation)
+{
+	struct outcome outcome;
+
+	mediation->wishes = wishes_of(mediation);
+	outcome = open_known(mediation);
+	if (!mediation->is_gone)
+		return outcome;
+	/* Its number is another's by now, which is to be got to know first. */
+	mediation_return(mediation);
+	known_thread_forget(&mediation->server->known, (pid_t)mediation->notif->pid);
+	mediation->wishes &= ~(unsigned)KNOWN_UNSEEN;
+	return open_known(mediation);
 }
 
 static void close_target(struct mediation *mediation)

@@ -46,6 +46,8 @@ struct mediation {
 	bool is_unix;
 	bool foreign;                   /* the target is in another user namespace */
 	bool is_settled;                /* it has the first root of the session, and no way to another */
+	unsigned wishes;                /* enum known_wish: what the call asks of the thread */
+	bool is_gone;                   /* the thread that was known by this number is no more */
 	struct credentials credentials; /* the groups are the server's table's */
 	bool taken;                     /* the thread has the target's rights */
 	bool changed;                   /* and for that had to give up its own */

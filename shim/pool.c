@@ -17,6 +17,7 @@
 
 #include "listener.h"
 #include "sending.h"
+#include "syscall_table.h"
 #include "worker.h"
 
 #define STACK_SIZE      ((size_t)512 * 1024)
@@ -147,6 +148,14 @@ static bool is_plain(const struct area_session *session)
 	return session->capabilities == 0 && !(session->flags & AREA_RUNTIME);
 }
 
+/* Refused, and not only told of: a policy that observes lets everything through. */
+static bool refuses(const struct worker *worker, const char *call)
+{
+	const struct rules *rules = &worker->rules;
+
+	return worker->policy.mode == MODE_ENFORCE && rules_block(rules, syscall_number(rules->arch, call));
+}
+
 static bool add_server(struct pool *pool)
 {
 	struct server *server = &pool->servers[pool->count];
@@ -159,9 +168,10 @@ static bool add_server(struct pool *pool)
 	/* First: a notification in a slot that is not counted would be lost with this worker. */
 	if (atomic_load(&pool->worker->area->used) <= pool->count)
 		atomic_store(&pool->worker->area->used, pool->count + 1);
-	server->known = (struct known_threads){.kept = pool->count < READING_SERVERS ? pool->worker->threads_known
-										     : KNOWN_THREADS_FEW,
-					       .is_plain = is_plain(&pool->worker->area->session)};
+	server->known = (struct known_threads){
+	    .kept = pool->count < READING_SERVERS ? pool->worker->threads_known : KNOWN_THREADS_FEW,
+	    .is_plain = is_plain(&pool->worker->area->session),
+	    .is_bound = refuses(pool->worker, "unshare") && refuses(pool->worker, "setns")};
 	memcpy(server->known.user_namespace, pool->worker->user_namespace, sizeof(server->known.user_namespace));
 	server->walks = true;
 	server->naming = (struct naming){.number = -1, .link = -1};

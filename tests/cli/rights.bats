@@ -309,6 +309,42 @@ $do stream connect $work/s/proc/self/../../open $good stream connect $work/s/pro
 	is "$(grep -c ': ok$' "$work/inside")" 15
 }
 
+@test "a thread whose number was another's a moment ago is not taken for that one" {
+	cat >"$work/open/numbers.py" <<-'EOT'
+		import socket, sys, threading
+		ours, theirs = socket.socketpair()
+		def send():
+		    print(threading.get_native_id(), flush=True)
+		    ours.sendmsg([b"x"])
+		goes_on = True
+		while goes_on:
+		    thread = threading.Thread(target=send)
+		    thread.start()
+		    thread.join()
+		    assert theirs.recv(9, socket.MSG_DONTWAIT) == b"x"
+		    goes_on = sys.stdin.readline() == "on\n"
+	EOT
+	# Whoever tells the kernel which number comes next has to be outside of the session, and in its pid namespace.
+	cat >"$work/number" <<-'EOT'
+		import os, subprocess, sys
+		session = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+		last, repeated = 0, 0 # a number may be free a moment later than it can be seen
+		for line in session.stdout:
+		    number = int(line)
+		    repeated += number == last
+		    while os.path.exists(f"/proc/{number}"):
+		        os.sched_yield()
+		    with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+		        file.write(str(number - 1))
+		    last = number
+		    print("on" if repeated < 10 else "enough", file=session.stdin, flush=True)
+		print(session.wait(), repeated)
+	EOT
+	behind_filter plain
+	run -0 unshare --pid --fork --mount-proc /usr/bin/python3 "$work/number" "${behind[@]}" /usr/bin/python3 "$work/open/numbers.py"
+	is "$output" '0 10'
+}
+
 @test "magic links of /proc are not followed" {
 	serve_places
 	compare plain "$do chdir $work/s stream connect /proc/self/cwd/open.stream stream connect /proc/self/root$work/s/open.stream"
