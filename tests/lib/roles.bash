@@ -3,7 +3,7 @@
 #
 # In $work, which every user can enter: the programs, the policy p.ini, and events of each session.
 
-PLAIN=61234 # a user of no name, and of no other test's
+PLAIN=$((1000000 + 10 * BATS_ROOT_PID)) # a user of no name, of no other suite's: what a user has in flight is counted
 SIDECAR_PROGRAM=$BUILD/agentsh-sidecar
 
 # roles_setup: for setup.
