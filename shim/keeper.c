@@ -110,16 +110,30 @@ static void accept_loader(int socket)
 	(void)send(socket, &accepted, sizeof(accepted), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void hear_keep(struct keeper *keeper, const struct keeper_message *message, struct message_descriptors *came)
-{
-	int error = sessions_keep(&keeper->sessions, message, came);
-	int loader = message->answers ? message_take(came) : -1;
+/* A session whose loader waits: the last of what has come along. */
+struct beginner {
+	struct keeper *keeper;
+	const struct keeper_message *message;
+	struct message_descriptors *came;
+};
 
-	if (error == 0)
-		say(keeper, LIFELINE_BEGUN);
-	if (loader >= 0 && error == 0)
+static void tell_begun(void *context)
+{
+	const struct beginner *beginner = context;
+	int loader = beginner->message->answers ? message_take(beginner->came) : -1;
+
+	say(beginner->keeper, LIFELINE_BEGUN);
+	if (loader >= 0)
 		accept_loader(loader);
 	close_it(&loader);
+}
+
+static void hear_keep(struct keeper *keeper, const struct keeper_message *message, struct message_descriptors *came)
+{
+	struct beginner beginner = {.keeper = keeper, .message = message, .came = came};
+	const struct kept_herald herald = {.tell = tell_begun, .context = &beginner};
+	int error = sessions_keep(&keeper->sessions, message, came, &herald);
+
 	broker_child_tell(&keeper->broker, error ? KEEPER_REFUSED : KEEPER_KEPT, message->ticket, error);
 }
 

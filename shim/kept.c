@@ -87,22 +87,29 @@ static bool give(struct kept *kept, int events, enum sink_kind kind, struct spar
 	return spare_start(spare, false) && spare_give(spare, &session, descriptors, &kept->worker, &kept->control);
 }
 
-bool kept_start(struct kept *kept, const char *events, struct spare *spare)
+bool kept_start(struct kept *kept, const char *events, struct spare *spare, const struct kept_herald *herald)
 {
 	enum sink_kind kind;
 	struct error err;
 	int descriptor = sink_open(events, &kind, &err);
+	bool is_told = herald && spare->worker;
 	bool started;
 
 	if (descriptor < 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 		return false;
 	}
+	if (is_told)
+		herald->tell(herald->context);
 	started = give(kept, descriptor, kind, spare);
 	close(descriptor);
 	if (started)
 		kept->started_at = handover_now();
-	return started;
+	else if (is_told)
+		kept_try_later(kept); /* its calls wait for that */
+	if (started && herald && !is_told)
+		herald->tell(herald->context);
+	return started || is_told;
 }
 
 int64_t kept_pause(unsigned tries)

@@ -42,11 +42,18 @@ void kept_remove(struct kept **list, struct kept *kept);
  */
 int kept_store(struct kept *kept, uint32_t number, struct error *err);
 
+/* Whom it is told, and how, that a session is as good as begun. */
+struct kept_herald {
+	void (*tell)(void *context);
+	void *context;
+};
+
 /*
- * Starts its worker, which is the spare one where there is one, with a new descriptor for events (sink_open). False:
- * it could not be, and why is told.
+ * Starts its worker, which is the spare one where there is one, with a new descriptor for events (sink_open). herald
+ * (or NULL) tells once nothing can go wrong that a later worker would not mend: with a spare worker before that one is
+ * woken, so that nobody waits for what it does first. False: it could not be, and why is told.
  */
-bool kept_start(struct kept *kept, const char *events, struct spare *spare);
+bool kept_start(struct kept *kept, const char *events, struct spare *spare, const struct kept_herald *herald);
 
 /* Its worker has ended, or none could be started. */
 void kept_try_later(struct kept *kept);

@@ -84,11 +84,12 @@ void sessions_hear(struct sessions *sessions)
 		(void)epoll_ctl(sessions->workers, EPOLL_CTL_DEL, kept->control, NULL);
 }
 
-static bool start_worker(struct sessions *sessions, struct kept *kept)
+static bool start_worker(struct sessions *sessions, struct kept *kept, const struct kept_herald *herald)
 {
-	if (!kept_start(kept, sessions->events, &sessions->spare))
+	if (!kept_start(kept, sessions->events, &sessions->spare, herald))
 		return false;
-	listen_to(sessions, kept);
+	if (kept->control >= 0)
+		listen_to(sessions, kept);
 	sessions->spare_is_due = !sessions->is_private;
 	return true;
 }
@@ -108,7 +109,7 @@ void sessions_start_due(struct sessions *sessions, int64_t now)
 			continue;
 		if (kept_is_hopeless(kept))
 			drop(sessions, kept);
-		else if (!start_worker(sessions, kept))
+		else if (!start_worker(sessions, kept, NULL))
 			kept_try_later(kept);
 	}
 }
@@ -184,7 +185,8 @@ static void take(struct kept *kept, const struct keeper_message *message, struct
 		kept->descriptors[i] = comes_along(message, i) ? message_take(came) : -1;
 }
 
-int sessions_keep(struct sessions *sessions, const struct keeper_message *message, struct message_descriptors *came)
+int sessions_keep(struct sessions *sessions, const struct keeper_message *message, struct message_descriptors *came,
+		  const struct kept_herald *herald)
 {
 	struct kept *kept = kept_make(message->ticket);
 
@@ -192,7 +194,7 @@ int sessions_keep(struct sessions *sessions, const struct keeper_message *messag
 		return ENOMEM;
 	take(kept, message, came);
 	if (kept->descriptors[KEPT_LISTENER] < 0 || kept->descriptors[KEPT_AREA] < 0 ||
-	    kept->descriptors[KEPT_ROOT] < 0 || store(sessions, kept) != 0 || !start_worker(sessions, kept)) {
+	    kept->descriptors[KEPT_ROOT] < 0 || store(sessions, kept) != 0 || !start_worker(sessions, kept, herald)) {
 		if (kept->stored)
 			store_remove(kept->stored);
 		kept_free(kept);

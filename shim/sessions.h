@@ -26,8 +26,12 @@ struct sessions {
 	const struct broker_child *broker; /* who is told */
 };
 
-/* A new session, of KEEPER_KEEP. 0, or an errno. Stored first: from its first call on, it is not lost with us. */
-int sessions_keep(struct sessions *sessions, const struct keeper_message *message, struct message_descriptors *came);
+/*
+ * A new session, of KEEPER_KEEP, of which herald tells. 0, or an errno, and it has told nothing. Stored first: from its
+ * first call on, it is not lost with us.
+ */
+int sessions_keep(struct sessions *sessions, const struct keeper_message *message, struct message_descriptors *came,
+		  const struct kept_herald *herald);
 
 /* What a worker says. */
 void sessions_hear(struct sessions *sessions);
