@@ -141,3 +141,12 @@ setup() {
 		grep -q "^$target:" "$TOP/Makefile"
 	done
 }
+
+@test "the broker's account is what systemd-sysusers makes of its file" {
+	in_make PREFIX=/usr install
+	mkdir -p "$root/etc"
+	printf 'root:x:0:0::/root:/bin/sh\n' >"$root/etc/passwd"
+	printf 'root:x:0:\n' >"$root/etc/group"
+	systemd-sysusers --root="$root"
+	[ "$(grep '^_agentsh:' "$root/etc/passwd" | cut -d : -f 1,3,4,7)" = _agentsh:1987654321:1987654321:/usr/sbin/nologin ]
+}
