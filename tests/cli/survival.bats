@@ -330,13 +330,21 @@ staying() {
 	keeper=$(pgrep -f -- "--private --events=$EVENTS")
 }
 
+# has_taken FILE: the loader that stays, to write to it at the end: it has heard of its sidecar's.
+has_taken() {
+	# shellcheck disable=SC2010 # links' targets
+	ls -l "/proc/${SESSIONS[0]}/fd" | grep -q -- "-> $PWD/$1\$"
+}
+
 @test "the keeper of a private sidecar killed: no call succeeds, and the loader that stays says it at the end" {
 	local file keeper status=0
 	mkfifo go
 	file=$(policy $'[sandbox.seccomp.unix_socket]\nenabled = true\n[sandbox.seccomp.syscalls]\nblock = personality')
 	staying "$file" sh -c "read -r line <go; '$PROGRAMS/socket_do' stream bind own stream connect /run/none; exit 3"
+	run ! has_taken err
 	kill -KILL "$keeper"
 	wait_for ended 1
+	wait_for has_taken err
 	echo >go
 	wait "${SESSIONS[0]}" || status=$?
 	is "$status:$(wc -l <err)" 3:1
