@@ -55,10 +55,12 @@ static void check_address(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int self = -1;
+	static int sockets[2]; /* a stream's, and one of datagrams, which has addresses */
+	static struct memory_page page;
 	struct reach reach = {.channel = -1, .connection = -1};
 	struct credentials credentials = {.tgid = getpid(), .ns_tgid = getpid()};
-	struct sender sender = {
-	    .memory = {.tid = getpid(), .reach = &reach}, .socket = -1, .credentials = &credentials};
+	struct sender sender = {.memory = {.tid = getpid(), .reach = &reach, .page = &page},
+				.credentials = &credentials};
 	struct sending sending;
 	struct msghdr header = {0};
 	uint8_t *copy;
@@ -66,11 +68,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	if (self < 0)
+	if (self < 0) {
 		self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+		sockets[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+		sockets[1] = socket(AF_UNIX, SOCK_DGRAM, 0);
+		expect(self >= 0 && sockets[0] >= 0 && sockets[1] >= 0);
+	}
+	page.length = 0;
 	sender.thread = self;
 	sender.is_unix = data[0] & 1;
-	sender.is_addressed = data[0] & 2;
+	sender.socket = sockets[data[0] & 2 ? 1 : 0];
 	sender.may_claim = data[0] & 4;
 	named = data[1];
 	size -= 2;
