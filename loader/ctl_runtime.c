@@ -11,6 +11,7 @@
 
 #include "ctl.h"
 #include "oci_bundle.h"
+#include "oci_json.h"
 #include "oci_profile.h"
 #include "runtime_command.h"
 
@@ -24,7 +25,7 @@ static char *read_file(const char *path, size_t *length, struct error *err)
 
 	if (file >= 0 && fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
 	    (status.st_uid == 0 || status.st_uid == geteuid()) && !(status.st_mode & (S_IWGRP | S_IWOTH)) &&
-	    status.st_size <= (off_t)OCI_BUNDLE_MAX)
+	    status.st_size <= (off_t)OCI_JSON_MAX)
 		text = malloc((size_t)status.st_size + 1);
 	if (text)
 		got = read(file, text, (size_t)status.st_size);

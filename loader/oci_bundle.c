@@ -1,140 +1,15 @@
 #include "oci_bundle.h"
 
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <cjson/cJSON.h>
 
+#include "oci_json.h"
 #include "rules.h"
 
-#define MARK       "agentsh-number:" /* in front of a number that a double does not hold */
-#define MARK_SIZE  (sizeof(MARK) - 1)
-#define EXACT_MAX  15U /* digits */
-#define NUMBER     "+-.0123456789Ee"
 #define ANNOTATION "run.oci.seccomp"
 #define IN_THE_WAY "the container's own seccomp profile"
-
-/* --- Numbers: a limit of 64 bits is more than cJSON keeps, and is carried through as a string --- */
-
-static size_t digits(const char *text)
-{
-	return strspn(text, "0123456789");
-}
-
-/* Is the run a number as JSON has it? What is none is left for the parser to refuse. */
-static bool is_number(const char *text, size_t run)
-{
-	const char *at = text + (*text == '-');
-	size_t whole = digits(at);
-
-	if (whole == 0 || (whole > 1 && *at == '0'))
-		return false;
-	at += whole;
-	if (*at == '.') {
-		if (digits(at + 1) == 0)
-			return false;
-		at += 1 + digits(at + 1);
-	}
-	if (*at == 'e' || *at == 'E') {
-		at++;
-		at += *at == '+' || *at == '-';
-		if (digits(at) == 0)
-			return false;
-		at += digits(at);
-	}
-	return at == text + run;
-}
-
-static char *mark_numbers(const char *text, size_t length)
-{
-	size_t size = length * 2 + MARK_SIZE * (length / EXACT_MAX + 1) + 1;
-	char *marked = malloc(size);
-	bool in_string = false;
-	size_t used = 0;
-
-	for (size_t i = 0, run; marked && i < length; i += run) {
-		run = in_string ? 1 : strspn(text + i, NUMBER);
-		if (run > EXACT_MAX && is_number(text + i, run)) {
-			used += (size_t)snprintf(marked + used, size - used, "\"" MARK "%.*s\"", (int)run, text + i);
-			continue;
-		}
-		run = run ? run : 1;
-		if (in_string && text[i] == '\\' && i + 1 < length)
-			run = 2;
-		else if (text[i] == '"')
-			in_string = !in_string;
-		memcpy(marked + used, text + i, run);
-		used += run;
-	}
-	if (marked)
-		marked[used] = '\0';
-	return marked;
-}
-
-static void unmark_numbers(cJSON *item)
-{
-	for (; item; item = item->next) {
-		if (cJSON_IsString(item) && strncmp(item->valuestring, MARK, MARK_SIZE) == 0) {
-			memmove(item->valuestring, item->valuestring + MARK_SIZE,
-				strlen(item->valuestring + MARK_SIZE) + 1);
-			item->type = cJSON_Raw;
-		}
-		unmark_numbers(item->child);
-	}
-}
-
-/*
- * A reader in Go takes these for s and k: the only two characters beyond ASCII that are, in a name of the
- * specification's. In no name of what a container is made of.
- */
-static bool has_disguise(const cJSON *object)
-{
-	for (const cJSON *item = object ? object->child : NULL; item; item = item->next)
-		if ((item->string && (strstr(item->string, "\u017f") || strstr(item->string, "\u212a"))) ||
-		    has_disguise(item))
-			return true;
-	return false;
-}
-
-static cJSON *parse(const char *text, size_t length, struct error *err)
-{
-	cJSON *object = NULL;
-	char *marked = NULL;
-
-	if (length <= OCI_BUNDLE_MAX && strlen(text) == length && !strstr(text, MARK))
-		marked = mark_numbers(text, length);
-	if (marked)
-		object = cJSON_ParseWithOpts(marked, NULL, true);
-	free(marked);
-	if (cJSON_IsObject(object) && !has_disguise(object))
-		return object;
-	(void)error_set(err,
-			cJSON_IsObject(object)
-			    ? "runtime: the bundle has a name that looks like another (see the caller of the runtime)"
-			    : "runtime: what the bundle says is no JSON object (see the caller of the runtime)");
-	cJSON_Delete(object);
-	return NULL;
-}
-
-/* Two of a name, or two that differ in case alone, are one to a reader in Go, and nobody knows which. */
-static bool has_twice(const cJSON *object)
-{
-	for (const cJSON *item = object->child; item; item = item->next)
-		for (const cJSON *other = item->next; cJSON_IsObject(object) && other; other = other->next)
-			if (strcasecmp(item->string, other->string) == 0)
-				return true;
-	return false;
-}
-
-static cJSON *object_in(const cJSON *object, const char *name)
-{
-	cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	return cJSON_IsObject(item) ? item : NULL;
-}
 
 /* Is everything in a profile of a name that the specification has? A reader in Go takes others for one of them. */
 static bool is_known(const cJSON *part)
@@ -163,7 +38,7 @@ static bool is_known(const cJSON *part)
 		if (!known || !is_known(item))
 			return false;
 	}
-	return !has_twice(part);
+	return !oci_json_has_twice(part);
 }
 
 /* --- Profiles --- */
@@ -436,7 +311,7 @@ static int merge_profile(cJSON *theirs, const cJSON *ours, struct error *err)
 static int forbid_privileges(cJSON *process, struct error *err)
 {
 	cJSON_DeleteItemFromObjectCaseSensitive(process, "noNewPrivileges");
-	if (process && cJSON_AddTrueToObject(process, "noNewPrivileges") && !has_twice(process))
+	if (process && cJSON_AddTrueToObject(process, "noNewPrivileges") && !oci_json_has_twice(process))
 		return 0;
 	return error_set(err,
 			 "runtime: the bundle has no process, or a name twice in it (see the caller of the runtime)");
@@ -453,7 +328,7 @@ static int refuse_annotations(const cJSON *bundle, struct error *err)
 {
 	const cJSON *annotation;
 
-	cJSON_ArrayForEach(annotation, object_in(bundle, "annotations"))
+	cJSON_ArrayForEach(annotation, oci_json_object(bundle, "annotations"))
 	{
 		if (strncmp(annotation->string, ANNOTATION, strlen(ANNOTATION)) == 0)
 			return error_set(err,
@@ -466,12 +341,12 @@ static int refuse_annotations(const cJSON *bundle, struct error *err)
 
 static int apply(cJSON *bundle, const cJSON *ours, struct error *err)
 {
-	cJSON *linux_part = object_in(bundle, "linux");
+	cJSON *linux_part = oci_json_object(bundle, "linux");
 	cJSON *theirs = cJSON_GetObjectItemCaseSensitive(linux_part, "seccomp");
 	int result = refuse_annotations(bundle, err);
 
 	if (result == 0)
-		result = forbid_privileges(object_in(bundle, "process"), err);
+		result = forbid_privileges(oci_json_object(bundle, "process"), err);
 
 	if (cJSON_IsNull(theirs))
 		theirs = NULL;
@@ -482,31 +357,21 @@ static int apply(cJSON *bundle, const cJSON *ours, struct error *err)
 		result = merge_profile(theirs, ours, err);
 	else if (result == 0 && linux_part)
 		put_whole(linux_part, ours);
-	if (result == 0 && (has_twice(bundle) || !object_in(linux_part, "seccomp") || has_twice(linux_part)))
+	if (result == 0 &&
+	    (oci_json_has_twice(bundle) || !oci_json_object(linux_part, "seccomp") || oci_json_has_twice(linux_part)))
 		result = error_set(err, "runtime: the bundle's linux is none, or has a name twice "
 					"(see the caller of the runtime)");
 	return result;
 }
 
-static char *print(cJSON *object, struct error *err)
-{
-	char *text;
-
-	unmark_numbers(object);
-	text = cJSON_PrintUnformatted(object);
-	if (!text)
-		(void)error_set(err, "runtime: out of memory");
-	return text;
-}
-
 char *oci_bundle_apply(const char *text, size_t length, const char *profile, struct error *err)
 {
-	cJSON *bundle = parse(text, length, err);
+	cJSON *bundle = oci_json_parse(text, length, err);
 	cJSON *ours = bundle ? cJSON_Parse(profile) : NULL;
 	char *result = NULL;
 
 	if (ours && apply(bundle, ours, err) == 0)
-		result = print(bundle, err);
+		result = oci_json_print(bundle, err);
 	cJSON_Delete(ours);
 	cJSON_Delete(bundle);
 	return result;
@@ -514,11 +379,11 @@ char *oci_bundle_apply(const char *text, size_t length, const char *profile, str
 
 char *oci_process_apply(const char *text, size_t length, struct error *err)
 {
-	cJSON *process = parse(text, length, err);
+	cJSON *process = oci_json_parse(text, length, err);
 	char *result = NULL;
 
 	if (process && forbid_privileges(process, err) == 0)
-		result = print(process, err);
+		result = oci_json_print(process, err);
 	cJSON_Delete(process);
 	return result;
 }

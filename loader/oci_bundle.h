@@ -9,8 +9,6 @@
 
 #include "error.h"
 
-#define OCI_BUNDLE_MAX ((size_t)16 * 1024 * 1024) /* bytes of JSON */
-
 /*
  * The container's configuration with the profile (oci_profile) in it: no_new_privs is set, and of a profile that is
  * there already what is stricter stays. free(3) it; NULL and *err where it is none, or cannot have both.
