@@ -16,6 +16,7 @@
 #include "area.h"
 #include "circles.h"
 #include "confinement.h"
+#include "connections.h"
 #include "conversation.h"
 #include "keeper.h"
 #include "plain_report.h"
@@ -25,8 +26,6 @@
 #include "runtime.h"
 #include "witness.h"
 
-#define RUNTIMES_MAX       256U /* connections of container runtimes: loaders have no part in them */
-#define CONNECTIONS_MAX    (REGISTRY_WAITING_MAX + RUNTIMES_MAX)
 #define ACCEPTS_AT_ONCE    64U /* before those that have begun are looked at again */
 #define KEEPS_AT_ONCE      32U /* sessions that the keeper is given before it has answered */
 #define BREATHER_MS        100 /* without a new connection, where there are no descriptors for one */
@@ -45,18 +44,9 @@ struct broker {
 	struct circles circles;
 	struct witness witness;
 	struct plain_reports reports;
-	struct conversation *conversations[CONNECTIONS_MAX]; /* owned */
-	size_t count;
-	size_t runtime_count; /* of them */
+	struct connections connections;
 	struct refusal_log log;
 };
-
-/* May one more be accepted? Either kind has its own, so that neither keeps the other out. */
-static bool has_room(const struct broker *broker, bool is_runtime)
-{
-	return is_runtime ? broker->runtime_count < RUNTIMES_MAX
-			  : broker->count - broker->runtime_count < REGISTRY_WAITING_MAX;
-}
 
 static void refuse(struct broker *broker, struct conversation *conversation, const char *reason)
 {
@@ -171,15 +161,6 @@ static void forget(struct broker *broker, uint64_t ticket)
 	witness_ended(&broker->witness, ticket);
 }
 
-static struct conversation *find_announced(const struct broker *broker, uint64_t ticket)
-{
-	for (size_t i = 0; i < broker->count; i++)
-		if (broker->conversations[i]->state == CONVERSATION_ANNOUNCED &&
-		    broker->conversations[i]->ticket == ticket)
-			return broker->conversations[i];
-	return NULL;
-}
-
 static void learn_known(struct broker *broker, uint64_t ticket, struct message_descriptors *came)
 {
 	int memfd = message_take(came);
@@ -203,7 +184,7 @@ static void learn_known(struct broker *broker, uint64_t ticket, struct message_d
 static void hear_operation(struct broker *broker, const struct keeper_message *message,
 			   struct message_descriptors *came)
 {
-	struct conversation *conversation = find_announced(broker, message->ticket);
+	struct conversation *conversation = connections_announced(&broker->connections, message->ticket);
 
 	switch (message->operation) {
 	case KEEPER_KEPT:
@@ -299,7 +280,8 @@ static void add(struct broker *broker, int socket, bool is_runtime)
 	struct conversation *conversation = malloc(sizeof(*conversation));
 	const char *refused;
 
-	if (!conversation || !has_room(broker, is_runtime) || conversation_begin(conversation, socket) != 0) {
+	if (!conversation || !connections_have_room(&broker->connections, is_runtime) ||
+	    conversation_begin(conversation, socket) != 0) {
 		close(socket);
 		free(conversation);
 		return;
@@ -311,8 +293,7 @@ static void add(struct broker *broker, int socket, bool is_runtime)
 		free(conversation);
 		return;
 	}
-	broker->conversations[broker->count++] = conversation;
-	broker->runtime_count += is_runtime;
+	connections_add(&broker->connections, conversation);
 }
 
 static void attend(struct broker *broker, struct conversation *conversation)
@@ -352,9 +333,9 @@ static void accept_some(struct broker *broker, int listening)
 {
 	bool is_runtime = listening == broker->runtimes;
 
-	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && has_room(broker, is_runtime); i++) {
+	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && connections_have_room(&broker->connections, is_runtime); i++) {
 		int socket = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		size_t before = broker->count;
+		size_t before = broker->connections.count;
 
 		if (socket < 0) {
 			/* No descriptor is left for it, and it would be ready again at once. */
@@ -363,8 +344,8 @@ static void accept_some(struct broker *broker, int listening)
 			return;
 		}
 		add(broker, socket, is_runtime);
-		if (broker->count > before)
-			attend_report(broker, broker->conversations[before]);
+		if (broker->connections.count > before)
+			attend_report(broker, broker->connections.all[before]);
 	}
 }
 
@@ -375,16 +356,16 @@ static void settle(void *whose)
 
 	if (broker->listens && broker->accept_at <= handover_now())
 		accept_some(broker, broker->socket);
-	for (size_t i = 0; i < broker->count; i++)
-		attend_report(broker, broker->conversations[i]);
+	for (size_t i = 0; i < broker->connections.count; i++)
+		attend_report(broker, broker->connections.all[i]);
 }
 
 static void drop_ended(struct broker *broker)
 {
 	int64_t now = handover_now();
 
-	for (size_t i = 0; i < broker->count;) {
-		struct conversation *conversation = broker->conversations[i];
+	for (size_t i = 0; i < broker->connections.count;) {
+		struct conversation *conversation = broker->connections.all[i];
 
 		if (conversation->state == CONVERSATION_REPORTED && conversation->deadline <= now)
 			conversation->state = CONVERSATION_OVER;
@@ -394,29 +375,23 @@ static void drop_ended(struct broker *broker)
 			i++;
 			continue;
 		}
-		if (conversation->is_runtime)
-			broker->runtime_count--;
-		else
+		if (!conversation->is_runtime)
 			registry_wait_over(&broker->registry, conversation->peer.uid);
+		connections_remove(&broker->connections, i);
 		conversation_end(conversation);
 		free(conversation);
-		broker->conversations[i] = broker->conversations[--broker->count];
 	}
 }
 
 /* ms until the next deadline; -1: there is none. */
 static int until_deadline(const struct broker *broker)
 {
-	int64_t first = broker->accept_at > handover_now() ? broker->accept_at : -1;
-	int64_t left;
+	int64_t now = handover_now();
+	int64_t first = connections_deadline(&broker->connections, broker->accept_at > now ? broker->accept_at : -1);
 
-	for (size_t i = 0; i < broker->count; i++)
-		if (first < 0 || broker->conversations[i]->deadline < first)
-			first = broker->conversations[i]->deadline;
 	if (first < 0)
 		return -1;
-	left = first - handover_now();
-	return left > 0 ? (int)left : 0;
+	return first > now ? (int)(first - now) : 0;
 }
 
 /* What a conversation waits for; -1: for nothing that comes from there, and a runtime has gone by then. */
@@ -442,15 +417,16 @@ static int turn(struct broker *broker)
 
 static bool accepts(const struct broker *broker, bool is_runtime)
 {
-	return broker->listens && has_room(broker, is_runtime) && broker->accept_at <= handover_now();
+	return broker->listens && connections_have_room(&broker->connections, is_runtime) &&
+	       broker->accept_at <= handover_now();
 }
 
 static int serve(struct broker *broker)
 {
 	static struct pollfd ready[CONNECTIONS_MAX + FIRST_CONVERSATION];
 
-	while (!broker->admission.is_private || broker->count > 0) {
-		size_t begun = broker->count;
+	while (!broker->admission.is_private || broker->connections.count > 0) {
+		size_t begun = broker->connections.count;
 
 		ready[0] = (struct pollfd){.fd = broker->keeper, .events = POLLIN};
 		ready[1] = (struct pollfd){.fd = accepts(broker, false) ? broker->socket : -1, .events = POLLIN};
@@ -460,7 +436,7 @@ static int serve(struct broker *broker)
 		    (struct pollfd){.fd = broker->listens ? witness_waits_for(&broker->witness) : -1, .events = POLLIN};
 		for (size_t i = 0; i < begun; i++)
 			ready[i + FIRST_CONVERSATION] =
-			    (struct pollfd){.fd = awaited(broker->conversations[i]), .events = POLLIN};
+			    (struct pollfd){.fd = awaited(broker->connections.all[i]), .events = POLLIN};
 		if (poll(ready, begun + FIRST_CONVERSATION, shorter(until_deadline(broker), turn(broker))) < 0 &&
 		    errno != EINTR)
 			return EXIT_FAILURE;
@@ -469,7 +445,7 @@ static int serve(struct broker *broker)
 			witness_look(&broker->witness);
 		for (size_t i = 0; i < begun; i++)
 			if (ready[i + FIRST_CONVERSATION].revents)
-				attend(broker, broker->conversations[i]);
+				attend(broker, broker->connections.all[i]);
 		if (ready[0].revents && !hear_keeper(broker))
 			return EXIT_SUCCESS;
 		if (ready[1].revents)

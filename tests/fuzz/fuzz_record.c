@@ -11,6 +11,8 @@
 #include "kill_event.h"
 #include "kill_record.h"
 
+#define NAME_TEXT (2U * KILL_COMM_MAX + 3U) /* of a name: in quotation marks, or two digits a byte */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void expect(bool good)
@@ -45,7 +47,7 @@ static void check_text(const uint8_t *data, size_t size)
 	expect(event_format(&event, line, sizeof(line)) > 0);
 }
 
-/* As audit_log_n_untrustedstring(). */
+/* As audit_log_n_untrustedstring(); out has NAME_TEXT bytes. */
 static size_t write_name(char *out, const uint8_t *name, size_t length)
 {
 	size_t written = 0;
@@ -54,24 +56,27 @@ static size_t write_name(char *out, const uint8_t *name, size_t length)
 	for (size_t i = 0; i < length; i++)
 		plain = plain && name[i] != '"' && name[i] >= 0x21 && name[i] <= 0x7e;
 	if (plain)
-		return (size_t)sprintf(out, "\"%.*s\"", (int)length, (const char *)name);
+		return (size_t)snprintf(out, NAME_TEXT, "\"%.*s\"", (int)length, (const char *)name);
 	for (size_t i = 0; i < length; i++)
-		written += (size_t)sprintf(out + written, "%02X", name[i]);
+		written += (size_t)snprintf(out + written, NAME_TEXT - written, "%02X", name[i]);
 	return written;
 }
 
 static void check_name(const uint8_t *name, size_t length)
 {
 	struct kill_record record;
+	char shown[NAME_TEXT];
 	char text[4096];
 	size_t at;
 
 	length = length > KILL_COMM_MAX - 1 ? KILL_COMM_MAX - 1 : length;
-	at = (size_t)sprintf(text, "audit(1.002:3): auid=4 uid=5 gid=6 ses=7 pid=8 comm=");
-	at += write_name(text + at, name, length);
-	at += (size_t)sprintf(text + at, " exe=");
-	at += write_name(text + at, name, length);
-	at += (size_t)sprintf(text + at, " sig=31 arch=c000003e syscall=9 compat=0 ip=0x10 code=0x80000000");
+	(void)write_name(shown, name, length);
+	at = (size_t)snprintf(
+	    text, sizeof(text),
+	    "audit(1.002:3): auid=4 uid=5 gid=6 ses=7 pid=8 comm=%s exe=%s sig=31 arch=c000003e syscall=9 "
+	    "compat=0 ip=0x10 code=0x80000000",
+	    shown, shown);
+	expect(at < sizeof(text));
 	expect(parse(text, at, &record) == KILL_RECORD_KILL);
 	expect(record.uid == 5 && record.pid == 8 && record.call == 9 && record.serial == 3 && record.time_ms == 1002);
 	expect(record.comm_length == length && memcmp(record.comm, name, length) == 0);

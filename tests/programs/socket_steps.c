@@ -238,6 +238,11 @@ static int orphan(void)
 	return 0;
 }
 
+static int become(uid_t uid)
+{
+	return setresuid(uid, uid, uid);
+}
+
 /* Takes a step; how many arguments that were. */
 static int take(char *const *step)
 {
@@ -253,9 +258,9 @@ static int take(char *const *step)
 	else if (strcmp(name, "datagram") == 0)
 		say(name, value, datagram(value));
 	else if (strcmp(name, "stuck") == 0)
-		say(name, value, stuck(atoi(value)));
+		say(name, value, stuck((int)strtol(value, NULL, 10)));
 	else if (strcmp(name, "uid") == 0)
-		say(name, value, setresuid((uid_t)atoi(value), (uid_t)atoi(value), (uid_t)atoi(value)));
+		say(name, value, become((uid_t)strtoul(value, NULL, 10)));
 	else if (strcmp(name, "orphan") == 0)
 		return say(name, "", orphan()), 1;
 	else if (strcmp(name, "hide") == 0)
