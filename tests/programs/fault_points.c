@@ -63,6 +63,7 @@ struct thread {
 	uint64_t request;  /* its second argument */
 	uint64_t argument; /* its third */
 	bool counts;       /* its stops are points now */
+	bool has_stopped;  /* ever: until then its calls go by unseen */
 };
 
 struct driver {
@@ -412,6 +413,7 @@ static void stopped(struct driver *driver, pid_t tid, int status)
 
 	if (!thread)
 		thread = add(driver, tid);
+	thread->has_stopped = true;
 	if (signal == (SIGTRAP | 0x80))
 		at_call(driver, thread);
 	else if (event == PTRACE_EVENT_EXEC)
@@ -657,6 +659,14 @@ static int kill_by_session(struct driver *driver, char **kinds, char **command)
 	return 0;
 }
 
+static bool all_have_stopped(const struct driver *driver)
+{
+	for (size_t i = 0; i < driver->count; i++)
+		if (!driver->threads[i].has_stopped)
+			return false;
+	return true;
+}
+
 /* And its broker, or the worker that waits for COMMAND's session: it may be about to begin, traced from there on. */
 static void seize_keeper(struct driver *driver)
 {
@@ -664,10 +674,10 @@ static void seize_keeper(struct driver *driver)
 	unsigned tries = 0;
 
 	seize(driver, driver->keeper);
-	while (!process_with(driver, wanted) && !seize_child(driver, wanted)) {
+	while (!(process_with(driver, wanted) || seize_child(driver, wanted)) || !all_have_stopped(driver)) {
 		reap(driver);
 		if (usleep(1000) != 0 || ++tries == PATIENCE_MS)
-			errx(1, "the keeper has no such child");
+			errx(1, "the keeper has no such child, or it does not stop");
 	}
 }
 
