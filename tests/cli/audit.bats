@@ -187,7 +187,9 @@ block = getppid")
 	sidecar
 	default=$(policy "[sidecar]
 socket = $SOCKET")
-	unheard mine "$default" bash -c 'read -r line; "$0" main mount & wait' "$PROGRAMS/raw_call" <hold 2>/dev/null &
+	# A name that no other test's processes have.
+	cp "$PROGRAMS/raw_call" own_call
+	unheard mine "$default" bash -c 'read -r line; "$0" main mount & wait' ./own_call <hold 2>/dev/null &
 	running=$!
 	wait_for eval '[ -n "$(jq -r "select(.type == \"process_start\" and .comm == \"bash\").pid" "$EVENTS")" ]'
 	broker=$(pgrep -P "$SIDECAR" -f -- --role=broker)
@@ -195,19 +197,19 @@ socket = $SOCKET")
 	wait_for eval '[ "$(pgrep -P "$SIDECAR" -f -- --role=broker)" != "$broker" ]'
 	echo >&7
 	wait "$running" || true
-	wait_for has_kills 1 '.comm == "raw_call"'
-	is "$(kills 'select(.comm == "raw_call").session_id')" mine
+	wait_for has_kills 1 '.comm == "own_call"'
+	is "$(kills 'select(.comm == "own_call").session_id')" mine
 	closed=$(policy "[sidecar]
 socket = $SOCKET
 $NO_UNIX
 [sandbox.seccomp.syscalls]
 block = getppid, personality")
-	run -159 unheard first "$closed" "$PROGRAMS/raw_call" main personality
+	run -159 unheard first "$closed" ./own_call main personality
 	unheard later "$closed" "$PROGRAMS/killed_at_once" 3 below <hold >pids &
 	running=$!
 	wait_for has_kills 3 '.comm == "below"'
 	is "$(kills 'select(.comm == "below").session_id' | sort -u)" later
-	is "$(kills 'select(.syscall == "personality").session_id')" first
+	is "$(kills 'select(.comm == "own_call" and .syscall == "personality").session_id')" first
 	echo >&7
 	wait "$running"
 }
