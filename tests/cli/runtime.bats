@@ -304,15 +304,18 @@ docker_stop() {
 	[[ $output != *'it ran'* ]]
 }
 
-# steps: what the step of a build by BuildKit says, by Debian's docker: a newer one wants a plugin for that.
+# steps: a build by BuildKit, and what its step has said, by Debian's docker: a newer one wants a plugin for that. In a
+# file: of what a short step says, the build may tell nothing.
 steps() {
-	DOCKER_BUILDKIT=1 /usr/bin/docker build --progress=plain --no-cache --network none root 2>&1
+	DOCKER_BUILDKIT=1 /usr/bin/docker build --progress=plain --no-cache --network none --tag steps:1 root 2>&1 || return
+	docker run --rm --runtime runc --network none steps:1 grep . /said
 }
 
 @test "runtime: BuildKit's steps are under the policy where dockerd finds the wrapper by the name of runc" {
 	sidecar_start
 	docker_start
-	printf 'FROM here:1\nRUN mount -t tmpfs none /tmp || grep NoNewPrivs /proc/self/status; echo ended\n' >root/Dockerfile
+	printf 'FROM here:1\nRUN (mount -t tmpfs none /tmp || grep NoNewPrivs /proc/self/status; echo ended) >/said 2>&1\n' \
+		>root/Dockerfile
 	# By --default-runtime alone they are not, as the manual says.
 	run -0 steps
 	[[ $output == *$'NoNewPrivs:\t0'*ended* ]]
