@@ -280,8 +280,6 @@ void worker_end(struct worker *worker, const char *how)
 	struct event event;
 
 	pool_settle(&worker->pool);
-	if (strcmp(how, "all_exited") == 0)
-		worker_await_kills(worker);
 	worker_kills(worker);
 	worker_fold_flush(worker, true);
 	worker_lock(worker); /* for good: after session_end there is no other event */

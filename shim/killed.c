@@ -1,15 +1,11 @@
 /*
  * A worker's share of the kernel's kills: those that the broker has put into its session's memory become events.
  */
-#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "kill_event.h"
 #include "worker.h"
-
-#define PATIENCE_MS 100 /* for a record that is still on its way: the session may have ended by that kill */
-#define LOOK_MS     10
 
 static void tell_notice(struct worker *worker, const struct kill_record *record, const struct kill_event *made)
 {
@@ -63,14 +59,4 @@ void worker_kills(struct worker *worker)
 		write_kill(worker, &record);
 	write_lost(worker);
 	worker_unlock(worker);
-}
-
-void worker_await_kills(struct worker *worker)
-{
-	if (!(worker->area->session.flags & AREA_WITNESSED))
-		return;
-	for (int waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
-		(void)poll(NULL, 0, LOOK_MS);
-		worker_kills(worker);
-	}
 }

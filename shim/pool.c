@@ -202,27 +202,17 @@ static void take_up(struct pool *pool)
 		;
 }
 
-/* Can a thread have a root of its own? Some container profiles refuse unshare(2). */
-static void *try_unshare(void *argument)
-{
-	bool *refused = argument;
-
-	*refused = unshare(CLONE_FS) != 0;
-	return NULL;
-}
-
 int pool_start(struct pool *pool, struct worker *worker, struct error *err)
 {
 	const struct sigaction interrupt = {.sa_handler = ignore};
-	pthread_t trial;
 
 	pool->worker = worker;
+	/* Can a thread have a root of its own? Some container profiles refuse unshare(2), to whomever. */
+	pool->shares_files = unshare(CLONE_FS) != 0;
 	atomic_store(&pool->reader, 0);
 	pool->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pool->wake >= 0 && pthread_mutex_init(&pool->view, NULL) == 0 &&
-	    sigaction(INTERRUPT, &interrupt, NULL) == 0 &&
-	    pthread_create(&trial, NULL, try_unshare, &pool->shares_files) == 0 && pthread_join(trial, NULL) == 0 &&
-	    add_server(pool)) {
+	    sigaction(INTERRUPT, &interrupt, NULL) == 0 && add_server(pool)) {
 		take_up(pool);
 		return 0;
 	}

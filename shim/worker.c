@@ -14,6 +14,7 @@
 
 #include "attestation.h"
 #include "confinement.h"
+#include "handover.h"
 #include "keeper.h"
 #include "message.h"
 #include "pidfd_getfd.h"
@@ -24,6 +25,7 @@
 
 #define PENDING_MS        200 /* between tries to write what could not be */
 #define FIRST_PATIENCE_MS 20  /* with a process that is ending */
+#define KILLS_PATIENCE_MS 100 /* for a record that is still on its way: the session may have ended by that kill */
 
 enum then { THEN_GO_ON, THEN_END, THEN_LEAVE };
 
@@ -251,6 +253,20 @@ static int leave(struct worker *worker)
 	return WORKER_LEFT;
 }
 
+/* The keeper says where there is one: a look now and then would cost a short session more than all else at its end. */
+static void await_kills(struct worker *worker)
+{
+	struct pollfd keeper = {.fd = worker->keeper, .events = POLLIN};
+	const int64_t until = handover_now() + KILLS_PATIENCE_MS;
+	int64_t left;
+
+	if (!(worker->area->session.flags & AREA_WITNESSED))
+		return;
+	while ((left = until - handover_now()) > 0)
+		if (poll(&keeper, 1, (int)left) > 0 && hear_keeper(worker) != THEN_GO_ON)
+			keeper.fd = -1; /* it has gone: whatever is there is there */
+}
+
 static int end(struct worker *worker, const char *how)
 {
 	worker_end(worker, how);
@@ -275,6 +291,7 @@ static int serve(struct worker *worker)
 			return EXIT_FAILURE;
 		if (over > 0) {
 			await_first(worker, &ready[2]);
+			await_kills(worker);
 			return end(worker, "all_exited");
 		}
 		count = poll(ready, 4, wait);

@@ -94,9 +94,6 @@ void worker_begin(struct worker *worker, const struct event_recovered *recovered
 /* Tells of those of the session's processes that the kernel has killed, and that the broker has put into its memory. */
 void worker_kills(struct worker *worker);
 
-/* The same at the session's end, for a while: the kernel's records are later than the deaths that they are of. */
-void worker_await_kills(struct worker *worker);
-
 /* The first process has ended: finds out how, as long as that can be found. */
 void worker_learn_exit(struct worker *worker);
 
