@@ -376,7 +376,8 @@ static void report_given_up(struct handling *handling, bool begun, bool continue
 		slot->tracee = (struct tracee){.tid = (pid_t)slot->notif.pid, .uid = -1};
 	handling->verdict.reason = begun ? SOCKET_EVENT_UNKNOWN : "worker_died";
 	handling->outcome = begun ? "unknown" : NULL;
-	handling->told = TOLD_DIED;
+	/* A worker that died since may have told that its outcome is not known. */
+	handling->told = begun ? TOLD_UNKNOWN : TOLD_DIED;
 	handling->is_socket = kind == VERDICT_MEDIATE || kind == VERDICT_OBSERVE;
 	if (handling->is_socket)
 		handling->verdict.type = continues ? EVENT_UNIX_SOCKET_AUDIT : EVENT_UNIX_SOCKET_BLOCKED;

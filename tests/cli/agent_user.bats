@@ -150,9 +150,10 @@ reload_sshd() {
 	diff <(echo "$before") <(everything)
 }
 
-# Whatever adding somebody could change: each file's mode, owner and contents. What useradd keeps of old is its own.
+# Whatever adding somebody could change: each file's mode, owner and contents. What useradd keeps of old is its own, and
+# what is mounted others say.
 everything() {
-	world sh -c 'cd / && find etc home var/spool/cron var/mail ! -type d ! -name "*-" -exec stat -c "%A %U %G %n" {} + \
+	world sh -c 'cd / && find etc home var/spool/cron var/mail ! -type d ! -name "*-" ! -path etc/mtab -exec stat -c "%A %U %G %n" {} + \
 			-exec md5sum {} + 2>/dev/null | grep -v -e etc/agentsh/ | sort
 		find etc/agentsh etc/systemd/system etc/ssh home -type d | sort'
 }

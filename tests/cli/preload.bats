@@ -209,8 +209,9 @@ lies() {
 	wait_for eval '[ -n "$(says_of "select(.type == \"process_start\" and .comm == \"sh\").pid")" ]'
 	says 125 'sidecar: another user has a live session of that ID' \
 		other_user "$EXEC" --sidecar="$SOCKET" -s mine -f "$plain" -- true
-	other_user "$EXEC" --sidecar=none -s mine -f "$plain" -- "$REPORTED" connect "$SOCKET" mine 0 200
-	wait_for eval '[ -n "$(says_of "select(.type == \"report_mismatch\").uid")" ]'
+	# Whoever has gone before it is looked at is told of by nothing.
+	wait_for eval 'other_user "$EXEC" --sidecar=none -s mine -f "$plain" -- "$REPORTED" connect "$SOCKET" mine 0 200
+		[ -n "$(says_of "select(.type == \"report_mismatch\").uid")" ]'
 	is "$(says_of 'select(.type == "report_mismatch") | "\(.session_id) \(.uid)"' | sort -u)" 'null 65534'
 	is "$(says_of 'select(.uid == 65534 and .session_id == "mine").type')" ''
 	echo >&6

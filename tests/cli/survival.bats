@@ -170,6 +170,11 @@ points_of() {
 	jq -es '[.[] | select(.type == "sidecar_recovered") | .denied] | add > 0' "$EVENTS"
 }
 
+@test "of an outcome that nobody knows there is one event, also where the worker dies that has written it" {
+	points told log sendto sendmsg sendmmsg connect bind bind_abstract blocked reserved
+	jq -es 'any(.reason == "outcome_unknown")' "$EVENTS"
+}
+
 @test "a worker that works at one call without an end is ended, and the call answered by the next" {
 	[ "$(uname -m)" = x86_64 ] || skip 'the test knows no other architecture'
 	points spin log sendto

@@ -1,5 +1,5 @@
 /*
- * fault_points worker|again|end|broker KEEPER KIND... -- COMMAND [ARGUMENT...]
+ * fault_points worker|again|told|spin|end|broker KEEPER KIND... -- COMMAND [ARGUMENT...]
  *
  * Kills a role of that sidecar, the worker of COMMAND's session or the broker, with SIGKILL before and after each
  * of its system calls, once each, and prints a line for each: ROLE KIND NUMBER before|after NAME. By ptrace(2), so that
@@ -10,6 +10,7 @@
  *         looks after the others) a call is made for each point, of which the worker that handles it dies; one
  *         more, when there is no such point any more, ends the kind.
  * again   The same, and the worker that takes the call up dies at the same point of it.
+ * told    The same, but that one dies as soon as it has written something: mostly the event.
  * spin    The same, for one point of each KIND, where the worker's thread comes to work without an end.
  * end     COMMAND is run once for each point of the main thread, from its first wait to its end.
  * broker  The same for the broker's points: "start", its beginning, and "talk", a loader's conversation.
@@ -142,11 +143,22 @@ static enum role role_of(pid_t process)
 	return strcmp(text + strlen(text) + 1, "--role=broker") == 0 ? ROLE_BROKER : ROLE_NONE;
 }
 
+/* Does the worker die as well that takes a call up? */
+static bool kills_two(const struct driver *driver)
+{
+	return strcmp(driver->mode, "again") == 0 || strcmp(driver->mode, "told") == 0;
+}
+
+/* Has one of two been killed? Where the second has less to do, it has no such point. */
+static bool is_again(const struct driver *driver)
+{
+	return driver->strikes == 1 && kills_two(driver);
+}
+
 /* Is it a call's points that are wanted, one after the other? */
 static bool serves_calls(const struct driver *driver)
 {
-	return strcmp(driver->mode, "worker") == 0 || strcmp(driver->mode, "again") == 0 ||
-	       strcmp(driver->mode, "spin") == 0;
+	return strcmp(driver->mode, "worker") == 0 || kills_two(driver) || strcmp(driver->mode, "spin") == 0;
 }
 
 static enum role wanted_role(const struct driver *driver)
@@ -290,12 +302,21 @@ static void strike(struct driver *driver, const struct thread *thread, bool befo
 		err(1, "kill");
 }
 
+static bool writes(uint64_t number)
+{
+	return number == SYS_write || number == SYS_writev;
+}
+
 static void pass(struct driver *driver, const struct thread *thread, bool before)
 {
 	if (!driver->is_armed || driver->has_killed || driver->is_through || !thread->counts)
 		return;
-	if (++driver->seen == driver->wanted)
+	if (is_again(driver) && strcmp(driver->mode, "told") == 0) {
+		if (!before && writes(thread->number))
+			strike(driver, thread, before);
+	} else if (++driver->seen == driver->wanted) {
 		strike(driver, thread, before);
+	}
 }
 
 /* Has that call received the caller's notification? */
@@ -320,7 +341,7 @@ static bool takes_up(const struct driver *driver, const struct thread *thread)
 	struct iovec here = {.iov_base = &id, .iov_len = sizeof(id)};
 	struct iovec there = {.iov_base = (void *)(uintptr_t)thread->argument, .iov_len = sizeof(id)};
 
-	return driver->strikes == 1 && strcmp(driver->mode, "again") == 0 && thread->number == SYS_ioctl &&
+	return is_again(driver) && thread->number == SYS_ioctl &&
 	       (uint32_t)thread->request == (uint32_t)SECCOMP_IOCTL_NOTIF_ID_VALID &&
 	       process_vm_readv(thread->tid, &here, 1, &there, 1, 0) == (ssize_t)sizeof(id) && id == driver->id;
 }
@@ -516,7 +537,7 @@ static void arm(struct driver *driver, const char *kind, unsigned wanted)
 	driver->kind = kind;
 	driver->wanted = wanted;
 	driver->seen = 0;
-	driver->strikes = strcmp(driver->mode, "again") == 0 ? 2 : 1;
+	driver->strikes = kills_two(driver) ? 2 : 1;
 	driver->is_armed = true;
 	driver->has_killed = false;
 	driver->is_through = false;
@@ -560,12 +581,6 @@ static void kill_role(struct driver *driver)
 	driver->broker_waits = false;
 	if (kill(process, SIGKILL) != 0)
 		err(1, "kill");
-}
-
-/* Has one of two workers been killed? Where the second has less to do, it has no such point. */
-static bool is_again(const struct driver *driver)
-{
-	return driver->strikes == 1 && strcmp(driver->mode, "again") == 0;
 }
 
 /* One point of a kind. False: there is none of that number. */
@@ -701,7 +716,8 @@ int main(int argc, char **argv)
 	while (*command && strcmp(*command, "--") != 0)
 		command++;
 	if (argc < 6 || !*command || !command[1])
-		errx(2, "usage: fault_points worker|again|end|broker KEEPER KIND... -- COMMAND [ARGUMENT...]");
+		errx(2,
+		     "usage: fault_points worker|again|told|spin|end|broker KEEPER KIND... -- COMMAND [ARGUMENT...]");
 	(void)setvbuf(stdout, NULL, _IOLBF, 256);
 	(void)signal(SIGPIPE, SIG_IGN);
 	driver.mode = argv[1];
