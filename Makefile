@@ -190,7 +190,7 @@ upgrades: $(B)/later/agentsh-sidecar
 
 # --- Tests: programs that bats files run, and units ---
 
-PROGRAMS = $(patsubst tests/programs/%.c,$(B)/tests/%,$(wildcard tests/programs/*.c)) $(ATTACKERS)
+PROGRAMS = $(patsubst tests/programs/%.c,$(B)/tests/%,$(wildcard tests/programs/*.c)) $(ATTACKERS) $(B)/tests/fault_points
 ATTACKERS = $(B)/tests/attack $(B)/tests/outsider
 OUTSIDER_SOURCES = tests/attackers/outsider.c tests/attackers/stage.c
 ATTACK_SOURCES = $(filter-out tests/attackers/outsider.c,$(wildcard tests/attackers/*.c))
@@ -204,10 +204,12 @@ unit-programs: $(UNITS)
 
 $(B)/tests/%: tests/programs/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -pie -pthread -o $@ $< $(TEST_LIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -pie -pthread -o $@ $<
 
 # It names system calls.
-$(B)/tests/fault_points: TEST_LIBS = -lseccomp
+$(B)/tests/fault_points: $(wildcard tests/faults/*.c) tests/faults/faults.h Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -pie -o $@ $(filter %.c,$^) -lseccomp
 
 $(B)/tests/attack: $(ATTACK_SOURCES) tests/attackers/attack.h Makefile
 	@mkdir -p $(@D)
