@@ -1,6 +1,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -56,7 +57,9 @@ static void collect(struct msghdr *message, struct message_descriptors *descript
 	}
 }
 
-static ssize_t receive(int socket, void *data, size_t size, struct message_descriptors *descriptors, int flags)
+/* all: also of a message that is too long the descriptors are the caller's. */
+static ssize_t receive(int socket, void *data, size_t size, struct message_descriptors *descriptors, int flags,
+		       bool all)
 {
 	union control control;
 	struct iovec part = {.iov_base = data, .iov_len = size};
@@ -74,7 +77,10 @@ static ssize_t receive(int socket, void *data, size_t size, struct message_descr
 		return -1;
 	collect(&message, &came);
 	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-		message_close(&came);
+		if (all)
+			*descriptors = came;
+		else
+			message_close(&came);
 		errno = EMSGSIZE;
 		return -1;
 	}
@@ -87,12 +93,17 @@ static ssize_t receive(int socket, void *data, size_t size, struct message_descr
 
 ssize_t message_receive(int socket, void *data, size_t size, struct message_descriptors *descriptors)
 {
-	return receive(socket, data, size, descriptors, 0);
+	return receive(socket, data, size, descriptors, 0, false);
+}
+
+ssize_t message_receive_all(int socket, void *data, size_t size, struct message_descriptors *descriptors)
+{
+	return receive(socket, data, size, descriptors, 0, true);
 }
 
 ssize_t message_peek(int socket, void *data, size_t size, struct message_descriptors *descriptors)
 {
-	return receive(socket, data, size, descriptors, MSG_PEEK | MSG_DONTWAIT);
+	return receive(socket, data, size, descriptors, MSG_PEEK | MSG_DONTWAIT, false);
 }
 
 void message_close(struct message_descriptors *descriptors)

@@ -24,6 +24,7 @@
 #include "registry.h"
 #include "role.h"
 #include "runtime.h"
+#include "stranger.h"
 #include "witness.h"
 
 #define ACCEPTS_AT_ONCE    64U /* before those that have begun are looked at again */
@@ -46,6 +47,7 @@ struct broker {
 	struct plain_reports reports;
 	struct connections connections;
 	struct refusal_log log;
+	struct strangers strangers;
 };
 
 static void refuse(struct broker *broker, struct conversation *conversation, const char *reason)
@@ -85,6 +87,8 @@ static void decide(struct broker *broker, struct conversation *conversation)
 		refused = "its session ID is none (1 to 64 of A-Z a-z 0-9 _ . -)";
 	else
 		refused = refuses(broker, conversation->peer.uid, id);
+	if (!refused && conversation->strangers)
+		refused = conversation_hold_back(conversation);
 	if (!refused)
 		refused = admission_refuses(&broker->admission, conversation, reason, sizeof(reason));
 	if (refused)
@@ -272,6 +276,8 @@ static const char *begin(struct broker *broker, struct conversation *conversatio
 		return runtime_begin(conversation, broker->admission.uid);
 	if (admission_is_own_user(&broker->admission, &conversation->peer))
 		return "that user is the sidecar's own, and has no sessions (begin it as another)";
+	if (stranger_has_too_many(&broker->strangers, conversation->peer.uid))
+		return "what its user has sent before cannot be closed (end the process that serves those files)";
 	return registry_wait(&broker->registry, conversation->peer.uid);
 }
 
@@ -286,6 +292,8 @@ static void add(struct broker *broker, int socket, bool is_runtime)
 		free(conversation);
 		return;
 	}
+	if (!is_runtime && !broker->admission.is_private)
+		conversation->strangers = &broker->strangers;
 	refused = begin(broker, conversation, is_runtime);
 	if (refused) {
 		refuse(broker, conversation, refused);
@@ -469,6 +477,7 @@ int broker_main(int argc, char **argv)
 	broker.keeper = BROKER_KEEPER;
 	broker.socket = BROKER_SOCKET;
 	broker.next_ticket = 1;
+	strangers_begin(&broker.strangers);
 	admission_begin(&broker.admission, strcmp(argv[2], "private") == 0);
 	broker.runtimes = fcntl(BROKER_RUNTIMES, F_GETFD) >= 0 ? BROKER_RUNTIMES : -1;
 	if (confinement_enter(broker.admission.is_private ? CONFINED_PRIVATE_BROKER : CONFINED_BROKER, &err) != 0) {

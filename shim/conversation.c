@@ -73,13 +73,26 @@ static void close_one(int *descriptor)
 	*descriptor = -1;
 }
 
+/* Of what the peer has sent. */
+static void let_go(const struct conversation *conversation, int *descriptor)
+{
+	stranger_close(conversation->strangers, conversation->peer.uid, *descriptor);
+	*descriptor = -1;
+}
+
+static void let_go_all(const struct conversation *conversation, struct message_descriptors *came)
+{
+	for (size_t i = 0; i < came->count; i++)
+		let_go(conversation, &came->numbers[i]);
+}
+
 void conversation_end(struct conversation *conversation)
 {
 	close_one(&conversation->socket);
 	close_one(&conversation->peer.process);
-	close_one(&conversation->notices);
-	close_one(&conversation->copy);
-	close_one(&conversation->reader);
+	let_go(conversation, &conversation->notices);
+	let_go(conversation, &conversation->copy);
+	let_go(conversation, &conversation->reader);
 	close_one(&conversation->listener);
 	beginning_end(&conversation->beginning);
 	message_close(&conversation->along);
@@ -205,10 +218,9 @@ static int take_listener(const struct conversation *conversation, int number, st
 	if (conversation->by_rights)
 		return message_take(came);
 	taken = (int)syscall(SYS_pidfd_getfd, conversation->peer.process, number, 0);
-	if (taken < 0 || is_still_theirs(&conversation->peer))
-		return taken;
-	close(taken);
-	return -1;
+	if (taken >= 0 && !is_still_theirs(&conversation->peer))
+		let_go(conversation, &taken);
+	return taken;
 }
 
 static const char *hear_listener(struct conversation *conversation, const char *message, size_t length,
@@ -223,8 +235,10 @@ static const char *hear_listener(struct conversation *conversation, const char *
 	conversation->wait_killable = announced.wait_killable == 1;
 	if (conversation->listener < 0)
 		return "the listener cannot be taken (see agentshctl doctor)";
-	if (!listener_is_one(conversation->listener))
+	if (!listener_is_one(conversation->listener)) {
+		let_go(conversation, &conversation->listener);
 		return "what was announced is no listener (install the same version of loader and sidecar)";
+	}
 	conversation->state = CONVERSATION_ANNOUNCED;
 	return NULL;
 }
@@ -273,13 +287,15 @@ const char *conversation_hear(struct conversation *conversation)
 {
 	char message[sizeof(struct handover_head) + HANDOVER_CHUNK_MAX];
 	struct message_descriptors came;
-	ssize_t length = message_receive(conversation->socket, message, sizeof(message), &came);
+	ssize_t length = message_receive_all(conversation->socket, message, sizeof(message), &came);
 	const char *wrong;
 
 	if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return NULL;
-	if (length < 0 && errno == EMSGSIZE)
+	if (length < 0 && errno == EMSGSIZE) {
+		let_go_all(conversation, &came);
 		return BROKEN;
+	}
 	if (length < 0)
 		return "";
 	/* An empty message reads like the end, and may have brought descriptors all the same. */
@@ -289,8 +305,21 @@ const char *conversation_hear(struct conversation *conversation)
 	} else {
 		wrong = length == 0 ? "" : hear(conversation, message, (size_t)length, &came);
 	}
-	message_close(&came);
+	let_go_all(conversation, &came);
 	return wrong;
+}
+
+const char *conversation_hold_back(struct conversation *conversation)
+{
+	if (conversation->notices >= 0 && !stranger_is_prompt(conversation->notices)) {
+		let_go(conversation, &conversation->notices);
+		conversation->hello.flags &= ~(uint32_t)(HANDOVER_NOTICES | HANDOVER_NOTICES_EACH);
+	}
+	if (conversation->copy >= 0 && !stranger_is_prompt(conversation->copy))
+		return "a copy of its events cannot go to a file that a process serves, or that is in no file system "
+		       "of the "
+		       "sidecar's (--events: name another)";
+	return NULL;
 }
 
 const char *conversation_text(const struct conversation *conversation, enum handover_text which)
@@ -309,9 +338,10 @@ static bool can_take(const struct conversation *conversation)
 
 	if (is_still_theirs(&conversation->peer))
 		taken = (int)syscall(SYS_pidfd_getfd, conversation->peer.process, conversation->hello.probe, 0);
-	if (taken >= 0)
-		close(taken);
-	return taken >= 0;
+	if (taken < 0)
+		return false;
+	let_go(conversation, &taken);
+	return true;
 }
 
 void conversation_welcome(struct conversation *conversation, pid_t keeper)

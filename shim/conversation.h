@@ -14,6 +14,7 @@
 #include "container_state.h"
 #include "handover.h"
 #include "message.h"
+#include "stranger.h"
 
 enum conversation_state {
 	CONVERSATION_HELLO,     /* nothing has been said */
@@ -53,6 +54,7 @@ struct conversation {
 	bool shares;                      /* its policy has default = user */
 	bool mediates;                    /* its policy has calls on sockets carried out */
 	bool is_runtime;                  /* a container runtime's (runtime.h), which waits for no answer */
+	struct strangers *strangers;      /* borrowed; who closes what it has sent; NULL: we ourselves, at once */
 	struct beginning beginning;       /* owned */
 	struct message_descriptors along; /* owned; a runtime's, until all is said */
 	struct container_scan scan;
@@ -72,6 +74,12 @@ void conversation_end(struct conversation *conversation);
  * it has simply gone.
  */
 const char *conversation_hear(struct conversation *conversation);
+
+/*
+ * The keeper and workers will hold what the loader has sent for as long as its session lives: nothing that they could
+ * come to wait for (stranger.h). Notices that could are given up. NULL, or why the loader is to be refused.
+ */
+const char *conversation_hold_back(struct conversation *conversation);
 
 /* A text of HELLO, not ended by a NUL; its length is hello.lengths[which]. */
 const char *conversation_text(const struct conversation *conversation, enum handover_text which);

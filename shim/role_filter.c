@@ -114,14 +114,14 @@ static const struct listed listed[] = {
     {"tgkill", WORKER},
     {"umask", WORKER},
     /* the threads that do it */
-    {"clone3", WORKER},
+    {"clone3", WORKER}, /* the broker's library does without */
     {"clock_nanosleep", WORKER},
     {"eventfd2", WORKER},
     {"gettid", WORKER},
     {"nanosleep", WORKER},
-    {"rseq", WORKER},
+    {"rseq", ROLES},
     {"sched_getaffinity", WORKER},
-    {"set_robust_list", WORKER},
+    {"set_robust_list", ROLES},
     {"close_range", WORKER},
     {"unshare", WORKER},
     /* places where events go, the roles' lives */
@@ -184,7 +184,7 @@ static const struct compared compared[] = {
     {"open", ROLES, 1, WRITES, O_RDONLY},
     {"openat", ROLES, 2, WRITES, O_RDONLY},
     {"clone", KEEPER, 0, NOT_A_FORK, 0},
-    {"clone", WORKER, 0, CLONE_THREAD, CLONE_THREAD},
+    {"clone", ROLES, 0, CLONE_THREAD, CLONE_THREAD},
     {"prctl", WORKER, 0, LOW_32_BITS, PR_CAPBSET_DROP},
     {"setns", WORKER, 1, LOW_32_BITS, CLONE_NEWUSER},
     {"socket", ROLES, 0, LOW_32_BITS, AF_UNIX},

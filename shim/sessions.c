@@ -6,10 +6,14 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sink.h"
 #include "store.h"
+
+#define DEATH_PATIENCE_MS 1000 /* one that waits for a file's server dies when that answers: init buries it */
+#define DEATH_LOOK_MS     2
 
 static void close_it(int *descriptor)
 {
@@ -238,10 +242,13 @@ bool sessions_child_ended(struct sessions *sessions, pid_t child, int status, bo
 
 void sessions_kill_child(pid_t child)
 {
+	const struct timespec pause = {.tv_nsec = DEATH_LOOK_MS * 1000000L};
+
 	if (child == 0)
 		return;
 	(void)kill(child, SIGKILL);
-	(void)waitpid(child, NULL, 0);
+	for (int waited = 0; waited < DEATH_PATIENCE_MS && waitpid(child, NULL, WNOHANG) == 0; waited += DEATH_LOOK_MS)
+		(void)nanosleep(&pause, NULL);
 }
 
 void sessions_tell_end(struct sessions *sessions, bool they_stay)

@@ -47,8 +47,8 @@ static void check(const struct conversation *conversation)
 	/* One that is no listener is kept until the end; nothing else is announced. */
 	if (conversation->state == CONVERSATION_ANNOUNCED && conversation->listener < 0)
 		abort();
-	/* Every text is there to be read. */
-	for (size_t i = 0; i < TEXT_COUNT && conversation->state != CONVERSATION_TEXT; i++) {
+	/* Every text is there to be read, where anything has been said. */
+	for (size_t i = 0; i < TEXT_COUNT && conversation->texts && conversation->state != CONVERSATION_TEXT; i++) {
 		const char *text = conversation_text(conversation, (enum handover_text)i);
 
 		if (text + conversation->hello.lengths[i] > conversation->texts + due)
