@@ -98,3 +98,17 @@ begins() {
 	wait_for eval 'grep -q "\"session_end\".*\"uid\":$OTHER" "$EVENTS"'
 	[ "$(pgrep -c -P "$SIDECAR" -f -- --role=worker)" -eq 0 ] || wait_for eval '! pgrep -P "$SIDECAR" -f -- --role=worker'
 }
+
+@test "a worker that closes one for a call of its session's: the session's end is told, and the sidecar ends" {
+	by=()
+	printf '%s\n' '[sandbox.seccomp.unix_socket]' 'enabled = true' >p.ini
+	sidecar_start
+	serve timeout -s KILL 2 "$RUN" --sidecar="$SOCKET" -s stuck -f p.ini -- python3 -c 'import ctypes
+file = open("mnt/file", "w")
+ctypes.CDLL(None).connect(file.fileno(), b"\1\0/x", 5)'
+	is "$(<open/status)" 137
+	has 1 '.type == "session_end" and .session_id == "stuck"'
+	begins "$THIRD"
+	kill -TERM "$SIDECAR"
+	wait_for eval '! kill -0 "$SIDECAR" 2>/dev/null'
+}

@@ -3,8 +3,8 @@
  *
  * Serves, in a user and a mount namespace of its own, a file system of one file, MOUNT/file, and runs COMMAND there. By
  * root: in a mount namespace alone, open to all, and as USER from then on, as one who has a set-user-ID mount helper.
- * The file is empty, and takes everything; but close(2) of it (FUSE_FLUSH) is answered to nobody but the one user who
- * serves it. DEVICE is /dev/fuse, or a node of that. Exits with COMMAND's status; 125: it cannot be served.
+ * The file is empty, and takes everything; but close(2) of it (FUSE_FLUSH) is answered to nobody outside of that
+ * namespace. DEVICE is /dev/fuse, or a node of that. Exits with COMMAND's status; 125: it cannot be served.
  */
 #include <err.h>
 #include <errno.h>
@@ -103,6 +103,18 @@ static struct fuse_attr attributes_of(uint64_t node)
 				  .gid = getgid()};
 }
 
+/* Of others' processes nothing is to be seen. */
+static bool is_inside(uint32_t process)
+{
+	char path[64];
+	char theirs[64] = "";
+	char ours[64] = "";
+
+	(void)snprintf(path, sizeof(path), "/proc/%u/ns/mnt", process);
+	return readlink(path, theirs, sizeof(theirs) - 1) > 0 &&
+	       readlink("/proc/self/ns/mnt", ours, sizeof(ours) - 1) > 0 && strcmp(theirs, ours) == 0;
+}
+
 static void look_up(int device, const struct fuse_in_header *head)
 {
 	const struct fuse_entry_out entry = {.nodeid = NODE,
@@ -146,7 +158,7 @@ static void serve_one(int device, const struct fuse_in_header *head)
 		answer(device, head->unique, 0, &taken, sizeof(taken));
 		break;
 	case FUSE_FLUSH:
-		if (head->uid == getuid())
+		if (is_inside(head->pid))
 			answer(device, head->unique, 0, NULL, 0);
 		break;
 	case FUSE_READ:
