@@ -39,7 +39,12 @@ table() {
 
 @test "without agentsh-exec: what is tried goes through, so each try can fail" {
 	run -0 "$HERE/judge" "$LOGS" without
-	[ "$(awk '$3 == "held" { print $2 }' <<<"$output" | xargs)" = "$ORDINARY" ]
+	[ "$(awk '$3 == "held" { print $2 }' <<<"$output" | xargs)" = "$ORDINARY" ] || {
+		echo "$output"
+		cat "$BATS_FILE_TMPDIR/said"
+		for name in $ORDINARY; do cat "$LOGS/without/$name"; done
+		return 1
+	}
 	[ "$(wc -l <<<"$output")" -eq "$(grep -c '^    ("' "$HERE/judge")" ]
 }
 
