@@ -32,8 +32,7 @@ ssize_t message_receive(int socket, void *data, size_t size, struct message_desc
 /* The same, but with EMSGSIZE too *descriptors has what has come of them: to close one may take long (stranger.h). */
 ssize_t message_receive_all(int socket, void *data, size_t size, struct message_descriptors *descriptors);
 
-/* As message_receive, without waiting (EAGAIN: there is none), and leaves the message where it is, with its
- * descriptors. */
+/* As message_receive, without waiting (EAGAIN: none is there), and leaves the message there, with its descriptors. */
 ssize_t message_peek(int socket, void *data, size_t size, struct message_descriptors *descriptors);
 
 /* Closes those that have not been taken (set to -1). */

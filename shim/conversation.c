@@ -292,14 +292,12 @@ const char *conversation_hear(struct conversation *conversation)
 
 	if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return NULL;
-	if (length < 0 && errno == EMSGSIZE) {
-		let_go_all(conversation, &came);
-		return BROKEN;
-	}
-	if (length < 0)
+	if (length < 0 && errno != EMSGSIZE)
 		return "";
 	/* An empty message reads like the end, and may have brought descriptors all the same. */
-	if (length == 0 && conversation->state == CONVERSATION_REPORTED) {
+	if (length < 0) {
+		wrong = BROKEN;
+	} else if (length == 0 && conversation->state == CONVERSATION_REPORTED) {
 		conversation->state = CONVERSATION_TOLD;
 		wrong = NULL;
 	} else {
@@ -317,8 +315,7 @@ const char *conversation_hold_back(struct conversation *conversation)
 	}
 	if (conversation->copy >= 0 && !stranger_is_prompt(conversation->copy))
 		return "a copy of its events cannot go to a file that a process serves, or that is in no file system "
-		       "of the "
-		       "sidecar's (--events: name another)";
+		       "of the sidecar's (--events: name another)";
 	return NULL;
 }
 

@@ -71,7 +71,8 @@ void sessions_end(struct sessions *sessions, bool they_stay);
 
 /*
  * Ends a child, and waits for that, a second at most: one that waits for a file's server (stranger.h) dies of no
- * signal. 0: there is none. One that was our starter's is not ours to wait for. */
+ * signal. 0: there is none. One that was our starter's is not ours to wait for.
+ */
 void sessions_kill_child(pid_t child);
 
 #endif
