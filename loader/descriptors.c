@@ -1,6 +1,5 @@
 #include "descriptors.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "descriptor_walk.h"
 #include "socket_option.h"
 
 #define FIRST_NOT_STANDARD 3U
@@ -70,11 +70,25 @@ static bool is_path_only(int descriptor)
 	return flags >= 0 && (flags & O_PATH);
 }
 
-static bool is_io_uring(int directory, const char *name)
+/* Anonymous inodes have no file type. What cannot be asked may be one; the file's server, if it has one, is not. */
+static bool may_be_io_uring(int descriptor)
+{
+	struct statx about;
+
+	return statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &about) != 0 ||
+	       (about.stx_mode & S_IFMT) == 0;
+}
+
+static bool is_io_uring(int descriptor)
 {
 	char link[sizeof(IO_URING_LINK) + 1];
-	ssize_t length = readlinkat(directory, name, link, sizeof(link));
+	char path[32];
+	ssize_t length;
 
+	if (!may_be_io_uring(descriptor))
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+	length = readlink(path, link, sizeof(link));
 	return length == (ssize_t)strlen(IO_URING_LINK) && memcmp(link, IO_URING_LINK, (size_t)length) == 0;
 }
 
@@ -100,42 +114,36 @@ static int no_list(struct error *err)
 	return error_set(err, "/proc/self/fd: %m (mount /proc: inherited descriptors are looked at)");
 }
 
-static int judge(int directory, const char *name, bool datagrams_alone, struct error *err)
+struct judging {
+	bool datagrams_alone;
+	struct error *err;
+};
+
+static int judge(int descriptor, void *context)
 {
-	int descriptor = (int)strtoul(name, NULL, 10);
+	const struct judging *judging = context;
 	const char *remedy = descriptor < (int)FIRST_NOT_STANDARD ? "redirect it" : "close it, or set close_fds = yes";
 	struct stat status;
 
-	if (descriptor == directory)
-		return 0;
 	if (fstat(descriptor, &status) != 0)
-		return error_set(err, "descriptor %d: %m (%s)", descriptor, remedy);
-	if (S_ISSOCK(status.st_mode) && !is_path_only(descriptor) && is_addressable_unix(descriptor, datagrams_alone))
-		return error_set(err, "descriptor %d: an inherited Unix socket that no peer is fixed to (%s)",
+		return error_set(judging->err, "descriptor %d: %m (%s)", descriptor, remedy);
+	if (S_ISSOCK(status.st_mode) && !is_path_only(descriptor) &&
+	    is_addressable_unix(descriptor, judging->datagrams_alone))
+		return error_set(judging->err, "descriptor %d: an inherited Unix socket that no peer is fixed to (%s)",
 				 descriptor, remedy);
-	/* Anonymous inodes have no file type. */
-	if (!datagrams_alone && (status.st_mode & S_IFMT) == 0 && is_io_uring(directory, name))
-		return error_set(err, "descriptor %d: an inherited io_uring, which makes sockets unseen (%s)",
+	if (!judging->datagrams_alone && is_io_uring(descriptor))
+		return error_set(judging->err, "descriptor %d: an inherited io_uring, which makes sockets unseen (%s)",
 				 descriptor, remedy);
 	return 0;
 }
 
 int descriptors_refuse_addressable(bool datagrams_alone, struct error *err)
 {
-	DIR *directory = opendir("/proc/self/fd");
-	const struct dirent *entry;
-	int result = 0;
+	struct judging judging = {.datagrams_alone = datagrams_alone, .err = err};
+	int failed;
+	int result = descriptor_walk(judge, &judging, &failed);
 
-	if (!directory)
-		return no_list(err);
-	errno = 0;
-	while (result == 0 && (entry = readdir(directory)) != NULL)
-		if (entry->d_name[0] != '.')
-			result = judge(dirfd(directory), entry->d_name, datagrams_alone, err);
-	if (result == 0 && errno != 0)
-		result = no_list(err);
-	(void)closedir(directory);
-	return result;
+	return failed ? no_list(err) : result;
 }
 
 const char *descriptors_type_name(int type)
@@ -172,59 +180,61 @@ static void name_peer(int descriptor, char *name, size_t size)
 }
 
 /* "FD TYPE NAME" of what a session must not be thought to be without. Returns its length; 0: it is nothing such. */
-static size_t describe(int directory, const char *entry, char *text, size_t size)
+static size_t describe(int descriptor, bool *is_ring, char *text, size_t size)
 {
-	char link[sizeof(IO_URING_LINK) + 1] = "";
 	char name[sizeof(struct sockaddr_un) + 2] = "-";
 	const char *type = "io_uring";
-	int descriptor = (int)strtoul(entry, NULL, 10);
-	ssize_t length = readlinkat(directory, entry, link, sizeof(link));
+	int domain = socket_option(descriptor, SO_DOMAIN);
 	int written;
 
-	if (length > 0 && strncmp(link, "socket:", 7) == 0) {
-		if (socket_option(descriptor, SO_DOMAIN) != AF_UNIX)
-			return 0;
+	*is_ring = domain < 0 && is_io_uring(descriptor);
+	if (domain == AF_UNIX) {
 		name_peer(descriptor, name, sizeof(name));
 		type = descriptors_type_name(socket_option(descriptor, SO_TYPE));
-	} else if (length != (ssize_t)strlen(IO_URING_LINK) || memcmp(link, IO_URING_LINK, (size_t)length) != 0) {
+	} else if (!*is_ring) {
 		return 0;
 	}
 	written = snprintf(text, size, "%d %s %s", descriptor, type ? type : "-", name);
 	return written < 0 ? 0 : (size_t)written;
 }
 
-static bool is_ring(const char *text)
+struct listing {
+	char *text;
+	size_t size;
+	size_t used;
+	bool refuses_polled;
+	struct error *err;
+};
+
+static int list(int descriptor, void *context)
 {
-	return strncmp(text + strspn(text, "0123456789"), " io_uring ", 10) ==
-	       0; /* its type: a name may say anything */
+	struct listing *listing = context;
+	char line[sizeof(struct sockaddr_un) + 32];
+	bool is_ring;
+	size_t length = describe(descriptor, &is_ring, line, sizeof(line));
+
+	if (length == 0)
+		return 0;
+	if (listing->refuses_polled && is_ring && is_polled(descriptor))
+		return error_set(listing->err,
+				 "descriptor %d: an inherited io_uring that the kernel polls (close it, or set "
+				 "close_fds = yes)",
+				 descriptor);
+	if (length < listing->size - listing->used) {
+		memcpy(listing->text + listing->used, line, length + 1);
+		listing->used += length + 1;
+	}
+	return 0;
 }
 
 int descriptors_list(char *text, size_t size, bool refuses_polled, size_t *used, struct error *err)
 {
-	DIR *directory = opendir("/proc/self/fd");
-	const struct dirent *entry;
-	int result = 0;
+	struct listing listing = {.text = text, .size = size, .refuses_polled = refuses_polled, .err = err};
+	int failed;
+	int result = descriptor_walk(list, &listing, &failed);
 
-	*used = 0;
-	if (!directory)
+	*used = listing.used;
+	if (failed)
 		return refuses_polled ? no_list(err) : 0;
-	while (result == 0 && (entry = readdir(directory)) != NULL) {
-		char line[sizeof(struct sockaddr_un) + 32];
-		size_t length =
-		    entry->d_name[0] == '.' ? 0 : describe(dirfd(directory), entry->d_name, line, sizeof(line));
-
-		if (length == 0)
-			continue;
-		if (refuses_polled && is_ring(line) && is_polled((int)strtoul(line, NULL, 10)))
-			result = error_set(err,
-					   "descriptor %s: an inherited io_uring that the kernel polls (close it, or "
-					   "set close_fds = yes)",
-					   entry->d_name);
-		if (length < size - *used) {
-			memcpy(text + *used, line, length + 1);
-			*used += length + 1;
-		}
-	}
-	(void)closedir(directory);
 	return result;
 }
