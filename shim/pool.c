@@ -61,7 +61,7 @@ static void finish(struct pool *pool, int how)
 	const uint64_t one = 1;
 
 	atomic_store(&pool->end, how);
-	if (write(pool->wake, &one, sizeof(one)) < 0)
+	if (pool->worker && write(pool->wake, &one, sizeof(one)) < 0)
 		return;
 }
 
@@ -323,6 +323,8 @@ int pool_watch(struct pool *pool)
 	bool busy = false;
 	uint64_t woken;
 
+	if (!pool->worker)
+		return -1;
 	if (read(pool->wake, &woken, sizeof(woken)) < 0 && errno != EAGAIN)
 		return -1;
 	for (unsigned i = 0; i < pool->count; i++) {

@@ -52,7 +52,7 @@ struct server {
 };
 
 struct pool {
-	struct worker *worker;
+	struct worker *worker;   /* NULL: it has not been started */
 	_Atomic uint32_t reader; /* index of the one that reads; a futex */
 	_Atomic uint64_t calls;  /* handled since the beginning */
 	uint64_t seen;           /* of those, when the watch looked last */

@@ -29,6 +29,9 @@
 
 enum then { THEN_GO_ON, THEN_END, THEN_LEAVE };
 
+/* What the main thread waits for. */
+enum { WAKE, KEEPER, TARGET, LISTENER };
+
 /* The session, as it comes from the keeper. */
 struct given {
 	struct spare_session session;
@@ -63,7 +66,8 @@ static int open_sinks(struct worker *worker, const struct given *given, struct e
 	/* Over before this worker began, where the first process has ended: nothing is there then. */
 	worker->notice = (struct notice){.descriptor = flags & AREA_NOTICES ? given->descriptors[WORKER_NOTICES] : -1,
 					 .each = flags & AREA_NOTICES_EACH};
-	if (sink_init(&worker->sink, given->descriptors[WORKER_EVENTS], (enum sink_kind)given->session.kind,
+	if (pthread_mutex_init(&worker->writing, NULL) == 0 &&
+	    sink_init(&worker->sink, given->descriptors[WORKER_EVENTS], (enum sink_kind)given->session.kind,
 		      &worker->area->pending) == 0 &&
 	    sink_init(&worker->copy, worker->copies ? given->descriptors[WORKER_COPY] : -1, SINK_STREAM, NULL) == 0)
 		return 0;
@@ -119,8 +123,7 @@ static int open_origin(struct worker *worker, const struct given *given, struct 
 {
 	if (worker->area->session.flags & AREA_COMMONS)
 		worker->commons = commons_map(given->descriptors[WORKER_COMMONS]);
-	if (pthread_mutex_init(&worker->writing, NULL) == 0 &&
-	    view_origin_open(given->descriptors[WORKER_ROOT], &worker->origin) == 0 &&
+	if (view_origin_open(given->descriptors[WORKER_ROOT], &worker->origin) == 0 &&
 	    bindings_init(&worker->bindings, &worker->area->bindings) == 0 &&
 	    name_namespace("/proc/self/ns/user", worker->user_namespace))
 		return 0;
@@ -140,11 +143,12 @@ static int prepare_sockets(struct worker *worker, struct error *err)
 	return made_look_start(&worker->look, &worker->made, err);
 }
 
-/* worker: all zero. */
+/* What it takes to tell of the session. worker: all zero. */
 static int set_up(struct worker *worker, const struct given *given, struct error *err)
 {
 	const int *have = given->descriptors;
 
+	worker->rules.arch = syscall_native_arch();
 	worker->listener = have[WORKER_LISTENER];
 	worker->keeper = WORKER_KEEPER;
 	worker->target = have[WORKER_TARGET];
@@ -157,15 +161,21 @@ static int set_up(struct worker *worker, const struct given *given, struct error
 	if (area_lock(have[WORKER_AREA], err) != 0)
 		return -1;
 	confinement_follow(have[WORKER_USER]);
-	if (confinement_limit(worker->area->session.capabilities, err) != 0 || open_origin(worker, given, err) != 0)
+	if (confinement_limit(worker->area->session.capabilities, err) != 0)
 		return -1;
-	if (prepare_sockets(worker, err) != 0 || parse_policy(worker, err) != 0 ||
-	    open_sinks(worker, given, err) != 0 || listener_begin(worker->listener, err) != 0)
+	return open_sinks(worker, given, err) != 0 ? -1 : listener_begin(worker->listener, err);
+}
+
+/*
+ * What it takes to answer: had from the first call on that there is to answer. A short command mostly makes none, and
+ * all this would be a third of what its session costs.
+ */
+static int prepare(struct worker *worker, const struct given *given, struct error *err)
+{
+	if (open_origin(worker, given, err) != 0 || prepare_sockets(worker, err) != 0 || parse_policy(worker, err) != 0)
 		return -1;
 	worker->attestation = make_attestation(worker->area, err);
-	if (worker->attestation < 0)
-		return -1;
-	return 0;
+	return worker->attestation < 0 ? -1 : pool_start(&worker->pool, worker, err);
 }
 
 static void reopen_events(struct worker *worker, int descriptor, enum sink_kind kind)
@@ -273,38 +283,61 @@ static int end(struct worker *worker, const char *how)
 	return EXIT_SUCCESS;
 }
 
-/* The servers do the work; this thread looks after them, and hears everybody else. */
-static int serve(struct worker *worker)
+/* The listener: a call, before there is a server; later its end alone, as the servers may all be kept. */
+static int hear_listener(struct worker *worker, const struct given *given, struct pollfd *ready)
 {
-	struct pollfd ready[] = {{.fd = worker->pool.wake, .events = POLLIN},
-				 {.fd = worker->keeper, .events = POLLIN},
-				 {.fd = worker->target, .events = POLLIN},
-				 {.fd = worker->listener}}; /* its end alone: the servers may all be kept */
+	struct error err;
 
+	if (ready[LISTENER].revents & ~POLLIN) {
+		pool_end(&worker->pool);
+	} else if (ready[LISTENER].revents) {
+		if (prepare(worker, given, &err) != 0)
+			return give_up(&err);
+		ready[LISTENER].events = 0;
+		ready[WAKE].fd = worker->pool.wake;
+	}
+	return EXIT_SUCCESS;
+}
+
+/* The servers do the work; this thread looks after them, and hears everybody else. */
+static int serve(struct worker *worker, const struct given *given)
+{
+	struct pollfd ready[] = {[WAKE] = {.fd = -1, .events = POLLIN},
+				 [KEEPER] = {.fd = worker->keeper, .events = POLLIN},
+				 [TARGET] = {.fd = worker->target, .events = POLLIN},
+				 [LISTENER] = {.fd = worker->listener, .events = POLLIN}};
+
+	/* A worker before this one has served calls: the last of them may be under way. */
+	if (atomic_load(&worker->area->used) > 0)
+		ready[LISTENER].revents = POLLIN;
 	for (;;) {
-		int wait = shorter(pool_watch(&worker->pool), see_to_events(worker));
-		int over = atomic_load(&worker->pool.end);
-		enum then then = THEN_GO_ON;
+		int over;
+		int wait;
 		int count;
+		enum then then = THEN_GO_ON;
 
+		if (hear_listener(worker, given, ready) != EXIT_SUCCESS)
+			return EXIT_FAILURE;
+		wait = shorter(pool_watch(&worker->pool), see_to_events(worker));
+		over = atomic_load(&worker->pool.end);
 		if (over < 0)
 			return EXIT_FAILURE;
 		if (over > 0) {
-			await_first(worker, &ready[2]);
+			await_first(worker, &ready[TARGET]);
 			await_kills(worker);
 			return end(worker, "all_exited");
 		}
-		count = poll(ready, 4, wait);
+		count = poll(ready, sizeof(ready) / sizeof(ready[0]), wait);
 		/* A session may have lowered the limits of a worker of its own user: another has the keeper's. */
 		if (count < 0 && errno != EINTR)
 			return EXIT_FAILURE;
-		if (count <= 0)
+		if (count <= 0) {
+			ready[LISTENER].revents = 0;
 			continue;
-		if (ready[3].revents)
-			pool_end(&worker->pool);
-		if (ready[2].revents)
-			first_ended(worker, &ready[2]);
-		if (ready[1].revents)
+		}
+		if (ready[TARGET].revents)
+			first_ended(worker, &ready[TARGET]);
+		if (ready[KEEPER].revents)
 			then = hear_keeper(worker);
 		if (then == THEN_END)
 			return end(worker, "sidecar_terminated");
@@ -360,7 +393,5 @@ int worker_main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	worker_begin(&worker, &recovered);
 	worker_kills(&worker);
-	if (pool_start(&worker.pool, &worker, &err) != 0)
-		return give_up(&err);
-	return serve(&worker);
+	return serve(&worker, &given);
 }
