@@ -49,7 +49,7 @@ enum worker_descriptor {
 #define WORKER_LEFT 3
 
 /*
- * Starts a role: forks and executes this program again with arguments (argv[0] included), count
+ * Starts a role: executes this program again, in a child, with arguments (argv[0] included), count
  * descriptors (borrowed; -1: none) at 3, 4, ... Returns its pid, or -1 and errno.
  */
 pid_t role_start(char *const *arguments, const int *descriptors, size_t count);
