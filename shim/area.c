@@ -14,6 +14,9 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
 
+/* As much as every layout has in the same place. */
+#define HEAD_SIZE (offsetof(struct area, layout) + sizeof(struct area_layout))
+
 /* For make bench alone: what it would cost if nothing outlived a worker. */
 #ifdef AGENTSH_UNSLOTTED
 #define SHARING MAP_PRIVATE
@@ -75,33 +78,64 @@ static bool is_sane(const struct area_session *session)
 	return memchr(session->id, '\0', sizeof(session->id)) != NULL;
 }
 
-static void fill(struct area *area, size_t size, const struct area_session *session, const char *texts)
+static bool put(int memfd, size_t at, const void *data, size_t length)
 {
-	char *place = area->texts;
+	return pwrite(memfd, data, length, (off_t)at) == (ssize_t)length;
+}
 
-	area->magic = AREA_MAGIC;
-	area->version = AREA_VERSION;
-	area->size = size;
-	area->layout = area_layout();
-	area->session = *session;
-	area->exit_code = EXIT_CODE_UNKNOWN;
-	atomic_store(&area->next_seq, AREA_FIRST_SEQ + 1);
-	for (size_t i = 0; i < TEXT_COUNT; i++) {
-		memcpy(place, texts, session->lengths[i]);
-		place += session->lengths[i] + 1; /* a new memfd is zero */
+static bool put_texts(int memfd, const struct area_session *session, const char *texts)
+{
+	size_t at = sizeof(struct area);
+	bool done = true;
+
+	for (size_t i = 0; i < TEXT_COUNT && done; i++) {
+		done = put(memfd, at, texts, session->lengths[i]);
+		at += (size_t)session->lengths[i] + 1; /* a new memfd is zero */
 		texts += session->lengths[i];
 	}
+	return done;
+}
+
+struct head {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t size;
+	struct area_layout layout;
+};
+
+/* What is not zero. Written, and not mapped for it: a loader waits. */
+static bool fill(int memfd, size_t size, const struct area_session *session, const char *texts)
+{
+	const struct head head = {.magic = AREA_MAGIC, .version = AREA_VERSION, .size = size, .layout = area_layout()};
+	const uint64_t next_seq = AREA_FIRST_SEQ + 1;
+	const int exit_code = EXIT_CODE_UNKNOWN;
+
+	_Static_assert(offsetof(struct head, layout) == offsetof(struct area, layout), "an area begins with it");
+	return put(memfd, 0, &head, HEAD_SIZE) &&
+	       put(memfd, offsetof(struct area, session), session, sizeof(*session)) &&
+	       put(memfd, offsetof(struct area, next_seq), &next_seq, sizeof(next_seq)) &&
+	       put(memfd, offsetof(struct area, exit_code), &exit_code, sizeof(exit_code)) &&
+	       put_texts(memfd, session, texts);
+}
+
+static int make_memfd(size_t size)
+{
+	int memfd = memfd_create("agentsh-session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (memfd < 0 || ftruncate(memfd, (off_t)size) == 0)
+		return memfd;
+	close(memfd);
+	return -1;
 }
 
 /* A new memfd, all zero, and its mapping. -1 with errno. */
 static int allocate(size_t size, struct area **area)
 {
-	int memfd = memfd_create("agentsh-session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int memfd = make_memfd(size);
 
 	if (memfd < 0)
 		return -1;
-	*area = ftruncate(memfd, (off_t)size) == 0 ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0)
-						   : MAP_FAILED;
+	*area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 	if (*area != MAP_FAILED)
 		return memfd;
 	close(memfd);
@@ -120,18 +154,15 @@ static int give_up(int memfd, struct error *err)
 int area_create(const struct area_session *session, const char *texts, struct error *err)
 {
 	size_t size;
-	struct area *area;
 	int memfd;
 
 	if (!is_sane(session))
 		return error_set(err, "session: what is to be kept of it is none");
 	size = sizeof(struct area) + texts_size(session);
-	memfd = allocate(size, &area);
-	if (memfd < 0)
-		return give_up(memfd, err);
-	fill(area, size, session, texts);
-	(void)munmap(area, size);
-	return fcntl(memfd, F_ADD_SEALS, SEALS) == 0 ? memfd : give_up(memfd, err);
+	memfd = make_memfd(size);
+	if (memfd >= 0 && fill(memfd, size, session, texts) && fcntl(memfd, F_ADD_SEALS, SEALS) == 0)
+		return memfd;
+	return give_up(memfd, err);
 }
 
 int area_start(int memfd, uint32_t flags, uint64_t began_us)
@@ -323,9 +354,6 @@ void area_free(struct area_slot *slot)
 }
 
 /* --- An older layout: what is in the memory is judged before it is used --- */
-
-/* As much as every layout has in the same place. */
-#define HEAD_SIZE (offsetof(struct area, layout) + sizeof(struct area_layout))
 
 struct old {
 	const char *bytes; /* mapped, size of them */

@@ -37,9 +37,8 @@ static void describe_process(pid_t pid, bool is_anybodys, struct area_session *s
 
 	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
 	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	tracee_name_in(directory, &tracee);
+	session->process_began = tracee_describe(directory, &tracee);
 	session->capabilities = capabilities_of(directory, is_anybodys, session->uid);
-	session->process_began = tracee_began(pid);
 	if (directory >= 0)
 		close(directory);
 	if (tracee.has_comm)

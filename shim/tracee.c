@@ -55,13 +55,18 @@ static void read_status(int directory, struct tracee *tracee)
 	tracee->uid = number_of(status, "\nUid:\t", 1);
 }
 
-void tracee_name_in(int directory, struct tracee *tracee)
+static void read_comm(int directory, struct tracee *tracee)
 {
 	ssize_t length = directory < 0 ? -1 : read_file(directory, "comm", tracee->comm, sizeof(tracee->comm));
 
 	tracee->has_comm = length > 0;
 	tracee->comm_length = length > 0 ? (size_t)length - (tracee->comm[length - 1] == '\n' ? 1 : 0) : 0;
-	length = directory < 0 ? -1 : readlinkat(directory, "exe", tracee->exe, sizeof(tracee->exe));
+}
+
+static void read_exe(int directory, struct tracee *tracee)
+{
+	ssize_t length = directory < 0 ? -1 : readlinkat(directory, "exe", tracee->exe, sizeof(tracee->exe));
+
 	tracee->has_exe = length > 0;
 	tracee->exe_length = length > 0 ? (size_t)length : 0;
 }
@@ -73,7 +78,8 @@ bool tracee_read_in(int directory, pid_t tid, struct tracee *tracee)
 	tracee->uid = -1;
 	if (directory >= 0)
 		read_status(directory, tracee);
-	tracee_name_in(directory, tracee);
+	read_comm(directory, tracee);
+	read_exe(directory, tracee);
 	return tracee->tgid > 0;
 }
 
@@ -101,21 +107,57 @@ static const char *field_of(const char *stat, int wanted)
 	return at;
 }
 
+static uint64_t began_of(const char *stat)
+{
+	const char *at = field_of(stat, BEGAN_FIELD);
+
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+/* Empty, where there is no such process. */
+static void read_stat(int directory, const char *name, char stat[STATUS_SIZE])
+{
+	ssize_t length = read_file(directory, name, stat, STATUS_SIZE - 1);
+
+	stat[length > 0 ? length : 0] = '\0';
+}
+
 bool tracee_origin(pid_t tgid, uint64_t *began, pid_t *parent)
 {
 	char stat[STATUS_SIZE];
 	char path[32];
-	ssize_t length;
 	const char *at;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", tgid);
-	length = read_file(AT_FDCWD, path, stat, sizeof(stat) - 1);
-	stat[length > 0 ? length : 0] = '\0';
+	read_stat(AT_FDCWD, path, stat);
 	at = field_of(stat, PARENT_FIELD);
 	*parent = at ? (pid_t)strtol(at, NULL, 10) : 0;
-	at = field_of(stat, BEGAN_FIELD);
-	*began = at ? strtoull(at, NULL, 10) : 0;
+	*began = began_of(stat);
 	return *began > 0;
+}
+
+/* In parentheses, and of any bytes. */
+static void take_comm(const char *stat, struct tracee *tracee)
+{
+	const char *begin = strchr(stat, '(');
+	const char *end = begin ? strrchr(begin, ')') : NULL;
+	size_t length = end ? (size_t)(end - begin) - 1 : 0;
+
+	tracee->has_comm = end && length < sizeof(tracee->comm);
+	tracee->comm_length = tracee->has_comm ? length : 0;
+	if (tracee->has_comm)
+		memcpy(tracee->comm, begin + 1, length);
+}
+
+uint64_t tracee_describe(int directory, struct tracee *tracee)
+{
+	char stat[STATUS_SIZE] = "";
+
+	if (directory >= 0)
+		read_stat(directory, "stat", stat);
+	take_comm(stat, tracee);
+	read_exe(directory, tracee);
+	return began_of(stat);
 }
 
 uint64_t tracee_began(pid_t tgid)

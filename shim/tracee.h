@@ -37,11 +37,14 @@ bool tracee_read(pid_t tid, struct tracee *tracee);
  */
 bool tracee_read_in(int directory, pid_t tid, struct tracee *tracee);
 
-/* Of that only comm and exe, all else is left as it is. */
-void tracee_name_in(int directory, struct tracee *tracee);
-
 /* When a process began, in the kernel's ticks since the boot; 0: not known. */
 uint64_t tracee_began(pid_t tgid);
+
+/*
+ * That of a process by its directory (borrowed; -1: there is none), and of what tracee_read_in reads comm and exe; all
+ * else is left as it is. In as few looks as it takes: for each, the kernel makes an inode.
+ */
+uint64_t tracee_describe(int directory, struct tracee *tracee);
 
 /* That, and whose child it is (0: nobody's here). False: there is no such process, or *began is not known. */
 bool tracee_origin(pid_t tgid, uint64_t *began, pid_t *parent);
