@@ -480,7 +480,7 @@ int broker_main(int argc, char **argv)
 	strangers_begin(&broker.strangers);
 	admission_begin(&broker.admission, strcmp(argv[2], "private") == 0);
 	broker.runtimes = fcntl(BROKER_RUNTIMES, F_GETFD) >= 0 ? BROKER_RUNTIMES : -1;
-	if (confinement_enter(broker.admission.is_private ? CONFINED_PRIVATE_BROKER : CONFINED_BROKER, &err) != 0) {
+	if (confinement_enter(broker.admission.is_private ? CONFINED_PRIVATE_BROKER : CONFINED_BROKER, -1, &err) != 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 		if (broker.admission.is_private)
 			conversation_say_refused(BROKER_SOCKET, err.text);

@@ -33,6 +33,11 @@ struct event worker_event(const struct worker *worker, enum event_type type)
 	};
 }
 
+bool worker_has_served(const struct worker *worker)
+{
+	return atomic_load(&worker->area->used) > 0;
+}
+
 /* The line of the step goes where it belongs. */
 static bool put_line(struct worker *worker)
 {
@@ -121,6 +126,8 @@ void worker_fold_flush(struct worker *worker, bool all)
 {
 	const struct folded *folded;
 
+	if (!worker_has_served(worker))
+		return;
 	worker_lock(worker);
 	while ((folded = fold_next(&worker->area->fold, event_now_us(), all)))
 		write_folded(worker, folded);

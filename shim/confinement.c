@@ -124,7 +124,7 @@ static void give_up_root(void)
 		error_print(STDERR_FILENO, PROCESS_NAME, &err);
 }
 
-int confinement_enter(enum confined_role role, struct error *err)
+int confinement_enter(enum confined_role role, int prepared, struct error *err)
 {
 	set_limits(role);
 	(void)umask(UMASK);
@@ -140,5 +140,5 @@ int confinement_enter(enum confined_role role, struct error *err)
 		return error_set(err, "prctl: %s", strerror(errno));
 	if (limit_capabilities(capabilities_of(role), ~0ULL, err) != 0)
 		return -1;
-	return role_filter_load(role, err);
+	return role_filter_load_prepared(role, prepared, err);
 }

@@ -24,8 +24,8 @@ enum confined_role {
  */
 void confinement_begin(void);
 
-/* All the rest. 0, or -1 and *err. */
-int confinement_enter(enum confined_role role, struct error *err);
+/* All the rest; with the role's filter as role_filter_load_prepared() has it. 0, or -1 and *err. */
+int confinement_enter(enum confined_role role, int prepared, struct error *err);
 
 /*
  * A worker whose session is a container's goes into that one's user namespace (borrowed, -1: it has none of its own),

@@ -20,6 +20,7 @@
 #include "notify.h"
 #include "restore.h"
 #include "role.h"
+#include "role_filter.h"
 #include "sessions.h"
 #include "signals.h"
 #include "store.h"
@@ -349,6 +350,7 @@ static bool begin_system(struct keeper *keeper)
 {
 	audit_begin(&keeper->audit);
 	take_up(keeper);
+	keeper->sessions.spare.filter = role_filter_prepare(CONFINED_WORKER);
 	return begin_watch(keeper) && start_broker(keeper) == 0;
 }
 
@@ -372,7 +374,7 @@ static bool begin_private(struct keeper *keeper)
 		return false;
 	close(keeper->options->socket);
 	reset_signals();
-	if (confinement_enter(CONFINED_PRIVATE_KEEPER, &err) == 0)
+	if (confinement_enter(CONFINED_PRIVATE_KEEPER, -1, &err) == 0)
 		return true;
 	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 	return false;
@@ -383,7 +385,7 @@ int keeper_run(const struct keeper_options *options)
 	struct keeper keeper = {.options = options,
 				.broker = {.channel = -1, .is_private = options->is_private},
 				.sessions = {.workers = -1,
-					     .spare = {.control = -1},
+					     .spare = {.control = -1, .filter = -1},
 					     .spare_is_due = true,
 					     .is_private = options->is_private,
 					     .events = options->events},
@@ -406,6 +408,7 @@ int keeper_run(const struct keeper_options *options)
 	if (options->runtimes_path)
 		(void)unlink(options->runtimes_path);
 	close_it(&keeper.signals);
+	close_it(&keeper.sessions.spare.filter);
 	audit_end(&keeper.audit);
 	return EXIT_SUCCESS;
 }

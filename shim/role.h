@@ -27,8 +27,12 @@ enum broker_descriptor {
 	BROKER_END
 };
 
-/* The worker's one descriptor: to the keeper. All others come from there; its end is ours. */
-#define WORKER_KEEPER 3
+/* The worker's descriptors. All others come from the keeper; its end is ours. */
+enum worker_start {
+	WORKER_KEEPER = 3, /* to the keeper */
+	WORKER_FILTER,     /* role_filter_prepare(); where it has been made */
+	WORKER_START_END
+};
 
 /* Those that come with its session (spare.h). */
 enum worker_descriptor {

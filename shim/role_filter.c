@@ -25,6 +25,8 @@
 #define LOW_32_BITS 0xffffffffU
 #define REFUSED     SCMP_ACT_ERRNO(ENOSYS)
 
+#define PREPARED_MOST 512U /* instructions of a filter that is made before; a worker has 200 */
+
 /* Whose call it is. The keeper has all. */
 enum { KEEPER = 0, BROKER = 1, WORKER = 2, ROLES = BROKER | WORKER };
 
@@ -292,25 +294,67 @@ static void make_rules(struct role_rules *made, enum confined_role role)
 	add_compared(rules, role);
 }
 
+static int make(enum confined_role role, struct filter *filter, struct error *err)
+{
+	struct role_rules made;
+
+	make_rules(&made, role);
+	return filter_compile(&made.rules, filter, err);
+}
+
 /*
  * ENOSYS and not EPERM: a C library that has a newer call for an old purpose goes back to the old
  * one. Nor death: a worker that dies of a call is started again, to die of it again.
  */
-int role_filter_load(enum confined_role role, struct error *err)
+static int load(struct sock_filter *instructions, size_t count, struct error *err)
 {
-	struct role_rules made;
-	struct filter filter;
-	struct sock_fprog program;
-	long result;
+	const struct sock_fprog program = {.len = (unsigned short)count, .filter = instructions};
 
-	make_rules(&made, role);
-	if (filter_compile(&made.rules, &filter, err) != 0)
-		return -1;
-	program = (struct sock_fprog){.len = (unsigned short)filter.count, .filter = filter.instructions};
-	result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
-	filter_free(&filter);
-	if (result == 0)
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0)
 		return 0;
 	return error_set(err, "seccomp: the sidecar's own filter cannot be loaded: %s (see agentshctl doctor)",
 			 strerror(errno));
+}
+
+int role_filter_load(enum confined_role role, struct error *err)
+{
+	struct filter filter;
+	int result;
+
+	if (make(role, &filter, err) != 0)
+		return -1;
+	result = load(filter.instructions, filter.count, err);
+	filter_free(&filter);
+	return result;
+}
+
+int role_filter_load_prepared(enum confined_role role, int prepared, struct error *err)
+{
+	struct sock_filter instructions[PREPARED_MOST];
+	ssize_t length = prepared < 0 ? -1 : pread(prepared, instructions, sizeof(instructions), 0);
+
+	if (length <= 0)
+		return role_filter_load(role, err);
+	return load(instructions, (size_t)length / sizeof(instructions[0]), err);
+}
+
+int role_filter_prepare(enum confined_role role)
+{
+	struct filter filter;
+	struct error err;
+	int memfd = -1;
+	size_t size;
+
+	if (make(role, &filter, &err) != 0)
+		return -1;
+	size = filter.count * sizeof(filter.instructions[0]);
+	if (filter.count <= PREPARED_MOST)
+		memfd = memfd_create("agentsh-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (memfd >= 0 && (write(memfd, filter.instructions, size) != (ssize_t)size ||
+			   fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)) {
+		close(memfd);
+		memfd = -1;
+	}
+	filter_free(&filter);
+	return memfd;
 }

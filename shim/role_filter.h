@@ -15,4 +15,16 @@
  */
 int role_filter_load(enum confined_role role, struct error *err);
 
+/*
+ * The same of a role whose filter has been made for it (a descriptor of role_filter_prepare, borrowed); where it has
+ * not, as above.
+ */
+int role_filter_load_prepared(enum confined_role role, int prepared, struct error *err);
+
+/*
+ * Makes a role's filter, once for all of them that there will be: to make it takes each longer than to load it. A
+ * memfd (O_CLOEXEC) that nobody can change; -1: there is none, and each makes its own.
+ */
+int role_filter_prepare(enum confined_role role);
+
 #endif

@@ -210,7 +210,7 @@ static int run_system(const struct options *options)
 		return give_up(&err, EXIT_FAILURE);
 	lead_group();
 	/* The place for events is tried with the rights that will be there when it is opened again. */
-	if (listen_to_all(options, &keeper, &err) >= 0 && confinement_enter(CONFINED_KEEPER, &err) == 0 &&
+	if (listen_to_all(options, &keeper, &err) >= 0 && confinement_enter(CONFINED_KEEPER, -1, &err) == 0 &&
 	    try_events(keeper.events, &err) == 0)
 		return keeper_run(&keeper);
 	remove_sockets(&keeper);

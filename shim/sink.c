@@ -242,7 +242,7 @@ static size_t end_of(const struct sink_store *store)
 
 size_t sink_pending(const struct sink *sink)
 {
-	return end_of(sink->store) - begin_of(sink->store);
+	return sink->store ? end_of(sink->store) - begin_of(sink->store) : 0;
 }
 
 /* Room at the end, by moving what is pending to the front, where it does not lie over itself. */

@@ -75,7 +75,7 @@ int sink_connect(const char *path, struct error *err);
  */
 int sink_init(struct sink *sink, int descriptor, enum sink_kind kind, struct sink_store *store);
 
-/* Bytes of the lines that wait. */
+/* Bytes of the lines that wait; of one that is all zero there are none. */
 size_t sink_pending(const struct sink *sink);
 
 /*

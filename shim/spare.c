@@ -11,11 +11,15 @@ _Static_assert(WORKER_DESCRIPTORS <= MESSAGE_DESCRIPTORS_MAX, "all of a session 
 bool spare_start(struct spare *spare, bool later)
 {
 	char *const arguments[] = {(char *)"agentsh-sidecar", (char *)ROLE_WAITER, NULL};
+	int descriptors[WORKER_START_END - WORKER_KEEPER];
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return false;
-	spare->worker = later ? role_start_later(arguments, &ends[1], 1) : role_start(arguments, &ends[1], 1);
+	descriptors[WORKER_KEEPER - WORKER_KEEPER] = ends[1];
+	descriptors[WORKER_FILTER - WORKER_KEEPER] = spare->filter;
+	spare->worker = later ? role_start_later(arguments, descriptors, WORKER_START_END - WORKER_KEEPER)
+			      : role_start(arguments, descriptors, WORKER_START_END - WORKER_KEEPER);
 	spare->control = ends[0];
 	close(ends[1]);
 	if (spare->worker > 0)
@@ -44,7 +48,8 @@ bool spare_give(struct spare *spare, const struct spare_session *session, const 
 	}
 	*worker = spare->worker;
 	*control = spare->control;
-	*spare = (struct spare){.control = -1};
+	spare->worker = 0;
+	spare->control = -1;
 	return true;
 }
 
@@ -52,5 +57,6 @@ void spare_forget(struct spare *spare)
 {
 	if (spare->control >= 0)
 		close(spare->control);
-	*spare = (struct spare){.control = -1};
+	spare->worker = 0;
+	spare->control = -1;
 }

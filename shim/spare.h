@@ -21,6 +21,7 @@ struct spare_session {
 struct spare {
 	pid_t worker; /* 0: there is none */
 	int control;  /* owned; -1: the same */
+	int filter;   /* owned; what each worker confines itself by; -1: it makes its own */
 };
 
 /*

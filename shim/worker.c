@@ -69,7 +69,7 @@ static int open_sinks(struct worker *worker, const struct given *given, struct e
 	if (pthread_mutex_init(&worker->writing, NULL) == 0 &&
 	    sink_init(&worker->sink, given->descriptors[WORKER_EVENTS], (enum sink_kind)given->session.kind,
 		      &worker->area->pending) == 0 &&
-	    sink_init(&worker->copy, worker->copies ? given->descriptors[WORKER_COPY] : -1, SINK_STREAM, NULL) == 0)
+	    (!worker->copies || sink_init(&worker->copy, given->descriptors[WORKER_COPY], SINK_STREAM, NULL) == 0))
 		return 0;
 	return error_set(err, "session: out of memory");
 }
@@ -246,8 +246,8 @@ static int see_to_events(struct worker *worker)
 		(void)sink_flush(&worker->sink);
 	if (sink_pending(&worker->copy) > 0)
 		(void)sink_flush(&worker->copy);
-	pending =
-	    sink_pending(&worker->sink) > 0 || sink_pending(&worker->copy) > 0 || fold_is_open(&worker->area->fold);
+	pending = sink_pending(&worker->sink) > 0 || sink_pending(&worker->copy) > 0 ||
+		  (worker_has_served(worker) && fold_is_open(&worker->area->fold));
 	worker_unlock(worker);
 	return pending ? PENDING_MS : -1;
 }
@@ -308,7 +308,7 @@ static int serve(struct worker *worker, const struct given *given)
 				 [LISTENER] = {.fd = worker->listener, .events = POLLIN}};
 
 	/* A worker before this one has served calls: the last of them may be under way. */
-	if (atomic_load(&worker->area->used) > 0)
+	if (worker_has_served(worker))
 		ready[LISTENER].revents = POLLIN;
 	for (;;) {
 		int over;
@@ -381,8 +381,9 @@ int worker_main(int argc, char **argv)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	if (argc != 2)
 		return EXIT_FAILURE;
-	if (confinement_enter(CONFINED_WORKER, &err) != 0)
+	if (confinement_enter(CONFINED_WORKER, WORKER_FILTER, &err) != 0)
 		return give_up(&err);
+	close(WORKER_FILTER);
 	if (!wait_for_session(&given))
 		return EXIT_FAILURE;
 	become_worker(argv[1]);

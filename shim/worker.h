@@ -79,6 +79,9 @@ struct folded *worker_fold_place(struct worker *worker, const struct fold_key *k
 /* One repeat more, in the step that has been begun: it is committed. */
 void worker_count_repeat(struct worker *worker, const struct folded *folded);
 
+/* Has there been a call in this session, for this worker or one before it? Where not, there is nothing of calls. */
+bool worker_has_served(const struct worker *worker);
+
 /* Tells what was counted of those whose second is over (all: of any). */
 void worker_fold_flush(struct worker *worker, bool all);
 
