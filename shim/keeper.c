@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,6 +373,8 @@ static bool begin_private(struct keeper *keeper)
 
 	if (!begin_watch(keeper) || start_broker(keeper) != 0)
 		return false;
+	/* The loader may be waiting for this very processor: it has more to do before it needs us. */
+	(void)sched_yield();
 	close(keeper->options->socket);
 	reset_signals();
 	if (confinement_enter(CONFINED_PRIVATE_KEEPER, -1, &err) == 0)
