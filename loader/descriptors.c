@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,7 +76,7 @@ static bool may_be_io_uring(int descriptor)
 {
 	struct statx about;
 
-	return statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &about) != 0 ||
+	return syscall(SYS_statx, descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &about) != 0 ||
 	       (about.stx_mode & S_IFMT) == 0;
 }
 
@@ -88,7 +89,7 @@ static bool is_io_uring(int descriptor)
 	if (!may_be_io_uring(descriptor))
 		return false;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
-	length = readlink(path, link, sizeof(link));
+	length = readlinkat(AT_FDCWD, path, link, sizeof(link));
 	return length == (ssize_t)strlen(IO_URING_LINK) && memcmp(link, IO_URING_LINK, (size_t)length) == 0;
 }
 
@@ -102,16 +103,11 @@ static bool is_polled(int descriptor)
 	(void)snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", descriptor);
 	about = fopen(line, "re");
 	while (about && fgets(line, sizeof(line), about))
-		if (strncmp(line, "SqThread:", 9) == 0)
-			polled = (int)strtoul(line + 9, NULL, 10) > 0;
+		if (strncmp(line, "SqThread:\t-", 11) == 0) /* -1: there is none */
+			polled = false;
 	if (about)
 		(void)fclose(about);
 	return polled;
-}
-
-static int no_list(struct error *err)
-{
-	return error_set(err, "/proc/self/fd: %m (mount /proc: inherited descriptors are looked at)");
 }
 
 struct judging {
@@ -140,10 +136,8 @@ static int judge(int descriptor, void *context)
 int descriptors_refuse_addressable(bool datagrams_alone, struct error *err)
 {
 	struct judging judging = {.datagrams_alone = datagrams_alone, .err = err};
-	int failed;
-	int result = descriptor_walk(judge, &judging, &failed);
 
-	return failed ? no_list(err) : result;
+	return descriptor_walk(judge, &judging, err);
 }
 
 const char *descriptors_type_name(int type)
@@ -179,25 +173,6 @@ static void name_peer(int descriptor, char *name, size_t size)
 		(void)snprintf(name, size, "%.*s", (int)used, peer.sun_path);
 }
 
-/* "FD TYPE NAME" of what a session must not be thought to be without. Returns its length; 0: it is nothing such. */
-static size_t describe(int descriptor, bool *is_ring, char *text, size_t size)
-{
-	char name[sizeof(struct sockaddr_un) + 2] = "-";
-	const char *type = "io_uring";
-	int domain = socket_option(descriptor, SO_DOMAIN);
-	int written;
-
-	*is_ring = domain < 0 && is_io_uring(descriptor);
-	if (domain == AF_UNIX) {
-		name_peer(descriptor, name, sizeof(name));
-		type = descriptors_type_name(socket_option(descriptor, SO_TYPE));
-	} else if (!*is_ring) {
-		return 0;
-	}
-	written = snprintf(text, size, "%d %s %s", descriptor, type ? type : "-", name);
-	return written < 0 ? 0 : (size_t)written;
-}
-
 struct listing {
 	char *text;
 	size_t size;
@@ -206,35 +181,38 @@ struct listing {
 	struct error *err;
 };
 
+/* "FD TYPE NAME" of what a session must not be thought to be without. */
 static int list(int descriptor, void *context)
 {
 	struct listing *listing = context;
-	char line[sizeof(struct sockaddr_un) + 32];
-	bool is_ring;
-	size_t length = describe(descriptor, &is_ring, line, sizeof(line));
+	const size_t left = listing->size - listing->used;
+	char name[sizeof(struct sockaddr_un) + 2] = "-";
+	const char *type = "io_uring";
+	int domain = socket_option(descriptor, SO_DOMAIN);
+	int written;
 
-	if (length == 0)
+	if (domain == AF_UNIX) {
+		name_peer(descriptor, name, sizeof(name));
+		type = descriptors_type_name(socket_option(descriptor, SO_TYPE));
+	} else if (domain >= 0 || !is_io_uring(descriptor)) {
 		return 0;
-	if (listing->refuses_polled && is_ring && is_polled(descriptor))
+	} else if (listing->refuses_polled && is_polled(descriptor)) {
 		return error_set(listing->err,
 				 "descriptor %d: an inherited io_uring that the kernel polls (close it, or set "
 				 "close_fds = yes)",
 				 descriptor);
-	if (length < listing->size - listing->used) {
-		memcpy(listing->text + listing->used, line, length + 1);
-		listing->used += length + 1;
 	}
+	written = snprintf(listing->text + listing->used, left, "%d %s %s", descriptor, type ? type : "-", name);
+	if (written > 0 && (size_t)written < left)
+		listing->used += (size_t)written + 1;
 	return 0;
 }
 
 int descriptors_list(char *text, size_t size, bool refuses_polled, size_t *used, struct error *err)
 {
 	struct listing listing = {.text = text, .size = size, .refuses_polled = refuses_polled, .err = err};
-	int failed;
-	int result = descriptor_walk(list, &listing, &failed);
+	int result = descriptor_walk(list, &listing, err);
 
 	*used = listing.used;
-	if (failed)
-		return refuses_polled ? no_list(err) : 0;
-	return result;
+	return refuses_polled ? result : 0;
 }

@@ -110,17 +110,22 @@ uint32_t rules_block_action(const struct policy *policy, bool sidecar)
 	}
 }
 
-static int add_rule(struct stage *stage, const struct rule *rule, struct error *err)
+static int make_room(struct stage *stage, size_t room, struct error *err)
 {
-	/* Room for twice as many, each time that they are as many as a power of two. */
-	bool full = (stage->count & (stage->count - 1)) == 0;
-	struct rule *rules =
-	    full ? reallocarray(stage->rules, stage->count ? 2 * stage->count : 1, sizeof(*rules)) : stage->rules;
+	struct rule *rules = reallocarray(stage->rules, room, sizeof(*rules));
 
 	if (!rules)
 		return error_set(err, "filter: out of memory");
 	stage->rules = rules;
-	rules[stage->count++] = *rule;
+	stage->room = room;
+	return 0;
+}
+
+static int add_rule(struct stage *stage, const struct rule *rule, struct error *err)
+{
+	if (stage->count == stage->room && make_room(stage, 2 * stage->room + 4, err) != 0)
+		return -1;
+	stage->rules[stage->count++] = *rule;
 	return 0;
 }
 
@@ -222,7 +227,8 @@ static int build_list(const struct policy *policy, const struct rules_setting *s
 	rules->list.otherwise = allow_list ? blocked : SCMP_ACT_ALLOW;
 	/* In audit mode nothing is answered for the kernel, an unknown call neither. */
 	rules->highest = allow_list && policy->mode != MODE_AUDIT ? syscall_highest(rules->arch) : -1;
-	if (add_list(rules, &policy->syscalls.block, blocked, RULE_BLOCK_LIST, err) != 0)
+	if (make_room(&rules->list, policy->syscalls.block.count + policy->syscalls.allow.count + 1, err) != 0 ||
+	    add_list(rules, &policy->syscalls.block, blocked, RULE_BLOCK_LIST, err) != 0)
 		return -1;
 	if (allow_list)
 		return add_list(rules, &policy->syscalls.allow, SCMP_ACT_ALLOW, RULE_ALLOW_LIST, err);

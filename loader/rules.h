@@ -61,6 +61,7 @@ struct stage {
 	uint32_t otherwise; /* the action of a call that no rule matches */
 	struct rule *rules; /* owned */
 	size_t count;
+	size_t room; /* for so many */
 };
 
 struct rules {
