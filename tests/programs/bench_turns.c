@@ -2,8 +2,9 @@
  * Commands timed in turns, each from its start to its end: bench_turns ROUNDS NAME COMMAND [NAME COMMAND]...
  * A command is words with a space between, the first of them a path. Prints a line for each: its name, a tab,
  * and the ns that each round took, with a space between. In turns, so that whatever else the machine does meets all.
- * A turn is a few starts in a row, and its first is not counted: what a command leaves to be done behind its end (a
- * sidecar that takes leave of a session) is charged to that command's next start, and not to whose turn is next.
+ * A turn is a few rounds in a row, and before them come starts that are not counted: what a command leaves to be done
+ * behind its end (a sidecar that takes leave of a session) is so charged to its own next start, and not to whose turn
+ * is next.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -19,7 +20,9 @@
 #define ROUNDS_MAX   2000
 #define SUBJECTS_MAX 24
 #define WORDS_MAX    64
-#define TURN         4 /* rounds, and one that is not counted */
+#define TURN         8 /* rounds */
+#define SETTLE_MOST  5 /* starts before them, but no more once they have taken so long: */
+#define SETTLE_NS    10000000U
 
 struct subject {
 	const char *name;
@@ -54,7 +57,10 @@ static uint64_t run(const struct subject *subject, const posix_spawn_file_action
 /* The rounds from that one on, of so many in all. */
 static void take_turn(struct subject *subject, int round, int rounds, const posix_spawn_file_actions_t *quiet)
 {
-	(void)run(subject, quiet);
+	uint64_t until = now() + SETTLE_NS;
+
+	for (int i = 0; i < SETTLE_MOST && (i == 0 || now() < until); i++)
+		(void)run(subject, quiet);
 	for (int i = round; i < round + TURN && i < rounds; i++)
 		subject->times[i] = run(subject, quiet);
 }
