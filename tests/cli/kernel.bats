@@ -181,6 +181,14 @@ for number in 425, 426, 427:
 			gives 0 ran "$PROGRAMS/with_fd" "$kind" 60 "$program" --sidecar=none -f "$no_unix" -- echo ran
 		done
 	done
+	# Nor is one that has few below it, or none of the numbers that are looked at one by one, or is behind such a one.
+	ulimit -n 4096
+	for kind in 255 256 257 4000; do
+		says 125 "descriptor $kind: an inherited Unix socket" "$PROGRAMS/with_fd" stream "$kind" "${ALONE[@]}" -f "$no_unix" \
+			-- touch ran
+		says 125 "descriptor 60: an inherited Unix socket" "$PROGRAMS/with_fd" inet "$kind" \
+			"$PROGRAMS/with_fd" stream 60 "${ALONE[@]}" -f "$no_unix" -- touch ran
+	done
 	# Standard descriptors are no exception.
 	says 125 'descriptor 0: an inherited Unix socket' "$PROGRAMS/with_fd" stream 0 "${ALONE[@]}" -f "$no_unix" -- touch ran
 	gives 0 ran "$PROGRAMS/with_fd" stream-pair 60 bash -c 'exec "$@" <&60' bash "${ALONE[@]}" -f "$no_unix" -- echo ran

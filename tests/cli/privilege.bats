@@ -51,6 +51,12 @@ comes_to_have() {
 	wait_for has_descriptors "$1" "$wanted" "${2:-}" || diff - <(descriptors_of "$1") <<<"$wanted"
 }
 
+# The session's first call that its worker has to answer: the reserved one.
+call_once() {
+	in_session "$work/agentsh-exec -f $work/p.ini -- true; echo \$?"
+	[ "$output" = 0 ]
+}
+
 # numbered FIRST NAME...: descriptors of these names, from that number on.
 numbered() {
 	local number=$1 name
@@ -71,8 +77,8 @@ numbered() {
 	comes_to_have "$keeper" <<-EOT
 		$mine
 		2 $work/log
-		$(numbered 3 socket /memfd:agentsh-audit "${hears[@]}" 'anon_inode:[signalfd]' 'anon_inode:[eventpoll]' \
-			socket socket 'anon_inode:seccomp notify' /memfd:agentsh-session / 'anon_inode:[pidfd]' socket)
+		$(numbered 3 socket /memfd:agentsh-audit "${hears[@]}" /memfd:agentsh-filter 'anon_inode:[signalfd]' \
+			'anon_inode:[eventpoll]' socket socket 'anon_inode:seccomp notify' /memfd:agentsh-session / 'anon_inode:[pidfd]' socket)
 	EOT
 	# The events, where the kernel has killed somebody of no session on this machine meanwhile.
 	comes_to_have "$broker" "5 $work/events" <<-EOT
@@ -83,6 +89,17 @@ numbered() {
 		6 socket}
 		7 /memfd:agentsh-audit
 	EOT
+	comes_to_have "$worker" <<-EOT
+		$mine
+		2 $work/log
+		3 socket
+		4 anon_inode:seccomp notify
+		5 /memfd:agentsh-session
+		6 $work/events
+		7 /
+		8 anon_inode:[pidfd]
+	EOT
+	call_once
 	comes_to_have "$worker" <<-EOT
 		$mine
 		2 $work/log
@@ -231,11 +248,6 @@ another_broker() {
 		6 $work/open/events
 		7 /
 		8 anon_inode:[pidfd]
-		9 /
-		10 /proc/$worker/fd
-		11 socket
-		12 anon_inode:[eventfd]
-		13 /memfd:agentsh-session
 	EOT
 	# Once the broker has ended.
 	wait_for has_descriptors "$keeper" "0 /dev/null
@@ -266,6 +278,7 @@ has_so_many() {
 	done
 	limited+=(prlimit --nofile=4096)
 	session_start plain private 8</dev/null
+	call_once
 	wait_for has_so_many 14
 	[ "$(descriptors_of "$worker" | grep -c /dev/null)" -eq 3 ]
 }

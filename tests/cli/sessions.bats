@@ -39,6 +39,13 @@ end_of() {
 	is "$(events 'select(.seq == 1).command_hex[2]')" ff0a
 	is "$(events 'select(.seq == 1).inherited_sockets | map(split(" ")[0:2] | join(" ")) | join(",")')" '7 stream,8 stream'
 	is "$(events 'select(.seq == 1).degraded | length')" 0
+	# Each, wherever it is.
+	: >"$EVENTS"
+	(ulimit -n 4096 && exec "$PROGRAMS/with_fd" stream-pair 3000 "$PROGRAMS/with_fd" stream 250 "$EXEC" -f "$file" -- true)
+	is "$(events 'select(.seq == 1).inherited_sockets | map(split(" ")[0:2] | join(" ")) | sort | join(",")')" \
+		'250 stream,3000 stream,3001 stream'
+	: >"$EVENTS"
+	"$PROGRAMS/with_fd" stream-pair 7 "$EXEC" -s mine -f "$file" -- true
 	is "$(events 'select(.seq == 1) | "\(.pid) \(.tid) \(.exe)"')" \
 		"$(events 'select(.type == "session_end") | "\(.pid) \(.tid)"') $EXEC"
 	has_no_gap
@@ -106,6 +113,49 @@ sys.exit(child.wait() != 9)' "$EXEC" -f "$LOGS" -- sh -c 'exit 9' &
 
 worker() {
 	pgrep -P "$SIDECAR" -f -- --role=worker
+}
+
+threads_of_worker() {
+	find "/proc/$(worker)/task" -mindepth 1 -maxdepth 1 | wc -l
+}
+
+has_two_threads() {
+	[ "$(threads_of_worker)" -eq 2 ]
+}
+
+# has_said ID TYPE: that session has an event of that type.
+has_said() {
+	jq -e "select(.session_id == \"$1\" and .type == \"$2\")" "$EVENTS" >/dev/null
+}
+
+@test "a worker has what it takes to answer from the first call on, and the one that follows it at once" {
+	local file old
+	sidecar_start
+	mkfifo begin end
+	file=$(policy $'[sandbox.seccomp.syscalls]\nblock = personality\non_block = log\n[notices]\nstderr = never')
+	# shellcheck disable=SC2016 # the session's
+	"$EXEC" --sidecar="$SOCKET" -s lazy -f "$file" -- sh -c 'read -r _ <begin; "$1" main personality; echo $? >said; read -r _ <end' sh \
+		"$PROGRAMS/raw_call" &
+	local session=$!
+	wait_for has_said lazy session_start
+	is "$(threads_of_worker)" 1
+	# One that has served nothing is followed by one that has not, either.
+	old=$(worker)
+	kill -KILL "$old"
+	wait_for another_than "$old"
+	wait_for has_said lazy sidecar_recovered
+	is "$(threads_of_worker)" 1
+	echo >begin
+	wait_for test -s said
+	is "$(events 'select(.session_id == "lazy" and .syscall) | "\(.syscall) \(.action)"')" 'personality denied'
+	is "$(threads_of_worker)" 2
+	old=$(worker)
+	kill -KILL "$old"
+	wait_for another_than "$old"
+	wait_for has_two_threads
+	echo >end
+	wait "$session"
+	wait_for has_said lazy session_end
 }
 
 @test "a worker that is killed while targets wait: another answers, each call once, and no event is missing" {

@@ -95,6 +95,7 @@ os.execvpe(sys.argv[1], sys.argv[1:], {"PATH": os.environ["PATH"]})' "$BASH" -c 
 	need_trace
 	[ "$(uname -m)" = x86_64 ] || skip "the list is that of x86_64"
 	[ ! -e /etc/agentsh/agentsh.ini ] || skip "this machine has a configuration of its own"
+	[ "$(stat -L -c %s /proc/self/fd)" -gt 0 ] || skip "before Linux 6.2 descriptors are looked for in another way"
 	sidecar_start
 	like_list static system "--sidecar=$SOCKET"
 	like_list dynamic system "--sidecar=$SOCKET"
