@@ -150,18 +150,40 @@ def commit():
     return done.stdout.strip() or None
 
 
+def busy():
+    """How many processors are kept busy now, with nothing of ours running: a time in which they stand still, too."""
+    def ticks():
+        with open("/proc/stat", encoding="utf-8") as file:
+            user, nice, system, _, _, irq, softirq, steal = (int(word) for word in file.readline().split()[1:9])
+        return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    before, at = ticks(), time.monotonic()
+    time.sleep(0.2 if os.environ.get("BENCH_FAST") == "1" else 3)
+    return (ticks() - before) / (time.monotonic() - at)
+
+
+class Began:
+    """When a bench began, and what kept the machine busy just before."""
+
+    def __init__(self):
+        self.others, self.at = busy(), time.monotonic()
+
+    def seconds(self):
+        return time.monotonic() - self.at
+
+
 def publish(name, began, rows, **more):
     """The table to standard output and to BUILD/bench/NAME.txt, the record to NAME.json there."""
-    here, load = machine(), os.getloadavg()[0]
+    here, seconds = machine(), round(began.seconds())
+    others = max(began.others, busy())
     date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    record = {"bench": name, "date": date, "commit": commit(), "machine": here, "load": load,
-              "seconds": round(time.monotonic() - began), **more, "rows": [row.record() for row in rows]}
+    record = {"bench": name, "date": date, "commit": commit(), "machine": here, "others": digits(others),
+              "seconds": seconds, **more, "rows": [row.record() for row in rows]}
     if os.environ.get("BENCH_FAST") == "1":
         record["fast"] = True
         name_shown = f"{name} (few rounds: a look at whether it works)"
     else:
         name_shown = name
-    title = (f"{name_shown}, {date}, Linux {here['kernel']}, {here['processors']} x {here['processor']}, load {load:.1f}, "
+    title = (f"{name_shown}, {date}, Linux {here['kernel']}, {here['processors']} x {here['processor']}, {others:.1f} of them busy without us, "
              f"commit {record['commit']}")
     text = f"{title}\n\n{table(rows)}\n"
     os.makedirs(f"{BUILD}/bench", exist_ok=True)
