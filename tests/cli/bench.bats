@@ -14,17 +14,17 @@ setup() {
 	export AGENTSH_BUILD=$BUILD PYTHONDONTWRITEBYTECODE=1
 }
 
-@test "commands take turns, eight rounds and what comes before them; one that fails ends it all" {
+@test "commands take turns, forty rounds and what comes before them; one that fails ends it all" {
 	local name
 	for name in a b; do
 		printf '#!/bin/sh\nprintf %s >>%s/order\n' "$name" "$PWD" >"$name"
 		chmod +x "$name"
 	done
-	run -0 "$PROGRAMS/bench_turns" 11 first "$PWD/a" second "$PWD/b"
-	# One to five that are not counted: what the other has left to be done is none of theirs.
-	grep -qxE 'a{9,13}b{9,13}a{4,8}b{4,8}' order || is "$(cat order)" 'turns'
+	run -0 "$PROGRAMS/bench_turns" 42 first "$PWD/a" second "$PWD/b"
+	# And those that are not counted: what the other has left to be done is none of theirs.
+	grep -qxE 'a{41,}b{41,}a{3,}b{3,}' order || is "$(cat order)" 'turns'
 	is "$(cut -f 1 <<<"$output" | xargs)" 'first second'
-	is "$(cut -f 2 <<<"$output" | grep -cxE '[0-9]+( [0-9]+){10}')" 2
+	is "$(cut -f 2 <<<"$output" | grep -cxE '[0-9]+( [0-9]+){41}')" 2
 	run -1 "$PROGRAMS/bench_turns" 3 first "$PWD/a" second /bin/false
 	[[ $output == 'bench_turns: second: /bin/false failed'* ]]
 	run -2 "$PROGRAMS/bench_turns" 0 first "$PWD/a"

@@ -2,9 +2,9 @@
  * Commands timed in turns, each from its start to its end: bench_turns ROUNDS NAME COMMAND [NAME COMMAND]...
  * A command is words with a space between, the first of them a path. Prints a line for each: its name, a tab,
  * and the ns that each round took, with a space between. In turns, so that whatever else the machine does meets all.
- * A turn is a few rounds in a row, and before them come starts that are not counted: what a command leaves to be done
- * behind its end (a sidecar that takes leave of a session) is so charged to its own next start, and not to whose turn
- * is next.
+ * A turn is many rounds in a row, and before them come starts that are not counted, for longer than anything is left to
+ * be done behind a command's end (a sidecar takes leave of a session a tenth of a second later): each is charged what
+ * it leaves, and not what those have left whose turn was before.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -20,9 +20,8 @@
 #define ROUNDS_MAX   2000
 #define SUBJECTS_MAX 24
 #define WORDS_MAX    64
-#define TURN         8 /* rounds */
-#define SETTLE_MOST  5 /* starts before them, but no more once they have taken so long: */
-#define SETTLE_NS    10000000U
+#define TURN         40         /* rounds */
+#define SETTLE_NS    150000000U /* of starts before them */
 
 struct subject {
 	const char *name;
@@ -59,8 +58,9 @@ static void take_turn(struct subject *subject, int round, int rounds, const posi
 {
 	uint64_t until = now() + SETTLE_NS;
 
-	for (int i = 0; i < SETTLE_MOST && (i == 0 || now() < until); i++)
+	do
 		(void)run(subject, quiet);
+	while (now() < until);
 	for (int i = round; i < round + TURN && i < rounds; i++)
 		subject->times[i] = run(subject, quiet);
 }
