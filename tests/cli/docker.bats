@@ -327,10 +327,12 @@ served() {
 		docker stop "${!how}" >/dev/null
 		ends "${!how}" 0
 		prints "${!how}" 'database system is shut down'
-		# Whose dots stand before a line of the server's, or how many, is another matter each time.
+		# Whose dots stand before a line of the server's, or how many, is another matter each time; and whether the
+		# server has noticed by its end that psql has gone.
 		docker logs "${!how}" 2>&1 | sed -E 's/^(waiting for server to (start|shut down))?\.*//
 			s/^[-0-9]+ [0-9:.]+ UTC \[[0-9]+\] //; s/(PID|pid) [0-9]+/\1/
-			/^( done)?$/d; /checkpoint|last known up|shut down at|aborting|received/d' >"$how.out"
+			/^( done)?$/d; /checkpoint|last known up|shut down at|aborting|received/d
+			/terminating connection due to admin|could not send data to client/d' >"$how.out"
 	done
 	diff <(sort -u plain.out) <(sort -u behind.out)
 	is "$(trail 'select(.operation == "connect") | [.comm, .path, .action, .rule] | join(" ")' | sort -u)" \
