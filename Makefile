@@ -26,8 +26,8 @@ FORTIFY ?= -D_FORTIFY_SOURCE=2
 # for calls that are bound before it starts.
 OPTIMISE ?= -Oz -g -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt $(SMALLER)
 SMALLER = $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-tree-loop-im -fno-tree-dominator-opts \
-	-fno-partial-inlining -fno-caller-saves -fno-tree-tail-merge -fno-forward-propagate -fno-thread-jumps -fno-expensive-optimizations \
-	-fno-ipa-modref -fipa-pta $(UNALIGNED))
+	-fno-partial-inlining -fno-caller-saves -fno-tree-tail-merge -fno-forward-propagate -fno-thread-jumps \
+	-fno-expensive-optimizations -fno-ipa-modref -fipa-pta $(UNALIGNED))
 UNALIGNED := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-malign-data=abi)
 # Nor has the loader anything to do with floating point, whose registers gcc would take to zero memory by.
 FLOATLESS = $(if $(SMALLER),$(if $(filter oci_profile trail_%,$*),,-mgeneral-regs-only))

@@ -89,7 +89,7 @@ static bool put_texts(int memfd, const struct area_session *session, const char 
 	bool done = true;
 
 	for (size_t i = 0; i < TEXT_COUNT && done; i++) {
-		done = put(memfd, at, texts, session->lengths[i]);
+		done = session->lengths[i] == 0 || put(memfd, at, texts, session->lengths[i]);
 		at += (size_t)session->lengths[i] + 1; /* a new memfd is zero */
 		texts += session->lengths[i];
 	}

@@ -17,7 +17,7 @@
 /* In the child. Every other descriptor is O_CLOEXEC. */
 static void arrange(const int *descriptors, size_t count)
 {
-	int copies[ROLE_DESCRIPTORS_MAX] = {-1};
+	int copies[ROLE_DESCRIPTORS_MAX];
 
 	for (size_t i = 0; i < count; i++)
 		copies[i] = descriptors[i] < 0 ? -1 : fcntl(descriptors[i], F_DUPFD_CLOEXEC, OUT_OF_WAY);
@@ -102,7 +102,7 @@ static int spawn(char *const *arguments, const int *copies, size_t count, pid_t 
 
 pid_t role_start(char *const *arguments, const int *descriptors, size_t count)
 {
-	int copies[ROLE_DESCRIPTORS_MAX] = {-1};
+	int copies[ROLE_DESCRIPTORS_MAX] = {0};
 	size_t copied = 0;
 	pid_t child = -1;
 	int error = count > ROLE_DESCRIPTORS_MAX ? EINVAL : 0;

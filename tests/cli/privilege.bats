@@ -67,7 +67,7 @@ numbered() {
 }
 
 @test "system sidecar: each role has its descriptors and no other" {
-	local mine hears=()
+	local mine begun hears=()
 	# The kernel's audit records, and the way to ask how many are lost; where no record comes, neither.
 	if first_pid_namespace; then hears=(socket socket); fi
 	sidecar_start
@@ -89,26 +89,15 @@ numbered() {
 		6 socket}
 		7 /memfd:agentsh-audit
 	EOT
+	begun="$mine
+2 $work/log
+$(numbered 3 socket 'anon_inode:seccomp notify' /memfd:agentsh-session "$work/events" / 'anon_inode:[pidfd]')"
 	comes_to_have "$worker" <<-EOT
-		$mine
-		2 $work/log
-		3 socket
-		4 anon_inode:seccomp notify
-		5 /memfd:agentsh-session
-		6 $work/events
-		7 /
-		8 anon_inode:[pidfd]
+		$begun
 	EOT
 	call_once
 	comes_to_have "$worker" <<-EOT
-		$mine
-		2 $work/log
-		3 socket
-		4 anon_inode:seccomp notify
-		5 /memfd:agentsh-session
-		6 $work/events
-		7 /
-		8 anon_inode:[pidfd]
+		$begun
 		9 /
 		10 /proc/$worker/fd
 		11 socket

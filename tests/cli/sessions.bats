@@ -147,7 +147,8 @@ has_said() {
 	is "$(threads_of_worker)" 1
 	echo >begin
 	wait_for test -s said
-	is "$(events 'select(.session_id == "lazy" and .syscall) | "\(.syscall) \(.action)"')" 'personality denied'
+	# Not events, which waits for the session's end.
+	is "$(jq -r 'select(.session_id == "lazy" and .syscall) | "\(.syscall) \(.action)"' "$EVENTS")" 'personality denied'
 	is "$(threads_of_worker)" 2
 	old=$(worker)
 	kill -KILL "$old"
