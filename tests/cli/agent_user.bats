@@ -389,7 +389,7 @@ stderr = never'
 	add robot
 	add other
 	world agentsh-sidecar </dev/null >/dev/null 2>&1 3>&- &
-	wait_for world test -S /run/agentsh/sidecar.sock
+	wait_for listens /run/agentsh/sidecar.sock world
 	world ssh robot@agent 'tmux -f /dev/null -S /tmp/shared new-session -d -s work "cat >/tmp/typed" && chmod 777 /tmp/shared; prove >first'
 	# A login of its own each: two sessions in the trail.
 	is "$(world ssh robot@agent 'prove >second; tmux -S /tmp/shared list-sessions -F "#{session_name}"')" work

@@ -45,7 +45,7 @@ sidecar() {
 	SOCKET=$BATS_TEST_TMPDIR/sidecar.sock
 	"$@" "$BUILD/agentsh-sidecar" --socket="$SOCKET" --events="$EVENTS" 3>&- 7>&- 8>&- 2>sidecar.err &
 	SIDECAR=$!
-	wait_for [ -S "$SOCKET" ]
+	wait_for listens "$SOCKET"
 }
 
 # session ID COMMAND...: in a session of the sidecar's, with the library.

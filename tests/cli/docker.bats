@@ -443,7 +443,7 @@ have_ended() {
 	"$BUILD/agentsh-sidecar" --socket="$DOCKED/host/run/sidecar.sock" --events="$events" >"$DOCKED/host/log" 2>&1 </dev/null 3>&- &
 	keeper=$!
 	started+=("$keeper")
-	wait_for test -S "$DOCKED/host/run/sidecar.sock"
+	wait_for listens "$DOCKED/host/run/sidecar.sock"
 	follow $'[unix_socket_rules.no]\npaths = /tmp/no\ndecision = deny\n[unix_socket_rules.served]\npaths = /srv/served'
 	# The same name is another socket in another root, and is no container's but that of the policy's own root.
 	"$PROGRAMS/socket_serve" stream "$DOCKED/host/served" 0777 >ready </dev/null 3>&- &

@@ -171,7 +171,7 @@ print("\n".join(value) if isinstance(value, list) else value)' "$1" "$EXAMPLES/$
 		tr '[:upper:]' '[:lower:]' | sed 's/^/+/' | xargs | tr ' ' ,)
 	setpriv --bounding-set "-all,$capabilities" "$BUILD${command[0]}" "${command[@]:1}" 3>&- &
 	pid=$!
-	wait_for [ -S "$folder/run/agentsh/oci.sock" ]
+	wait_for listens "$folder/run/agentsh/oci.sock"
 	"$EXEC" --sidecar="$folder/run/agentsh/sidecar.sock" -s fleet -- true
 	wait_for eval 'grep -q "\"session_end\".*\"fleet\"\|\"fleet\".*\"session_end\"" "$folder"/var/log/agentsh/*.jsonl'
 	kill -INT "$pid"

@@ -31,7 +31,7 @@ teardown() {
 # A peer on the host, by that name in every container's /srv.
 serve() {
 	background "$CONTAINER_PROGRAMS/socket_serve" stream "$SRV/$1" 0777 >"$HOME_OF/served.$1"
-	wait_for test -S "$SRV/$1"
+	wait_for listens "$SRV/$1"
 }
 
 # of ID: the types of that session's events.

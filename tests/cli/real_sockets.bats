@@ -88,7 +88,7 @@ postgres_setup() {
 
 @test "Redis: redis-cli, denied and allowed" {
 	outside redis-server --port 0 --unixsocket "$work/redis.sock" --dir "$work" --save ''
-	wait_for test -S "$work/redis.sock"
+	wait_for listens "$work/redis.sock"
 	run session redis-cli -s "$work/redis.sock" ping
 	[[ $output == *'Permission denied'* ]]
 	rules $'[unix_socket_rules.this]\n'"paths = $work/redis.sock"
@@ -122,7 +122,8 @@ postgres_setup() {
 	apart mkdir -p /run/user/0 /run/dbus
 	outside apart dbus-daemon --session --nofork --nopidfile --address=unix:path=/run/user/0/bus
 	outside apart dbus-daemon --system --nofork --nopidfile --address=unix:path=/run/dbus/system_bus_socket
-	wait_for apart test -S /run/user/0/bus -a -S /run/dbus/system_bus_socket
+	wait_for listens /run/user/0/bus apart
+	wait_for listens /run/dbus/system_bus_socket apart
 	list=(--print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.ListNames)
 	through=(apart env DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/0/bus)
 	"${through[@]}" dbus-send --session "${list[@]}" >/dev/null

@@ -33,7 +33,7 @@ setup_file() {
 # serve NAME TYPE: a peer outside of every session, until the machine's end.
 serve() {
 	machine setsid -f /srv/socket_serve "$2" "/srv/$1" 0777 >/dev/null 2>&1
-	wait_for machine test -S "/srv/$1"
+	wait_for listens "/srv/$1" machine
 }
 
 teardown_file() {

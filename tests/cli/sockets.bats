@@ -336,7 +336,7 @@ of_user() {
 	cp "$work/p.ini" "$work/other.ini"
 	echo '; another policy' >>"$work/other.ini"
 	outside "$BUILD/agentsh-sidecar" "--socket=$work/socket" "--events=$work/all"
-	wait_for test -S "$work/socket"
+	wait_for listens "$work/socket"
 	serve stream "$work/stream"
 	outside of_user "$work/p.ini" stream bind "$work/theirs" listen stream bind "${name}theirs" listen \
 		say bound await "$work/end"

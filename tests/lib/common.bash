@@ -74,6 +74,12 @@ wait_for() {
 	done
 }
 
+# listens PATH [COMMAND...]: somebody can reach a socket there, as that command sees it. A stream's name is in the file
+# system before anybody listens to it, and a connect refused until then.
+listens() {
+	"${@:2}" grep -Eq " (00010000 [0-9]{4}|[0-9]{8} 0002) [0-9]+ +[0-9]+ $1\$" /proc/net/unix
+}
+
 # Is it the one whose numbers the kernel's audit records have? In another they are nobody's.
 first_pid_namespace() {
 	[ "$(readlink /proc/self/ns/pid)" = 'pid:[4026531836]' ]

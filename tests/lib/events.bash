@@ -33,7 +33,7 @@ sidecar_start() {
 	SOCKET=$BATS_TEST_TMPDIR/sidecar.sock
 	"$BUILD/agentsh-sidecar" --socket="$SOCKET" --events="$EVENTS" "$@" 3>&- 2>"$BATS_TEST_TMPDIR/sidecar.err" &
 	SIDECAR=$!
-	wait_for [ -S "$SOCKET" ]
+	wait_for listens "$SOCKET"
 }
 
 sidecar_stop() {

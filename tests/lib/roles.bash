@@ -63,7 +63,7 @@ sidecar_start() {
 		</dev/null >/dev/null 2>"$work/log" 3>&- &
 	keeper=$!
 	started+=("$keeper")
-	wait_for test -S "$work/socket"
+	wait_for listens "$work/socket"
 	wait_for found_broker
 }
 

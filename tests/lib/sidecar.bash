@@ -65,10 +65,6 @@ nothing_runs() {
 	[ -z "$(processes)" ]
 }
 
-listens() {
-	grep -q " 00010000 .* $1\$" /proc/net/unix
-}
-
 # sidecar_start [COMMAND...]: with that before the program. Sets SIDECAR, the keeper's pid.
 sidecar_start() {
 	"$@" "$HOME_OF/agentsh-sidecar" --socket="$SOCKET" --events="$EVENTS" "${SIDECAR_OPTIONS[@]}" >>"$LOG" 2>&1 </dev/null 3>&- &

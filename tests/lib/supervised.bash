@@ -6,7 +6,7 @@ sidecar_start() {
 	SOCKET=$BATS_TEST_TMPDIR/sidecar.sock
 	"$BUILD/agentsh-sidecar" --socket="$SOCKET" --events="$EVENTS" "$@" 2>"$BATS_TEST_TMPDIR/sidecar.log" 3>&- &
 	SIDECAR=$!
-	wait_for test -S "$SOCKET"
+	wait_for listens "$SOCKET"
 }
 
 sidecar_stop() {
