@@ -45,7 +45,8 @@ sidecar() {
 	SOCKET=$BATS_TEST_TMPDIR/sidecar.sock
 	"$@" "$BUILD/agentsh-sidecar" --socket="$SOCKET" --events="$EVENTS" 3>&- 7>&- 8>&- 2>sidecar.err &
 	SIDECAR=$!
-	wait_for listens "$SOCKET"
+	# In the network that it may have of its own.
+	wait_for listens "$SOCKET" nsenter --target "$SIDECAR" --net
 }
 
 # session ID COMMAND...: in a session of the sidecar's, with the library.
