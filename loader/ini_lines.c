@@ -10,6 +10,13 @@ struct span {
 	size_t length;
 };
 
+/* A line without what means nothing: blanks at its end, a comment (";" or "#" first, or ";" after white space). */
+struct text {
+	struct span span;
+	bool has_control; /* characters: such a line is refused */
+	bool has_equals;
+};
+
 void ini_lines_init(struct ini_lines *lines, const char *text, size_t length, struct diagnostics *diagnostics)
 {
 	*lines = (struct ini_lines){.next = text, .left = length, .diagnostics = diagnostics};
@@ -30,48 +37,57 @@ static bool is_name(char c)
 	       c == '-';
 }
 
-/* The next physical line, without its end (\n or \r\n). */
-static struct span take_line(struct ini_lines *lines)
+static bool is_control(char c)
 {
-	struct span line = {.start = lines->next};
-	const char *end = memchr(lines->next, '\n', lines->left);
-	size_t taken = end ? (size_t)(end - lines->next) + 1 : lines->left;
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
 
-	line.length = end ? taken - 1 : taken;
-	if (line.length > 0 && line.start[line.length - 1] == '\r')
-		line.length--;
-	lines->next += taken;
-	lines->left -= taken;
+/*
+ * One more character: false at the line's end. Of a long list this is most of the work, so a letter, which says nothing
+ * here, is known by one comparison.
+ */
+static bool scan(const char *start, const char *at, const char *end, struct text *text, const char **comment)
+{
+	const char c = *at;
+
+	if (c > '=' && c != 0x7f)
+		return true;
+	if (c == '\n')
+		return false;
+	if (c == '=')
+		text->has_equals = true;
+	else if (c == ';' && at > start && is_blank(at[-1]) && !*comment)
+		*comment = at;
+	else if (is_control(c) && c != '\t' && !*comment && !(c == '\r' && (at + 1 == end || at[1] == '\n')))
+		text->has_control = true;
+	return true;
+}
+
+/* The next line, which ends with \n or \r\n, or with the text. */
+static struct text take_line(struct ini_lines *lines)
+{
+	const char *const start = lines->next;
+	const char *const end = start + lines->left;
+	const char *comment = NULL;
+	const char *at = start;
+	const char *stop;
+	struct text text = {.span.start = start};
+
+	while (at < end && is_blank(*at))
+		at++;
+	if (at < end && (*at == ';' || *at == '#'))
+		comment = start;
+	while (at < end && scan(start, at, end, &text, &comment))
+		at++;
+	stop = comment ? comment : at;
+	while (stop > start && (is_blank(stop[-1]) || (stop == at && stop[-1] == '\r')))
+		stop--;
+	text.span.length = (size_t)(stop - start);
+	at += at < end;
+	lines->left -= (size_t)(at - start);
+	lines->next = at;
 	lines->line++;
-	return line;
-}
-
-/* Cuts comments (";" or "#" first, or ";" after white space) and white space at the end. */
-static struct span strip(struct span line)
-{
-	size_t length = 0;
-
-	while (length < line.length && is_blank(line.start[length]))
-		length++;
-	if (length < line.length && (line.start[length] == '#' || line.start[length] == ';'))
-		return (struct span){.start = line.start};
-	for (; length < line.length; length++)
-		if (line.start[length] == ';' && length > 0 && is_blank(line.start[length - 1]))
-			break;
-	while (length > 0 && is_blank(line.start[length - 1]))
-		length--;
-	return (struct span){.start = line.start, .length = length};
-}
-
-static bool has_control_character(struct span line)
-{
-	for (size_t i = 0; i < line.length; i++) {
-		unsigned char c = (unsigned char)line.start[i];
-
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return true;
-	}
-	return false;
+	return text;
 }
 
 /* Length of the key's name where the text is "name =", else 0. */
@@ -133,9 +149,9 @@ static int judge_key(struct ini_lines *lines, struct span text)
 	return 0;
 }
 
-static int judge_continuation(struct ini_lines *lines, struct span text)
+static int judge_continuation(struct ini_lines *lines, const struct text *text)
 {
-	struct span inner = text;
+	struct span inner = text->span;
 
 	while (is_blank(*inner.start)) {
 		inner.start++;
@@ -144,7 +160,7 @@ static int judge_continuation(struct ini_lines *lines, struct span text)
 	if (*inner.start == '[')
 		return diagnostics_error(lines->diagnostics, lines->line,
 					 "an indented line continues a list; a section begins in the first column");
-	if (key_length(inner) > 0)
+	if (text->has_equals && key_length(inner) > 0)
 		return diagnostics_error(lines->diagnostics, lines->line,
 					 "an indented line continues a list; a key begins in the first column");
 	if (lines->skip_key)
@@ -154,23 +170,25 @@ static int judge_continuation(struct ini_lines *lines, struct span text)
 	return 0;
 }
 
-static int judge_bytes(struct ini_lines *lines, struct span text, size_t most)
+static int judge_bytes(struct ini_lines *lines, const struct text *text, size_t most)
 {
-	if (text.length > most)
+	if (text->span.length > most)
 		return diagnostics_error(lines->diagnostics, lines->line,
-					 "the line is too long (%zu bytes, at most %zu)", text.length, most);
-	if (has_control_character(text))
+					 "the line is too long (%zu bytes, at most %zu)", text->span.length, most);
+	if (text->has_control)
 		return diagnostics_error(lines->diagnostics, lines->line, "the line holds a control character");
 	return 0;
 }
 
 /* Sets lines->kind. -1: the line is refused, or belongs to what was refused. */
-static int judge(struct ini_lines *lines, struct span text, size_t most)
+static int judge(struct ini_lines *lines, const struct text *text, size_t most)
 {
-	if (is_blank(*text.start))
+	const char first = *text->span.start;
+
+	if (is_blank(first))
 		lines->kind = INI_CONTINUATION;
 	else
-		lines->kind = *text.start == '[' ? INI_SECTION : INI_KEY;
+		lines->kind = first == '[' ? INI_SECTION : INI_KEY;
 	if (lines->skip_section && lines->kind != INI_SECTION)
 		return -1;
 	if (judge_bytes(lines, text, most) != 0) {
@@ -181,7 +199,7 @@ static int judge(struct ini_lines *lines, struct span text, size_t most)
 	}
 	if (lines->kind == INI_CONTINUATION)
 		return judge_continuation(lines, text);
-	return lines->kind == INI_SECTION ? judge_section(lines, text) : judge_key(lines, text);
+	return lines->kind == INI_SECTION ? judge_section(lines, text->span) : judge_key(lines, text->span);
 }
 
 char *ini_lines_read(char *out, int size, void *stream)
@@ -191,10 +209,15 @@ char *ini_lines_read(char *out, int size, void *stream)
 	size_t most = (size_t)size - 2;
 
 	while (lines->left > 0) {
-		struct span text = strip(take_line(lines));
+		const struct text line = take_line(lines);
+		const struct span text = line.span;
 
-		if (text.length == 0 || judge(lines, text, most) != 0)
+		if (text.length == 0 || judge(lines, &line, most) != 0)
 			continue;
+		if (lines->kind == INI_CONTINUATION) {
+			lines->continuation(lines->context, text.start, text.length, lines->line);
+			continue;
+		}
 		memcpy(out, text.start, text.length);
 		out[text.length] = '\0';
 		if (lines->kind == INI_SECTION && lines->section) {

@@ -31,6 +31,11 @@ struct ini_lines {
 	bool skip_key;           /* likewise for a key and its continuations */
 	/* Called for each section head, also of a section without a key, which inih keeps to itself. */
 	void (*section)(void *context, const char *name, unsigned line);
+	/*
+	 * NULL, or called for each continuation: length bytes of the text, without a NUL. inih then is not given it: it
+	 * would only hand it on.
+	 */
+	void (*continuation)(void *context, const char *value, size_t length, unsigned line);
 	void *context;
 };
 

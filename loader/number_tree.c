@@ -54,7 +54,7 @@ static size_t find_spans(const uint32_t actions[SYSCALL_NUMBERS + 1], struct spa
 	return last + 1;
 }
 
-/* Its depth is that of 1,025 spans, halved each time. */
+/* Its depth is that of 641 spans, halved each time. */
 static int append_spans(struct filter *filter, const struct span *spans, size_t count, struct error *err)
 {
 	size_t lower = count / 2;

@@ -251,16 +251,21 @@ static int take_key(struct parse *parse, const char *section, const char *name, 
 	if (!policy_key_is_list(key))
 		return policy_value_scalar(key, value, field_of(parse, key), line, parse->diagnostics);
 	list_clear(field_of(parse, key));
-	return policy_value_list(key, value, field_of(parse, key), line, parse->diagnostics);
+	return policy_value_list(key, value, strlen(value), field_of(parse, key), line, parse->diagnostics);
 }
 
-static int take_continuation(struct parse *parse, const char *value, unsigned line)
+/* The reader calls this for every line that continues a value, in place of inih. */
+static void take_continuation(void *context, const char *value, size_t length, unsigned line)
 {
+	struct parse *parse = context;
+
 	if (!parse->key)
-		return -1;
-	if (!policy_key_is_list(parse->key))
-		return diagnostics_error(parse->diagnostics, line, "%s takes one value, on one line", parse->key->name);
-	return policy_value_list(parse->key, value, field_of(parse, parse->key), line, parse->diagnostics);
+		return;
+	if (policy_key_is_list(parse->key))
+		(void)policy_value_list(parse->key, value, length, field_of(parse, parse->key), line,
+					parse->diagnostics);
+	else
+		(void)diagnostics_error(parse->diagnostics, line, "%s takes one value, on one line", parse->key->name);
 }
 
 /* The ini_handler of inih(3): 1 goes on, 0 is an error; which ones, *diagnostics knows. */
@@ -271,8 +276,6 @@ static int take_value(void *context, const char *section, const char *name, cons
 
 	if (parse->section_refused)
 		return 1;
-	if (parse->lines.kind == INI_CONTINUATION)
-		return take_continuation(parse, value, line) == 0;
 	return take_key(parse, section, name, value, line) == 0;
 }
 
@@ -335,6 +338,7 @@ int policy_parse(const char *text, size_t length, struct policy *policy, struct 
 	}
 	ini_lines_init(&parse.lines, text, length, diagnostics);
 	parse.lines.section = begin_section;
+	parse.lines.continuation = take_continuation;
 	parse.lines.context = &parse;
 	first_bad = ini_parse_stream(ini_lines_read, &parse.lines, take_value, &parse);
 	if (first_bad != 0 && diagnostics->errors == before)

@@ -8,7 +8,6 @@
 #include "services.h"
 #include "syscall_table.h"
 
-#define SEPARATORS      ", \t"
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 struct place {
@@ -200,20 +199,26 @@ static int add_entry(const struct place *at, struct list *list, const char *entr
 	return 0;
 }
 
-int policy_value_list(const struct policy_key *key, const char *value, struct list *list, unsigned line,
+static bool is_separator(char c)
+{
+	return c <= ',' && (c == ',' || c == ' ' || c == '\t');
+}
+
+int policy_value_list(const struct policy_key *key, const char *value, size_t length, struct list *list, unsigned line,
 		      struct diagnostics *diagnostics)
 {
 	const struct place at = {.key = key, .line = line, .diagnostics = diagnostics};
-	const char *entry = value + strspn(value, SEPARATORS);
+	const char *const end = value + length;
 	int result = 0;
 
-	while (*entry) {
-		size_t length = strcspn(entry, SEPARATORS);
+	while (value < end) {
+		const char *entry = value;
 
-		if (add_entry(&at, list, entry, length) != 0)
+		while (value < end && !is_separator(*value))
+			value++;
+		if (value > entry && add_entry(&at, list, entry, (size_t)(value - entry)) != 0)
 			result = -1;
-		entry += length;
-		entry += strspn(entry, SEPARATORS);
+		value++;
 	}
 	return result;
 }

@@ -14,8 +14,8 @@
 int policy_value_scalar(const struct policy_key *key, const char *value, void *field, unsigned line,
 			struct diagnostics *diagnostics);
 
-/* Appends the entries of one line of a list value. 0, or -1 with each bad entry told. */
-int policy_value_list(const struct policy_key *key, const char *value, struct list *list, unsigned line,
+/* Appends the entries of length bytes of a list value, of one line. 0, or -1 with each bad entry told. */
+int policy_value_list(const struct policy_key *key, const char *value, size_t length, struct list *list, unsigned line,
 		      struct diagnostics *diagnostics);
 
 #endif

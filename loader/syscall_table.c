@@ -9,7 +9,7 @@
 #include "likeness.h"
 
 /* What a newer libseccomp knows above our own table ends where so many numbers have no name. */
-#define NAMELESS_MOST 8
+#define NAMELESS_MOST 4
 /* No architecture's plain numbers reach this (i386 and the 64-bit ones share those from 403 on). */
 #define NUMBERS_MAX 600
 
@@ -37,30 +37,33 @@ struct supplement {
 #define FIRST_OF_ALL 450
 
 /* clang-format off */
-static const struct supplement supplements[] = {
-	{"uretprobe\0" "uprobe\0", 335, AUDIT_ARCH_X86_64},
-	{"set_mempolicy_home_node\0"
-	 "cachestat\0"
-	 "fchmodat2\0"
-	 "map_shadow_stack\0"
-	 "futex_wake\0"
-	 "futex_wait\0"
-	 "futex_requeue\0"
-	 "statmount\0"
-	 "listmount\0"
-	 "lsm_get_self_attr\0"
-	 "lsm_set_self_attr\0"
-	 "lsm_list_modules\0"
-	 "mseal\0"
-	 "setxattrat\0"
-	 "getxattrat\0"
-	 "listxattrat\0"
-	 "removexattrat\0"
-	 "open_tree_attr\0"
-	 "file_getattr\0"
-	 "file_setattr\0", FIRST_OF_ALL, 0},
-};
+static const char names_of_all[] =
+    "set_mempolicy_home_node\0"
+    "cachestat\0"
+    "fchmodat2\0"
+    "map_shadow_stack\0"
+    "futex_wake\0"
+    "futex_wait\0"
+    "futex_requeue\0"
+    "statmount\0"
+    "listmount\0"
+    "lsm_get_self_attr\0"
+    "lsm_set_self_attr\0"
+    "lsm_list_modules\0"
+    "mseal\0"
+    "setxattrat\0"
+    "getxattrat\0"
+    "listxattrat\0"
+    "removexattrat\0"
+    "open_tree_attr\0"
+    "file_getattr\0"
+    "file_setattr\0";
 /* clang-format on */
+
+static const struct supplement supplements[] = {
+    {"uretprobe\0uprobe\0", 335, AUDIT_ARCH_X86_64},
+    {names_of_all, FIRST_OF_ALL, 0},
+};
 
 uint32_t syscall_native_arch(void)
 {
@@ -140,12 +143,10 @@ bool syscall_name(uint32_t arch, int number, char *out)
 int syscall_highest(uint32_t arch)
 {
 	char name[SYSCALL_NAME_MAX];
-	int highest = FIRST_OF_ALL;
-	int next = highest + 1;
-	uint32_t only;
+	int highest = FIRST_OF_ALL - 1;
 
-	while (supplement_find(NULL, &next, &only))
-		highest = next++;
+	for (const char *newer = names_of_all; *newer; newer += strlen(newer) + 1)
+		highest++;
 	for (int number = highest + 1; number <= highest + NAMELESS_MOST; number++)
 		if (library_name(arch, number, name))
 			highest = number;

@@ -128,7 +128,7 @@ static void everything_of_the_contract(void **state)
 
 	(void)state;
 	expect_good("\xEF\xBB\xBF; a comment\r\n"
-		    "[sandbox.seccomp]\r\nenabled = YES\r\nmode = audit ; inline\r\n"
+		    "[sandbox.seccomp]\r\nenabled = YES\t\r\nmode = audit ; inline \033;\r\n"
 		    "[sandbox.seccomp.unix_socket]\nenabled=on\naction = audit\ndefault = user\n"
 		    "datagram = deny\nlog = denied\ndegraded = no_unix\n"
 		    "[sandbox.seccomp.syscalls]\ndefault_action = block\nblock =\n"
@@ -242,6 +242,8 @@ static const struct bad bad[] = {
     {"[aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\nx = 1\n", 1, "name is too long (60 bytes"},
     {"[shim]\naaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa = 1\n", 2, "name is too long (60 bytes"},
     {"[shim]\nenabled = tr\033ue\n", 2, "control character"},
+    {"[shim]\nenabled = true\r\r\n", 2, "control character"},
+    {"[shim]\nenabled = tr\rue ; \r\n", 2, "control character"},
     {"[shell]\nprogram = bash\n", 2, "absolute path"},
     {"[shell]\nprogram =\n", 2, "absolute path"},
     {"[sidecar]\nevents = stdout\n", 2, "events is empty"},
