@@ -2,9 +2,11 @@
  * malloc(3) for the static loader, in place of musl's: that one asks the kernel for each group of blocks and gives
  * it back, which takes longer than all that the loader does with them. This one keeps what it has, in lists by size;
  * the process is over in a moment. For one thread at a time: the loader's second one allocates nothing.
+ * Compiled with -fno-builtin: a compiler that knows what calloc(3) is would make calloc's own lines a call of it.
  */
 #include <errno.h>
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -65,7 +67,8 @@ static struct block *cut(size_t class)
 	return block;
 }
 
-void *malloc(size_t size)
+/* fresh: the caller's memory has never been used, and so is the kernel's zeros. */
+static void *take(size_t size, bool *fresh)
 {
 	struct block *block;
 	size_t class = 0;
@@ -73,6 +76,7 @@ void *malloc(size_t size)
 	while (class < CLASSES && (size > size_of(class) || size_of(class) - size < HEAD))
 		class ++;
 	block = class < CLASSES ? arena.free[class] : NULL;
+	*fresh = !block;
 	if (block)
 		arena.free[class] = block->next;
 	else if (class < CLASSES)
@@ -83,6 +87,13 @@ void *malloc(size_t size)
 	}
 	block->class = class;
 	return (unsigned char *)block + HEAD;
+}
+
+void *malloc(size_t size)
+{
+	bool fresh;
+
+	return take(size, &fresh);
 }
 
 static struct block *block_of(void *memory)
@@ -105,13 +116,14 @@ void *calloc(size_t count, size_t size)
 {
 	size_t bytes;
 	void *memory;
+	bool fresh;
 
 	if (__builtin_mul_overflow(count, size, &bytes)) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	memory = malloc(bytes);
-	return memory ? memset(memory, 0, bytes) : NULL;
+	memory = take(bytes, &fresh);
+	return memory && !fresh ? memset(memory, 0, bytes) : memory;
 }
 
 void *realloc(void *memory, size_t size)

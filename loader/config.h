@@ -28,8 +28,8 @@ struct config {
 	struct policy policy;
 	char *text; /* owned; what was parsed; "" for the built-in defaults */
 	size_t text_length;
-	char path[PATH_MAX]; /* of the file; "" for the built-in defaults */
 	bool builtin;        /* no file was found */
+	char path[PATH_MAX]; /* of the file; "" for the built-in defaults */
 };
 
 /* What the environment says, for a caller that lets it count. */

@@ -20,10 +20,10 @@ struct diagnostic {
 };
 
 struct diagnostics {
-	struct diagnostic items[DIAGNOSTICS_MAX];
 	size_t count;    /* of items in use */
 	size_t errors;   /* all that were found, kept or not */
 	size_t warnings; /* likewise */
+	struct diagnostic items[DIAGNOSTICS_MAX];
 };
 
 void diagnostics_init(struct diagnostics *diagnostics);

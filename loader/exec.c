@@ -235,28 +235,26 @@ static int load_filter(struct load *load, struct error *err)
 }
 
 /* Returns only where nothing ran: the exit status, and *err. */
-static int run(const struct invocation *invocation, const char *called, struct error *err)
+static int run(const struct invocation *invocation, const char *called, struct load *load, struct error *err)
 {
-	struct load load = {.config = {.path = ""}};
 	struct preload preload = {.library = NULL};
 	struct asking asking; /* no more of it is touched than is needed */
 	int status;
 
-	if (refuse_foreign_rights(err) != 0 || load_policy(invocation, &load.config, err) != 0 ||
-	    supervision_find(invocation, &load.config, &load.supervision, err) != 0)
+	if (refuse_foreign_rights(err) != 0 || load_policy(invocation, &load->config, err) != 0 ||
+	    supervision_find(invocation, &load->config, &load->supervision, err) != 0)
 		return STATUS_FAILED;
-	status = target_find(invocation, called, &load.config.policy, &load.target, err);
+	status = target_find(invocation, called, &load->config.policy, &load->target, err);
 	if (status != 0)
 		return status;
-	if (find_preload(invocation, &load, &preload, err) != 0 || prepare_descriptors(&load, err) != 0 ||
-	    supervision_stay(invocation, &load.config, &load.supervision, err) != 0 ||
-	    begin_session(invocation, &load, &asking, err) != 0 ||
-	    begin_reports(invocation, &load, &preload, err) != 0 ||
-	    target_set_session(&load.target, load.supervision.session, &preload, err) != 0 ||
-	    prepare_filter(&load, &asking, err) != 0 || confine(&load.config.policy, err) != 0 ||
-	    load_filter(&load, err) != 0)
+	if (find_preload(invocation, load, &preload, err) != 0 || prepare_descriptors(load, err) != 0 ||
+	    supervision_stay(invocation, &load->config, &load->supervision, err) != 0 ||
+	    begin_session(invocation, load, &asking, err) != 0 || begin_reports(invocation, load, &preload, err) != 0 ||
+	    target_set_session(&load->target, load->supervision.session, &preload, err) != 0 ||
+	    prepare_filter(load, &asking, err) != 0 || confine(&load->config.policy, err) != 0 ||
+	    load_filter(load, err) != 0)
 		return STATUS_FAILED;
-	target_execute(&load.target, load.may_write); /* last: the filter is loaded */
+	target_execute(&load->target, load->may_write); /* last: the filter is loaded */
 }
 
 static int print(const char *text)
@@ -275,7 +273,9 @@ static int print(const char *text)
 int main(int argc, char **argv)
 {
 	struct invocation invocation;
+	struct load *load;
 	struct error err;
+	int status = STATUS_FAILED;
 
 	if (invocation_parse(argc, argv, &invocation, &err) != 0)
 		return give_up(&err, STATUS_FAILED);
@@ -283,5 +283,12 @@ int main(int argc, char **argv)
 		return print(invocation_help);
 	if (invocation.form == INVOKED_FOR_VERSION)
 		return print(PROGRAM_NAME " " AGENTSH_VERSION "\n");
-	return give_up(&err, run(&invocation, argv[0], &err));
+	/* Zeros that nobody has to write, unlike those of an automatic variable. */
+	load = calloc(1, sizeof(*load));
+	if (load)
+		status = run(&invocation, argv[0], load, &err);
+	else
+		(void)error_set(&err, "%m");
+	free(load);
+	return give_up(&err, status);
 }

@@ -16,9 +16,9 @@
 #define STATUS_NOT_FOUND      127
 
 struct program {
-	char path[PATH_MAX];
 	bool binary;  /* begins as an ELF file does: never given to /bin/sh */
 	bool foreign; /* a binary of the 32-bit sibling: behind a filter its first system call is its last */
+	char path[PATH_MAX];
 };
 
 /*

@@ -17,13 +17,13 @@
 #define TARGET_FALLBACK "/bin/sh" /* for a file that execve(2) answers ENOEXEC to: execvp(3) */
 
 struct target {
-	struct program program;
 	char **arguments;
 	char shell[sizeof(TARGET_FALLBACK)];
 	char **shell_arguments; /* the shell, the file, its arguments */
 	char **environment;
 	char session[sizeof(SESSION_VARIABLE "=") + SESSION_ID_SIZE];
 	char *shell_setting; /* "SHELL=..."; or NULL */
+	struct program program;
 };
 
 /*

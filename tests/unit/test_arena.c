@@ -77,7 +77,8 @@ static void zeroed(void **state)
 	(void)state;
 	memset(dirty, 1, 1000);
 	arena_free(dirty);
-	assert_memory_equal(arena_calloc(10, 100), nothing, 1000);
+	assert_memory_equal(arena_calloc(10, 100), nothing, 1000); /* that block again */
+	assert_memory_equal(arena_calloc(10, 100), nothing, 1000); /* one that nobody has used */
 	arena_free(NULL);
 	assert_non_null(arena_realloc(NULL, 0));
 }
