@@ -16,7 +16,7 @@
 static bool is_whole(const struct attestation_head *head)
 {
 	return head->magic == ATTESTATION_MAGIC && head->version == ATTESTATION_VERSION &&
-	       head->policy_length <= POLICY_TEXT_MAX && memchr(head->session, '\0', sizeof(head->session)) != NULL &&
+	       head->policy_length <= POLICY_TEXT_MAX && head->session[sizeof(head->session) - 1] == '\0' &&
 	       head->session[0] != '\0';
 }
 
@@ -32,7 +32,7 @@ static int read_from(int memfd, struct attestation *attestation, struct error *e
 	attestation->policy_length = head.policy_length;
 	attestation->policy = calloc(1, attestation->policy_length + 1);
 	if (!attestation->policy)
-		return error_set(err, "memory: %s", strerror(ENOMEM));
+		return error_set(err, "memory: %m");
 	if (pread(memfd, attestation->policy, attestation->policy_length, sizeof(head)) ==
 	    (ssize_t)attestation->policy_length)
 		return 1;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define USER_CONFIG          "agentsh/agentsh.ini"
@@ -83,12 +84,12 @@ static bool is_unmapped(uid_t uid)
 static bool is_trusted_owner(int descriptor, uid_t owner, enum config_trust trust)
 {
 	bool ours = trust == TRUST_CALLER && owner == getuid();
-	struct statvfs mount;
+	struct statfs mount;
 
 	/* What is shown as the overflow uid's may be anybody's, also where we have that uid ourselves. */
 	if (owner == 0 || (ours && (owner != overflow_uid() || has_all_users())))
 		return true;
-	return (ours || is_unmapped(owner)) && fstatvfs(descriptor, &mount) == 0 && (mount.f_flag & ST_RDONLY);
+	return (ours || is_unmapped(owner)) && fstatfs(descriptor, &mount) == 0 && (mount.f_flags & ST_RDONLY);
 }
 
 static int judge(int descriptor, const char *path, enum config_trust trust, size_t *size, struct error *err)
@@ -117,7 +118,7 @@ static int judge(int descriptor, const char *path, enum config_trust trust, size
 static int read_all(int descriptor, const char *path, size_t size, char **text, size_t *length, struct error *err)
 {
 	const size_t room = (size ? size : POLICY_TEXT_MAX) + 1;
-	char *buffer = malloc(room);
+	char *buffer = calloc(1, room);
 	size_t used = 0;
 	ssize_t taken = buffer ? 1 : -1;
 

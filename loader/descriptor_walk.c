@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "own_proc.h"
+
 #define NUMBERS_LOOKED 256 /* at, one by one */
 
 /*
@@ -29,18 +31,22 @@ static int no_list(struct error *err)
 	return error_set(err, "/proc/self/fd: %m (mount /proc: inherited descriptors are looked at)");
 }
 
-static int walk_list(DIR *list, descriptor_visit *visit, void *context, struct error *err)
+/* The list's own descriptor is visited as well: a directory. */
+static int walk_list(descriptor_visit *visit, void *context, struct error *err)
 {
+	DIR *list = opendir("/proc/self/fd");
 	const struct dirent *entry;
 	int result = 0;
 
-	while (result == 0 && (errno = 0, entry = readdir(list)) != NULL) {
-		int descriptor = (int)strtoul(entry->d_name, NULL, 10);
-
-		if (entry->d_name[0] != '.' && descriptor != dirfd(list))
-			result = visit(descriptor, context);
-	}
-	return result == 0 && errno != 0 ? no_list(err) : result;
+	if (!list)
+		return no_list(err);
+	while (result == 0 && (errno = 0, entry = readdir(list)) != NULL)
+		if (entry->d_name[0] != '.')
+			result = visit((int)strtoul(entry->d_name, NULL, 10), context);
+	if (result == 0 && errno != 0)
+		result = no_list(err);
+	(void)closedir(list);
+	return result;
 }
 
 /*
@@ -49,18 +55,16 @@ static int walk_list(DIR *list, descriptor_visit *visit, void *context, struct e
  */
 int descriptor_walk(descriptor_visit *visit, void *context, struct error *err)
 {
-	DIR *list = opendir("/proc/self/fd");
+	int list = own_proc_open("fd", O_RDONLY | O_DIRECTORY);
 	int result = 0;
 	int last;
 
-	if (!list)
+	if (list < 0)
 		return no_list(err);
-	last = last_open(dirfd(list));
+	last = last_open(list);
+	close(list);
 	for (int number = 0; result == 0 && number <= last; number++)
-		if (number != dirfd(list) && fcntl(number, F_GETFD) >= 0)
+		if (fcntl(number, F_GETFD) >= 0)
 			result = visit(number, context);
-	if (last < 0)
-		result = walk_list(list, visit, context, err);
-	(void)closedir(list);
-	return result;
+	return last < 0 ? walk_list(visit, context, err) : result;
 }

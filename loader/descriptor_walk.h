@@ -10,8 +10,9 @@
 typedef int descriptor_visit(int descriptor, void *context);
 
 /*
- * Visits all that are open, by /proc/self/fd, in no order that is promised; none is to be opened or closed by a visit.
- * Nobody else may change them meanwhile. 0; -1: a visit was the last one, or (*err) it cannot be told which are open.
+ * Visits all that are open, by /proc/self/fd (own_proc.h), in no order that is promised; none is to be opened or closed
+ * by a visit. Nobody else may change them meanwhile. 0; -1: a visit was the last one, or (*err) it cannot be told which
+ * are open.
  */
 int descriptor_walk(descriptor_visit *visit, void *context, struct error *err);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "descriptor_walk.h"
+#include "own_proc.h"
 #include "socket_option.h"
 
 #define FIRST_NOT_STANDARD 3U
@@ -90,7 +91,8 @@ static bool is_io_uring(int descriptor)
 		return false;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
 	length = readlinkat(AT_FDCWD, path, link, sizeof(link));
-	return length == (ssize_t)strlen(IO_URING_LINK) && memcmp(link, IO_URING_LINK, (size_t)length) == 0;
+	return length < 0 ||
+	       (length == (ssize_t)strlen(IO_URING_LINK) && memcmp(link, IO_URING_LINK, (size_t)length) == 0);
 }
 
 /* Does a thread of the kernel's look into the ring by itself? No system call is needed then to have it work. */
@@ -98,16 +100,23 @@ static bool is_polled(int descriptor)
 {
 	char line[128];
 	bool polled = true;
+	int list = own_proc_open("fdinfo", O_PATH);
 	FILE *about;
 
 	(void)snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", descriptor);
-	about = fopen(line, "re");
+	about = list < 0 ? NULL : fopen(line, "re");
 	while (about && fgets(line, sizeof(line), about))
 		if (strncmp(line, "SqThread:\t-", 11) == 0) /* -1: there is none */
 			polled = false;
 	if (about)
 		(void)fclose(about);
+	close(list);
 	return polled;
+}
+
+static const char *remedy(int descriptor)
+{
+	return descriptor < (int)FIRST_NOT_STANDARD ? "redirect it" : "close it, or set close_fds = yes";
 }
 
 struct judging {
@@ -118,18 +127,17 @@ struct judging {
 static int judge(int descriptor, void *context)
 {
 	const struct judging *judging = context;
-	const char *remedy = descriptor < (int)FIRST_NOT_STANDARD ? "redirect it" : "close it, or set close_fds = yes";
 	struct stat status;
 
 	if (fstat(descriptor, &status) != 0)
-		return error_set(judging->err, "descriptor %d: %m (%s)", descriptor, remedy);
+		return error_set(judging->err, "descriptor %d: %m (%s)", descriptor, remedy(descriptor));
 	if (S_ISSOCK(status.st_mode) && !is_path_only(descriptor) &&
 	    is_addressable_unix(descriptor, judging->datagrams_alone))
 		return error_set(judging->err, "descriptor %d: an inherited Unix socket that no peer is fixed to (%s)",
-				 descriptor, remedy);
+				 descriptor, remedy(descriptor));
 	if (!judging->datagrams_alone && is_io_uring(descriptor))
 		return error_set(judging->err, "descriptor %d: an inherited io_uring, which makes sockets unseen (%s)",
-				 descriptor, remedy);
+				 descriptor, remedy(descriptor));
 	return 0;
 }
 
@@ -197,10 +205,8 @@ static int list(int descriptor, void *context)
 	} else if (domain >= 0 || !is_io_uring(descriptor)) {
 		return 0;
 	} else if (listing->refuses_polled && is_polled(descriptor)) {
-		return error_set(listing->err,
-				 "descriptor %d: an inherited io_uring that the kernel polls (close it, or set "
-				 "close_fds = yes)",
-				 descriptor);
+		return error_set(listing->err, "descriptor %d: an inherited io_uring that the kernel polls (%s)",
+				 descriptor, remedy(descriptor));
 	}
 	written = snprintf(listing->text + listing->used, left, "%d %s %s", descriptor, type ? type : "-", name);
 	if (written > 0 && (size_t)written < left)

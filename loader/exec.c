@@ -288,7 +288,7 @@ int main(int argc, char **argv)
 	if (load)
 		status = run(&invocation, argv[0], load, &err);
 	else
-		(void)error_set(&err, "%m");
+		(void)error_set(&err, "memory: %m");
 	free(load);
 	return give_up(&err, status);
 }

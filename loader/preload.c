@@ -1,6 +1,5 @@
 #include "preload.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -50,7 +49,7 @@ static int set(char **out, const char *name, const char *first, const char *seco
 {
 	if (asprintf(out, "%s=%s%s%s", name, first, *first && *second ? ":" : "", second) >= 0)
 		return 0;
-	return error_set(err, "memory: %s", strerror(ENOMEM));
+	return error_set(err, "memory: %m");
 }
 
 static const char *present(const char *name)

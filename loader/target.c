@@ -36,7 +36,7 @@ static char *translate_name(const char *program, const char *called, bool login)
 
 static int out_of_memory(struct error *err)
 {
-	(void)error_set(err, "memory: %s", strerror(ENOMEM));
+	(void)error_set(err, "memory: %m");
 	return STATUS_FAILED;
 }
 

@@ -195,6 +195,34 @@ for number in 425, 426, 427:
 	[ ! -e ran ]
 }
 
+# beneath SCRIPT COMMAND...: the command in a process whose /proc that has changed, in a mount namespace of its own.
+beneath() {
+	unshare --mount --propagation private bash -c "$1"' && exec "${@:2}"' bash "$@"
+}
+
+@test "no_unix: what is open is not asked of a /proc that is none of this process's" {
+	need_root
+	local no_unix mediated script
+	no_unix=$(policy "$NO_UNIX")
+	mediated=$(supervised $'[sandbox.seccomp.unix_socket]\nenabled = true')
+	mkdir -p empty other/self/fd
+	sleep 60 3>&- &
+	for script in 'mount --bind empty /proc/$$/fd' "mount --bind /proc/$!/fd /proc/\$\$/fd" "mount --bind /proc/$! /proc/\$\$" \
+		'mount -t tmpfs none /proc/$$/fd' 'mount -t tmpfs none /proc/$$ && ln -s ../1/fd /proc/$$/fd' \
+		'mount --bind other /proc'; do
+		says 125 '(mount /proc: inherited descriptors are looked at)' beneath "$script" "$PROGRAMS/with_fd" stream 60 \
+			"${ALONE[@]}" -f "$no_unix" -- touch ran
+		# Where a sidecar mediates it is needed as well, and would not be there for the session's first call.
+		says 125 '(mount /proc: inherited descriptors are looked at)' beneath "$script" \
+			"$EXEC" --sidecar=private -f "$mediated" -- touch ran
+	done
+	kill "$!"
+	wait "$!" || true
+	[ ! -e ran ]
+	# Another one of it is as good.
+	gives 0 ran beneath 'mount -t proc none /proc' "${ALONE[@]}" -f "$no_unix" -- echo ran
+}
+
 @test "no_unix: an inherited io_uring is refused" {
 	run "$PROGRAMS/with_fd" io_uring 60 true
 	[ "$status" -eq 0 ] || skip "this host gives nobody an io_uring"
