@@ -136,7 +136,6 @@ static const struct listed listed[] = {
     {"fchmod", KEEPER},
     {"fork", KEEPER},
     {"kill", KEEPER},
-    {"pipe2", KEEPER},
     {"signalfd4", KEEPER},
     {"unlink", KEEPER},
     {"unlinkat", KEEPER},
@@ -187,7 +186,6 @@ static const struct compared compared[] = {
     {"open", ROLES, 1, WRITES, O_RDONLY},
     {"openat", ROLES, 2, WRITES, O_RDONLY},
     {"clone", KEEPER, 0, NOT_A_FORK, 0},
-    {"clone", KEEPER, 0, NOT_A_FORK | CLONE_VFORK, CLONE_VM | CLONE_VFORK}, /* posix_spawn(3) */
     {"clone", ROLES, 0, CLONE_THREAD, CLONE_THREAD},
     {"prctl", WORKER, 0, LOW_32_BITS, PR_CAPBSET_DROP},
     {"setns", WORKER, 1, LOW_32_BITS, CLONE_NEWUSER},

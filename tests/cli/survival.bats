@@ -20,6 +20,7 @@ setup() {
 teardown() {
 	local session
 	touch stop
+	[ ! -s stopped ] || kill -CONT "$(<stopped)" 2>/dev/null || true
 	for session in "${SESSIONS[@]}"; do
 		kill -KILL "$session" 2>/dev/null || true
 		wait "$session" 2>/dev/null || true
@@ -269,6 +270,19 @@ waiter() {
 	is "$(cut -d ' ' -f 4 said)" 1
 	is "$(events 'select(.session_id).type' | xargs)" 'session_start seccomp_blocked session_end'
 	wait_for waiter
+}
+
+@test "a worker that is stopped before it is executed: the keeper does not wait for it" {
+	local keeper
+	sidecar_start
+	load_session one log
+	wait_for worker
+	timeout 120 "$TOP/tests/lib/stop_before_exec.py" "$SIDECAR" >stopped
+	# The next session may get that one, and has no calls then; but it begins.
+	"$EXEC" --sidecar="$SOCKET" -s two -f "$(mode log)" -- true 3>&-
+	keeper=$SIDECAR
+	kill -TERM "$keeper"
+	timeout 60 tail --pid="$keeper" -f /dev/null
 }
 
 @test "a worker that cannot start: its session's calls wait, and are answered once it can" {
