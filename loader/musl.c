@@ -1,9 +1,6 @@
 #include "musl.h"
 
 #include <signal.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #undef strerror
 
@@ -49,26 +46,6 @@ const char *musl_error_name(int error)
 	default:
 		return NULL;
 	}
-}
-
-/* By eights: musl's memcpy(3), made for long ones, takes longer for a name than all else that is done with it. */
-char *strndup(const char *text, size_t most)
-{
-	size_t length = strnlen(text, most);
-	char *copy = malloc(length + 1);
-	char *to = copy;
-
-	if (!copy)
-		return NULL;
-	for (; length >= sizeof(uint64_t); length -= sizeof(uint64_t)) {
-		memcpy(to, text, sizeof(uint64_t));
-		to += sizeof(uint64_t);
-		text += sizeof(uint64_t);
-	}
-	while (length-- > 0)
-		*to++ = *text++;
-	*to = '\0';
-	return copy;
 }
 
 #define SIGNAL(name) [SIG##name] = #name

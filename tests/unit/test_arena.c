@@ -5,11 +5,13 @@
 #define free    arena_free
 #define calloc  arena_calloc
 #define realloc arena_realloc
+#define strndup arena_strndup
 #include "arena.c"
 #undef malloc
 #undef free
 #undef calloc
 #undef realloc
+#undef strndup
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,6 +85,21 @@ static void zeroed(void **state)
 	assert_non_null(arena_realloc(NULL, 0));
 }
 
+static void copied(void **state)
+{
+	static const char text[] = "process_vm_readv, process_vm_writev";
+
+	(void)state;
+	for (size_t most = 0; most < sizeof(text) + 2; most++) {
+		char *copy = arena_strndup(text, most);
+
+		assert_non_null(copy);
+		assert_int_equal(strlen(copy), most < strlen(text) ? most : strlen(text));
+		assert_memory_equal(copy, text, strlen(copy));
+		arena_free(copy);
+	}
+}
+
 static void too_much(void **state)
 {
 	static const size_t sizes[] = {(1U << 20) - 15, 1U << 20, SIZE_MAX / 2, SIZE_MAX - 8, SIZE_MAX};
@@ -108,6 +125,7 @@ int main(void)
 	    cmocka_unit_test(aligned_and_apart),
 	    cmocka_unit_test(used_again),
 	    cmocka_unit_test(zeroed),
+	    cmocka_unit_test(copied),
 	    cmocka_unit_test(too_much),
 	};
 
