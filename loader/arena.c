@@ -141,13 +141,17 @@ void *realloc(void *memory, size_t size)
 	return moved;
 }
 
-/* By eights: musl's memcpy(3), made for long ones, takes longer for a name than all else that is done with it. */
+/* Of names: musl's memcpy(3), made for what is long, takes longer than all else that is done with one. */
 char *strndup(const char *text, size_t most)
 {
-	size_t left = strnlen(text, most);
-	char *copy = malloc(left + 1);
-	char *to = copy;
+	size_t left = 0;
+	char *copy;
+	char *to;
 
+	while (left < most && text[left])
+		left++;
+	copy = malloc(left + 1);
+	to = copy;
 	if (!copy)
 		return NULL;
 	for (; left >= sizeof(uint64_t); left -= sizeof(uint64_t)) {
