@@ -214,7 +214,7 @@ char *ini_lines_read(char *out, int size, void *stream)
 
 		if (text.length == 0 || judge(lines, &line, most) != 0)
 			continue;
-		if (lines->kind == INI_CONTINUATION) {
+		if (lines->kind == INI_CONTINUATION && lines->continuation) {
 			lines->continuation(lines->context, text.start, text.length, lines->line);
 			continue;
 		}
