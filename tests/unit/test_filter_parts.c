@@ -16,7 +16,7 @@
 #include "rule_chain.h"
 #include "syscall_table.h"
 
-#define NUMBERS 1024 /* more than any kernel has */
+#define NUMBERS ((int)SYSCALL_NUMBERS)
 
 static const struct stage nothing;
 
