@@ -118,7 +118,7 @@ static int judge(int descriptor, const char *path, enum config_trust trust, size
 static int read_all(int descriptor, const char *path, size_t size, char **text, size_t *length, struct error *err)
 {
 	const size_t room = (size ? size : POLICY_TEXT_MAX) + 1;
-	char *buffer = calloc(1, room);
+	char *buffer = calloc(1, room); /* for malloc(3) alone there would be one more symbol to be bound */
 	size_t used = 0;
 	ssize_t taken = buffer ? 1 : -1;
 

@@ -100,17 +100,19 @@ static bool is_polled(int descriptor)
 {
 	char line[128];
 	bool polled = true;
-	int list = own_proc_open("fdinfo", O_PATH);
+	int list = own_proc_open("fdinfo", O_PATH); /* the kernel's own? */
 	FILE *about;
 
+	if (list < 0)
+		return true;
+	close(list);
 	(void)snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", descriptor);
-	about = list < 0 ? NULL : fopen(line, "re");
+	about = fopen(line, "re");
 	while (about && fgets(line, sizeof(line), about))
 		if (strncmp(line, "SqThread:\t-", 11) == 0) /* -1: there is none */
 			polled = false;
 	if (about)
 		(void)fclose(about);
-	close(list);
 	return polled;
 }
 

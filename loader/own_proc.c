@@ -19,9 +19,9 @@ int own_proc_open(const char *name, int flags)
 	struct statfs about;
 	int opened = -1;
 
-	(void)snprintf(path, sizeof(path), "self/%s", name);
 	if (proc < 0)
 		return -1;
+	(void)snprintf(path, sizeof(path), "self/%s", name);
 	if (fstatfs(proc, &about) != 0 || about.f_type != PROC_SUPER_MAGIC)
 		errno = EXDEV;
 	else

@@ -216,9 +216,10 @@ int policy_value_list(const struct policy_key *key, const char *value, size_t le
 
 		while (value < end && !is_separator(*value))
 			value++;
-		if (value > entry && add_entry(&at, list, entry, (size_t)(value - entry)) != 0)
+		if (value == entry)
+			value++;
+		else if (add_entry(&at, list, entry, (size_t)(value - entry)) != 0)
 			result = -1;
-		value++;
 	}
 	return result;
 }

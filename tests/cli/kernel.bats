@@ -195,7 +195,7 @@ for number in 425, 426, 427:
 	[ ! -e ran ]
 }
 
-# beneath SCRIPT COMMAND...: the command in a process whose /proc that has changed, in a mount namespace of its own.
+# beneath SCRIPT COMMAND...: the command, after SCRIPT in the same process has mounted things, which nobody else sees.
 beneath() {
 	unshare --mount --propagation private bash -c "$1"' && exec "${@:2}"' bash "$@"
 }

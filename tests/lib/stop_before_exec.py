@@ -30,11 +30,11 @@ def state(process):
         return file.read().rpartition(")")[2].split()[0]
 
 
-ours = command(keeper)
 def workers(processes):
     return [process for process in processes if b"--role=worker" in (command(process) or b"")]
 
 
+ours = command(keeper)
 for _ in range(TRIES):
     known = set()
     # The broker, that session's worker, and the one for the next session, which may be executed no sooner.
