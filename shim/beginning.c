@@ -101,6 +101,7 @@ int beginning_make(struct conversation *conversation)
 					.user = -1};
 	if (conversation->is_runtime)
 		beginning->user = open_user_namespace(conversation->peer.pid);
+	beginning->capabilities = session.capabilities;
 	if (beginning->area >= 0 && beginning->root >= 0)
 		return 0;
 	beginning_end(beginning);

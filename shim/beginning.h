@@ -10,9 +10,10 @@
 struct conversation;
 
 struct beginning {
-	int area; /* owned; -1: nothing has been put together */
-	int root; /* owned; -1: the same */
-	int user; /* owned; the user namespace of a container that has another than ours; -1: it is none */
+	int area;              /* owned; -1: nothing has been put together */
+	int root;              /* owned; -1: the same */
+	int user;              /* owned; the user namespace of a container that has another than ours; -1: it is none */
+	uint64_t capabilities; /* of the area's session */
 };
 
 /*

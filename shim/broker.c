@@ -134,12 +134,14 @@ static int give_to_keeper(struct broker *broker, struct conversation *conversati
 	const struct beginning *begun = &conversation->beginning;
 	int commons = join_circle(broker, conversation);
 	uint32_t flags = area_flags(broker, conversation) | (commons >= 0 ? AREA_COMMONS : 0U);
-	struct keeper_message message = {.operation = KEEPER_KEEP, .ticket = conversation->ticket};
+	struct keeper_message message = {
+	    .operation = KEEPER_KEEP, .uid = conversation->peer.uid, .ticket = conversation->ticket};
 	int descriptors[KEPT_COUNT + 1];
 	size_t count = 0;
 
 	if (beginning_make(conversation) != 0 || beginning_complete(begun, flags) != 0)
 		return -1;
+	message.capabilities = begun->capabilities;
 	descriptors[count++] = conversation->listener;
 	descriptors[count++] = begun->area;
 	descriptors[count++] = begun->root;

@@ -351,7 +351,7 @@ static bool begin_system(struct keeper *keeper)
 {
 	audit_begin(&keeper->audit);
 	take_up(keeper);
-	keeper->sessions.spare.filter = role_filter_prepare(CONFINED_WORKER);
+	keeper->sessions.spares.filter = role_filter_prepare(CONFINED_WORKER);
 	return begin_watch(keeper) && start_broker(keeper) == 0;
 }
 
@@ -388,7 +388,7 @@ int keeper_run(const struct keeper_options *options)
 	struct keeper keeper = {.options = options,
 				.broker = {.channel = -1, .is_private = options->is_private},
 				.sessions = {.workers = -1,
-					     .spare = {.control = -1, .filter = -1},
+					     .spares = {.filter = -1},
 					     .spare_is_due = true,
 					     .is_private = options->is_private,
 					     .events = options->events},
@@ -411,7 +411,7 @@ int keeper_run(const struct keeper_options *options)
 	if (options->runtimes_path)
 		(void)unlink(options->runtimes_path);
 	close_it(&keeper.signals);
-	close_it(&keeper.sessions.spare.filter);
+	close_it(&keeper.sessions.spares.filter);
 	audit_end(&keeper.audit);
 	return EXIT_SUCCESS;
 }

@@ -50,7 +50,9 @@ struct keeper_message {
 	uint32_t has_user;
 	uint32_t answers; /* behind them: the loader's socket, by which it is told that its session is kept */
 	int32_t error;    /* errno */
-	uint64_t ticket;  /* the broker's number of the session */
+	uint32_t uid;     /* whose session it is, and what its worker keeps: struct spare_whose */
+	uint64_t capabilities;
+	uint64_t ticket; /* the broker's number of the session */
 };
 
 enum keeper_order {
@@ -65,12 +67,25 @@ struct keeper_ordered {
 	uint32_t kind;  /* enum sink_kind; of KEEPER_REOPEN */
 };
 
-/*
- * From a worker, of any content: its session's first process has ended, and with it the notices. What
- * is kept for them is closed: it may be a pipe that somebody reads to its end.
- */
-struct keeper_notices_over {
-	uint32_t none;
+/* From a worker. */
+enum keeper_word {
+	/*
+	 * Its session's first process has ended, and with it the notices. What is kept for them is closed: it may be a
+	 * pipe that somebody reads to its end.
+	 */
+	KEEPER_NOTICES_OVER = 1,
+	/* It is about to answer a call of its session's, the first: from here on it is that session's, and is over with
+	   it. */
+	KEEPER_SERVES,
+	/*
+	 * Its session is over, and it has read nothing of any process in it: it has let go of all that was the
+	 * session's, and waits for another. Believed of a worker that has never said that it serves.
+	 */
+	KEEPER_FREE
+};
+
+struct keeper_told {
+	uint32_t word; /* enum keeper_word */
 };
 
 struct keeper_options {

@@ -64,9 +64,16 @@ int kept_store(struct kept *kept, uint32_t number, struct error *err)
 	return 0;
 }
 
-/* To the spare worker, or, where that one has died, to another. */
-static bool give(struct kept *kept, int events, enum sink_kind kind, struct spare *spare)
+/* NULL: it is not known. */
+static const struct spare_whose *whose_of(const struct kept *kept)
 {
+	return kept->may_return ? &kept->whose : NULL;
+}
+
+/* To a spare worker, or, where there is none that lives, to another. */
+static bool give(struct kept *kept, int events, enum sink_kind kind, struct spares *spares)
+{
+	const struct spare_whose *whose = whose_of(kept);
 	const struct spare_session session = {.kind = kind, .is_stored = kept->stored != 0};
 	const int *have = kept->descriptors;
 	int descriptors[WORKER_DESCRIPTORS] = {
@@ -82,17 +89,18 @@ static bool give(struct kept *kept, int events, enum sink_kind kind, struct spar
 	    [WORKER_USER] = have[KEPT_USER],
 	};
 
-	if (spare->worker && spare_give(spare, &session, descriptors, &kept->worker, &kept->control))
+	if (spare_give(spares, whose, &session, descriptors, &kept->worker, &kept->control))
 		return true;
-	return spare_start(spare, false) && spare_give(spare, &session, descriptors, &kept->worker, &kept->control);
+	return spare_start(spares, false) &&
+	       spare_give(spares, whose, &session, descriptors, &kept->worker, &kept->control);
 }
 
-bool kept_start(struct kept *kept, const char *events, struct spare *spare, const struct kept_herald *herald)
+bool kept_start(struct kept *kept, const char *events, struct spares *spares, const struct kept_herald *herald)
 {
 	enum sink_kind kind;
 	struct error err;
 	int descriptor = sink_open(events, &kind, &err);
-	bool is_told = herald && spare->worker;
+	bool is_told = herald && spare_is_there(spares, whose_of(kept));
 	bool started;
 
 	if (descriptor < 0) {
@@ -101,7 +109,7 @@ bool kept_start(struct kept *kept, const char *events, struct spare *spare, cons
 	}
 	if (is_told)
 		herald->tell(herald->context);
-	started = give(kept, descriptor, kind, spare);
+	started = give(kept, descriptor, kind, spares);
 	close(descriptor);
 	if (started)
 		kept->started_at = handover_now();

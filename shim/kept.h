@@ -21,6 +21,8 @@ struct kept {
 	int descriptors[KEPT_COUNT]; /* owned; -1: none */
 	int control;                 /* owned; to the worker; -1: none */
 	pid_t worker;                /* 0: none runs */
+	struct spare_whose whose;    /* where it began under this keeper: */
+	bool may_return;             /* its worker has answered no call, and may take another session */
 	unsigned tries;              /* to start one, without an end of the trouble */
 	int64_t start_at;            /* ms: when the next worker is due */
 	int64_t started_at;          /* ms: when the last was started */
@@ -53,7 +55,7 @@ struct kept_herald {
  * (or NULL) tells once nothing can go wrong that a later worker would not mend: with a spare worker before that one is
  * woken, so that nobody waits for what it does first. False: it could not be, and why is told.
  */
-bool kept_start(struct kept *kept, const char *events, struct spare *spare, const struct kept_herald *herald);
+bool kept_start(struct kept *kept, const char *events, struct spares *spares, const struct kept_herald *herald);
 
 /* Its worker has ended, or none could be started. */
 void kept_try_later(struct kept *kept);

@@ -69,10 +69,31 @@ static void end_notices(struct sessions *sessions, struct kept *kept)
 	(void)store(sessions, kept);
 }
 
+/* It is over, and its worker is free for another. */
+static void take_back(struct sessions *sessions, struct kept *kept)
+{
+	(void)epoll_ctl(sessions->workers, EPOLL_CTL_DEL, kept->control, NULL);
+	spare_take_back(&sessions->spares, kept->worker, kept->control, &kept->whose);
+	kept->control = -1;
+	kept->worker = 0;
+	drop(sessions, kept);
+}
+
+/* A worker that has served a call may say what it likes: it is its session's, and no other's. */
+static void hear_word(struct sessions *sessions, struct kept *kept, uint32_t word)
+{
+	if (word == KEEPER_NOTICES_OVER)
+		end_notices(sessions, kept);
+	else if (word == KEEPER_SERVES)
+		kept->may_return = false;
+	else if (word == KEEPER_FREE && kept->may_return)
+		take_back(sessions, kept);
+}
+
 /* By its ticket: a channel that has just been closed may still have an event. */
 void sessions_hear(struct sessions *sessions)
 {
-	struct keeper_notices_over over;
+	struct keeper_told told;
 	struct epoll_event event;
 	struct kept *kept = sessions->first;
 
@@ -82,15 +103,15 @@ void sessions_hear(struct sessions *sessions)
 		kept = kept->next;
 	if (!kept || kept->control < 0)
 		return;
-	if (message_receive(kept->control, &over, sizeof(over), NULL) > 0)
-		end_notices(sessions, kept);
+	if (message_receive(kept->control, &told, sizeof(told), NULL) == (ssize_t)sizeof(told))
+		hear_word(sessions, kept, told.word);
 	else /* it has died: SIGCHLD says so as well */
 		(void)epoll_ctl(sessions->workers, EPOLL_CTL_DEL, kept->control, NULL);
 }
 
 static bool start_worker(struct sessions *sessions, struct kept *kept, const struct kept_herald *herald)
 {
-	if (!kept_start(kept, sessions->events, &sessions->spare, herald))
+	if (!kept_start(kept, sessions->events, &sessions->spares, herald))
 		return false;
 	if (kept->control >= 0)
 		listen_to(sessions, kept);
@@ -98,15 +119,17 @@ static bool start_worker(struct sessions *sessions, struct kept *kept, const str
 	return true;
 }
 
+/* The next session may be anybody's: what it needs is one that has had none. */
 void sessions_start_spare(struct sessions *sessions)
 {
-	if (sessions->spare_is_due && !sessions->spare.worker)
-		(void)spare_start(&sessions->spare, sessions->is_private);
+	if (sessions->spare_is_due && !spare_is_fresh(&sessions->spares))
+		(void)spare_start(&sessions->spares, sessions->is_private);
 	sessions->spare_is_due = false;
 }
 
 void sessions_start_due(struct sessions *sessions, int64_t now)
 {
+	spare_trim(&sessions->spares, now);
 	for (struct kept *kept = sessions->first, *next; kept; kept = next) {
 		next = kept->next;
 		if (kept->worker || kept->start_at > now)
@@ -120,7 +143,7 @@ void sessions_start_due(struct sessions *sessions, int64_t now)
 
 int64_t sessions_due(const struct sessions *sessions)
 {
-	int64_t due = -1;
+	int64_t due = spare_due(&sessions->spares);
 
 	for (const struct kept *kept = sessions->first; kept; kept = kept->next)
 		if (!kept->worker && (due < 0 || kept->start_at < due))
@@ -197,6 +220,8 @@ int sessions_keep(struct sessions *sessions, const struct keeper_message *messag
 	if (!kept)
 		return ENOMEM;
 	take(kept, message, came);
+	kept->whose = (struct spare_whose){.uid = message->uid, .capabilities = message->capabilities};
+	kept->may_return = !sessions->is_private;
 	if (kept->descriptors[KEPT_LISTENER] < 0 || kept->descriptors[KEPT_AREA] < 0 ||
 	    kept->descriptors[KEPT_ROOT] < 0 || store(sessions, kept) != 0 || !start_worker(sessions, kept, herald)) {
 		if (kept->stored)
@@ -213,6 +238,7 @@ int sessions_keep(struct sessions *sessions, const struct keeper_message *messag
 static bool worker_ended(struct sessions *sessions, struct kept *kept, int status, bool was_killed)
 {
 	kept->worker = 0;
+	kept->may_return = false; /* the next one may have calls to answer that this one had */
 	close_it(&kept->control);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
 		drop(sessions, kept);
@@ -230,8 +256,7 @@ bool sessions_child_ended(struct sessions *sessions, pid_t child, int status, bo
 	bool is_over = false;
 
 	/* The next session has another: should each die of the start itself, no more than one a session does. */
-	if (child == sessions->spare.worker)
-		spare_forget(&sessions->spare);
+	spare_ended(&sessions->spares, child);
 	for (struct kept *kept = sessions->first, *next; kept; kept = next) {
 		next = kept->next;
 		if (kept->worker == child)
@@ -255,8 +280,7 @@ void sessions_tell_end(struct sessions *sessions, bool they_stay)
 {
 	const struct keeper_ordered end = {.order = KEEPER_END};
 
-	sessions_kill_child(sessions->spare.worker);
-	spare_forget(&sessions->spare);
+	spare_end_all(&sessions->spares, sessions_kill_child);
 	for (struct kept *kept = sessions->first; kept; kept = kept->next) {
 		if (!they_stay && kept->control >= 0)
 			(void)message_send(kept->control, &end, sizeof(end), NULL, 0);

@@ -17,7 +17,7 @@
 struct sessions {
 	struct kept *first; /* owned */
 	int workers;        /* owned; epoll(7): the workers' channels, by ticket; readable: sessions_hear */
-	struct spare spare;
+	struct spares spares;
 	bool spare_is_due;                 /* there is to be one, as soon as nobody waits for anything else */
 	bool is_private;                   /* there is one session, and no other comes */
 	bool has_store;                    /* systemd's */

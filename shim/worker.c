@@ -27,6 +27,8 @@
 #define FIRST_PATIENCE_MS 20  /* with a process that is ending */
 #define KILLS_PATIENCE_MS 100 /* for a record that is still on its way: the session may have ended by that kill */
 
+#define WORKER_FREE (-1) /* in place of an exit status: there may be another session */
+
 enum then { THEN_GO_ON, THEN_END, THEN_LEAVE };
 
 /* What the main thread waits for. */
@@ -150,7 +152,6 @@ static int set_up(struct worker *worker, const struct given *given, struct error
 
 	worker->rules.arch = syscall_native_arch();
 	worker->listener = have[WORKER_LISTENER];
-	worker->keeper = WORKER_KEEPER;
 	worker->target = have[WORKER_TARGET];
 	worker->reader = have[WORKER_READER];
 	worker->is_stored = given->session.is_stored != 0;
@@ -166,12 +167,22 @@ static int set_up(struct worker *worker, const struct given *given, struct error
 	return open_sinks(worker, given, err) != 0 ? -1 : listener_begin(worker->listener, err);
 }
 
+static int tell_keeper(const struct worker *worker, enum keeper_word word)
+{
+	const struct keeper_told told = {.word = word};
+
+	return message_send(worker->keeper, &told, sizeof(told), NULL, 0);
+}
+
 /*
  * What it takes to answer: had from the first call on that there is to answer. A short command mostly makes none, and
  * all this would be a third of what its session costs.
  */
 static int prepare(struct worker *worker, const struct given *given, struct error *err)
 {
+	/* First: whatever becomes of this worker by what it reads from here on, it is given no other session. */
+	if (tell_keeper(worker, KEEPER_SERVES) != 0 && errno != EPIPE && errno != ECONNRESET)
+		return error_set(err, "session: the keeper hears nothing: %s", strerror(errno));
 	if (open_origin(worker, given, err) != 0 || prepare_sockets(worker, err) != 0 || parse_policy(worker, err) != 0)
 		return -1;
 	worker->attestation = make_attestation(worker->area, err);
@@ -209,11 +220,9 @@ static enum then hear_keeper(struct worker *worker)
 /* The first process has ended: nobody waits for a notice of later ones. */
 static void first_ended(struct worker *worker, struct pollfd *target)
 {
-	const struct keeper_notices_over over = {0};
-
 	pool_settle(&worker->pool); /* whoever has just killed it counts that first, and tells */
 	notice_end(&worker->notice, worker->area, worker->rules.arch);
-	(void)message_send(worker->keeper, &over, sizeof(over), NULL, 0);
+	(void)tell_keeper(worker, KEEPER_NOTICES_OVER);
 	worker_learn_exit(worker);
 	target->fd = -1;
 }
@@ -283,6 +292,41 @@ static int end(struct worker *worker, const char *how)
 	return EXIT_SUCCESS;
 }
 
+/*
+ * A session of which there was nothing to tell but its beginning and its end has left nothing in this worker that it
+ * has read of anybody, and no thread. One that has followed a container into its namespace does not come back.
+ */
+static bool is_free(const struct worker *worker, const struct given *given)
+{
+	const struct area *area = worker->area;
+
+	return !(area->session.flags & AREA_PRIVATE) && !worker->pool.worker && !worker_has_served(worker) &&
+	       given->descriptors[WORKER_USER] < 0 && area_next_seq(area) == AREA_FIRST_SEQ + 2 &&
+	       sink_pending(&worker->sink) == 0;
+}
+
+/* Of all that was the session's, as the end of this process would. */
+static void let_go(struct worker *worker, struct given *given)
+{
+	int *have = given->descriptors;
+
+	sink_close(&worker->sink);
+	have[WORKER_EVENTS] = -1;
+	if (worker->copies) {
+		sink_close(&worker->copy);
+		have[WORKER_COPY] = -1;
+	}
+	if (worker->area->session.flags & AREA_NOTICES)
+		have[WORKER_NOTICES] = -1; /* notice_end() */
+	(void)pthread_mutex_unlock(&worker->writing);
+	(void)pthread_mutex_destroy(&worker->writing);
+	area_unmap(worker->area);
+	worker->area = NULL;
+	for (size_t i = 0; i < WORKER_DESCRIPTORS; i++)
+		if (have[i] >= 0)
+			close(have[i]);
+}
+
 /* The listener: a call, before there is a server; later its end alone, as the servers may all be kept. */
 static int hear_listener(struct worker *worker, const struct given *given, struct pollfd *ready)
 {
@@ -325,7 +369,8 @@ static int serve(struct worker *worker, const struct given *given)
 		if (over > 0) {
 			await_first(worker, &ready[TARGET]);
 			await_kills(worker);
-			return end(worker, "all_exited");
+			(void)end(worker, "all_exited");
+			return is_free(worker, given) ? WORKER_FREE : EXIT_SUCCESS;
 		}
 		count = poll(ready, sizeof(ready) / sizeof(ready[0]), wait);
 		/* A session may have lowered the limits of a worker of its own user: another has the keeper's. */
@@ -346,37 +391,58 @@ static int serve(struct worker *worker, const struct given *given)
 	}
 }
 
-/* False: it could not be received, or there will be none, as the keeper has ended. */
+/*
+ * False: it could not be received, or there will be none, as the keeper has ended. What else there is was said to the
+ * worker of the session before.
+ */
 static bool wait_for_session(struct given *given)
 {
 	struct message_descriptors came;
 	ssize_t length;
 
-	(void)fcntl(WORKER_KEEPER, F_SETFD, FD_CLOEXEC);
-	length = message_receive(WORKER_KEEPER, &given->session, sizeof(given->session), &came);
-	if (length < 0)
+	_Static_assert(sizeof(struct keeper_ordered) != sizeof(given->session),
+		       "one is told from the other by its size");
+	while ((length = message_receive(WORKER_KEEPER, &given->session, sizeof(given->session), &came)) > 0 &&
+	       length != (ssize_t)sizeof(given->session))
+		message_close(&came);
+	if (length <= 0)
 		return false;
 	for (size_t i = 0; i < WORKER_DESCRIPTORS; i++)
-		given->descriptors[i] = length > 0 && given->session.has & (1U << i) ? message_take(&came) : -1;
+		given->descriptors[i] = given->session.has & (1U << i) ? message_take(&came) : -1;
 	message_close(&came);
-	return length == (ssize_t)sizeof(given->session);
+	return true;
 }
 
 /* What ps(1) shows: the role that it has now. */
-static void become_worker(char *role)
+static void become(char *shown, const char *role)
 {
 	_Static_assert(sizeof(ROLE_WORKER) == sizeof(ROLE_WAITER), "one stands in the other's place");
-	memcpy(role, ROLE_WORKER, sizeof(ROLE_WORKER));
+	memcpy(shown, role, sizeof(ROLE_WORKER));
+}
+
+static int serve_session(struct worker *worker, const struct given *given)
+{
+	struct event_recovered recovered;
+	struct error err;
+
+	if (set_up(worker, given, &err) != 0)
+		return give_up(&err);
+	if (!recovery_begin(worker, &recovered))
+		return EXIT_SUCCESS;
+	worker_begin(worker, &recovered);
+	worker_kills(worker);
+	return serve(worker, given);
 }
 
 int worker_main(int argc, char **argv)
 {
 	static struct worker worker; /* too large for a stack, and to be written to all over */
-	const size_t known = threads_known();
-	struct event_recovered recovered;
 	struct given given;
 	struct error err;
+	int status = EXIT_FAILURE; /* of one that never had a session */
 
+	worker.threads_known = threads_known();
+	worker.keeper = WORKER_KEEPER;
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	if (argc != 2)
@@ -384,15 +450,17 @@ int worker_main(int argc, char **argv)
 	if (confinement_enter(CONFINED_WORKER, WORKER_FILTER, &err) != 0)
 		return give_up(&err);
 	close(WORKER_FILTER);
-	if (!wait_for_session(&given))
-		return EXIT_FAILURE;
-	become_worker(argv[1]);
-	if (set_up(&worker, &given, &err) != 0)
-		return give_up(&err);
-	worker.threads_known = known;
-	if (!recovery_begin(&worker, &recovered))
-		return EXIT_SUCCESS;
-	worker_begin(&worker, &recovered);
-	worker_kills(&worker);
-	return serve(&worker, &given);
+	(void)fcntl(WORKER_KEEPER, F_SETFD, FD_CLOEXEC);
+	while (wait_for_session(&given)) {
+		become(argv[1], ROLE_WORKER);
+		status = serve_session(&worker, &given);
+		if (status != WORKER_FREE)
+			return status;
+		let_go(&worker, &given);
+		become(argv[1], ROLE_WAITER);
+		status = EXIT_SUCCESS; /* that session's */
+		if (tell_keeper(&worker, KEEPER_FREE) != 0)
+			break;
+	}
+	return status;
 }
