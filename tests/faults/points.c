@@ -180,6 +180,17 @@ static void become_worker(const struct driver *driver, struct thread *thread, in
 	thread->counts = wanted_role(driver) == ROLE_WORKER && driver->kind && is_kind(driver, "start");
 }
 
+/* It has told the keeper that it is free: no other worker follows it, and its session is over. */
+static void become_waiter(struct driver *driver, struct thread *thread, int64_t result)
+{
+	if (thread->role != ROLE_WORKER || thread->number != SYS_sendmsg || result <= 0 ||
+	    thread_role(thread->process) != ROLE_WAITER)
+		return;
+	thread->role = ROLE_WAITER;
+	thread->counts = false;
+	driver->gone++;
+}
+
 void point_at_call(struct driver *driver, struct thread *thread)
 {
 	struct __ptrace_syscall_info info;
@@ -193,6 +204,7 @@ void point_at_call(struct driver *driver, struct thread *thread)
 		enter(driver, thread);
 	} else if (info.op == SYSCALL_EXIT) {
 		become_worker(driver, thread, info.exit.rval);
+		become_waiter(driver, thread, info.exit.rval);
 		leave(driver, thread, info.exit.rval);
 	}
 }
