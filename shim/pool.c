@@ -71,6 +71,11 @@ void pool_end(struct pool *pool)
 		finish(pool, 1);
 }
 
+void pool_anew(struct pool *pool)
+{
+	atomic_store(&pool->end, 0);
+}
+
 static void handle(struct server *server)
 {
 	int64_t now = now_us();

@@ -81,6 +81,9 @@ int pool_watch(struct pool *pool);
 /* The last target has gone: for whoever sees it where no server does, kept as each may be by memory of its own. */
 void pool_end(struct pool *pool);
 
+/* Where it was never started: that end was another session's. */
+void pool_anew(struct pool *pool);
+
 /*
  * Is every other server kept, and can none be added? Then the calling one must not be kept as well:
  * the session's blocked calls have nobody else to answer them.

@@ -322,6 +322,7 @@ static void let_go(struct worker *worker, struct given *given)
 	(void)pthread_mutex_destroy(&worker->writing);
 	area_unmap(worker->area);
 	worker->area = NULL;
+	pool_anew(&worker->pool);
 	for (size_t i = 0; i < WORKER_DESCRIPTORS; i++)
 		if (have[i] >= 0)
 			close(have[i]);
