@@ -393,10 +393,10 @@ static int serve(struct worker *worker, const struct given *given)
 }
 
 /*
- * False: it could not be received, or there will be none, as the keeper has ended. What else there is was said to the
- * worker of the session before.
+ * 1: it is there; 0: there will be none, as the keeper has ended or has no more use for us; -1: it could not be
+ * received, and is another worker's. What else there is was said to the worker of the session before.
  */
-static bool wait_for_session(struct given *given)
+static int wait_for_session(struct given *given)
 {
 	struct message_descriptors came;
 	ssize_t length;
@@ -407,11 +407,11 @@ static bool wait_for_session(struct given *given)
 	       length != (ssize_t)sizeof(given->session))
 		message_close(&came);
 	if (length <= 0)
-		return false;
+		return (int)length;
 	for (size_t i = 0; i < WORKER_DESCRIPTORS; i++)
 		given->descriptors[i] = given->session.has & (1U << i) ? message_take(&came) : -1;
 	message_close(&came);
-	return true;
+	return 1;
 }
 
 /* What ps(1) shows: the role that it has now. */
@@ -441,6 +441,7 @@ int worker_main(int argc, char **argv)
 	struct given given;
 	struct error err;
 	int status = EXIT_FAILURE; /* of one that never had a session */
+	int has;
 
 	worker.threads_known = threads_known();
 	worker.keeper = WORKER_KEEPER;
@@ -452,7 +453,7 @@ int worker_main(int argc, char **argv)
 		return give_up(&err);
 	close(WORKER_FILTER);
 	(void)fcntl(WORKER_KEEPER, F_SETFD, FD_CLOEXEC);
-	while (wait_for_session(&given)) {
+	while ((has = wait_for_session(&given)) > 0) {
 		become(argv[1], ROLE_WORKER);
 		status = serve_session(&worker, &given);
 		if (status != WORKER_FREE)
@@ -463,5 +464,5 @@ int worker_main(int argc, char **argv)
 		if (tell_keeper(&worker, KEEPER_FREE) != 0)
 			break;
 	}
-	return status;
+	return has < 0 ? EXIT_FAILURE : status;
 }

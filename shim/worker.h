@@ -1,6 +1,8 @@
 /*
- * A worker serves one session: it receives its notifications, answers them and writes its events.
+ * A worker serves a session: it receives its notifications, answers them and writes its events.
  * It holds that session's descriptors and nothing else of anyone's, and may die at any instant.
+ *
+ * It serves another one only where there was no call to answer in the first (spare.h).
  */
 #ifndef AGENTSH_WORKER_H
 #define AGENTSH_WORKER_H

@@ -125,6 +125,20 @@ worker_is_over() {
 	[ "$(jq -r '"\(.session_id) \(.seq)"' "$work/events" | sort | uniq -d)" = '' ]
 }
 
+@test "a free worker that has no room for a session: another has it" {
+	local first
+	free_after plain
+	first=$worker
+	prlimit --pid "$first" --nofile=4:4
+	rm -f "$work/open/"*
+	session_start plain "$work/socket"
+	[ "$worker" != "$first" ]
+	in_session 'mount -t tmpfs none /mnt; echo $?'
+	[ "${output##*$'\n'}" = 137 ]
+	session_end
+	wait_for all_told 2
+}
+
 all_told() {
 	[ "$(grep -c '"type":"session_end"' "$work/events")" -eq "$1" ]
 }
