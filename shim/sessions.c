@@ -69,6 +69,13 @@ static void end_notices(struct sessions *sessions, struct kept *kept)
 	(void)store(sessions, kept);
 }
 
+/* Nothing more is heard of that worker, until it ends. */
+static void hang_up(const struct sessions *sessions, struct kept *kept)
+{
+	(void)epoll_ctl(sessions->workers, EPOLL_CTL_DEL, kept->control, NULL);
+	close_it(&kept->control);
+}
+
 /* It is over, and its worker is free for another. */
 static void take_back(struct sessions *sessions, struct kept *kept)
 {
@@ -79,7 +86,8 @@ static void take_back(struct sessions *sessions, struct kept *kept)
 	drop(sessions, kept);
 }
 
-/* A worker that has served a call may say what it likes: it is its session's, and no other's. */
+/* A worker that has served a call may say what it likes: it is its session's, and no other's. It ends, where it waits.
+ */
 static void hear_word(struct sessions *sessions, struct kept *kept, uint32_t word)
 {
 	if (word == KEEPER_NOTICES_OVER)
@@ -88,6 +96,8 @@ static void hear_word(struct sessions *sessions, struct kept *kept, uint32_t wor
 		kept->may_return = false;
 	else if (word == KEEPER_FREE && kept->may_return)
 		take_back(sessions, kept);
+	else if (word == KEEPER_FREE)
+		hang_up(sessions, kept);
 }
 
 /* By its ticket: a channel that has just been closed may still have an event. */

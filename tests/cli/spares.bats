@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Workers that have answered no call: which session they take next, and which they do not.
 #
-# Set by lib/roles.bash; each test is a subshell.
-# shellcheck disable=SC2030,SC2031,SC2154
+# Set by lib/roles.bash, or used there; each test is a subshell; what a shell in the test expands stands in single quotes.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154
 bats_require_minimum_version 1.5.0
 load ../lib/common
 load ../lib/roles
@@ -123,6 +123,7 @@ worker_is_over() {
 	kill -KILL "$first"
 	wait_for all_told 4
 	[ "$(jq -r '"\(.session_id) \(.seq)"' "$work/events" | sort | uniq -d)" = '' ]
+	wait_for keeps_nothing
 }
 
 @test "a free worker that has no room for a session: another has it" {
@@ -137,6 +138,11 @@ worker_is_over() {
 	[ "${output##*$'\n'}" = 137 ]
 	session_end
 	wait_for all_told 2
+}
+
+# The keeper has no session's listener.
+keeps_nothing() {
+	! descriptors_of "$keeper" | grep -q 'seccomp notify'
 }
 
 all_told() {
