@@ -4,14 +4,26 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "descriptors.h"
+#include "error.h"
 
 #define PROGRAM     "/proc/self/exe"
 #define FIRST       3
-#define OUT_OF_WAY  64 /* above every fixed number */
+#define OUT_OF_WAY  (FIRST + (int)ROLE_DESCRIPTORS_MAX) /* above every fixed number */
 #define STATUS_LOST 127
+
+/* In the child. */
+static _Noreturn void give_up(const char *what)
+{
+	struct error err;
+
+	(void)error_set(&err, "a role cannot be started: %s: %s (raise ulimit -n)", what, strerror(errno));
+	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+	_exit(STATUS_LOST);
+}
 
 /* In the child. Every other descriptor is O_CLOEXEC. */
 static void arrange(const int *descriptors, size_t count)
@@ -26,7 +38,7 @@ static void arrange(const int *descriptors, size_t count)
 		if (descriptors[i] < 0)
 			close(number);
 		else if (copies[i] < 0 || dup2(copies[i], number) < 0)
-			_exit(STATUS_LOST);
+			give_up("its descriptors");
 	}
 }
 

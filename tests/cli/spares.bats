@@ -145,6 +145,25 @@ keeps_nothing() {
 	! descriptors_of "$keeper" | grep -q 'seccomp notify'
 }
 
+@test "few descriptors: the roles begin all the same, or it is said why not" {
+	roles_teardown
+	roles_setup
+	sidecar_start prlimit --nofile=40:40
+	free_after plain
+	rm -f "$work/open/"*
+	session_start plain "$work/socket"
+	in_session 'mount -t tmpfs none /mnt; echo $?'
+	[ "${output##*$'\n'}" = 137 ]
+	session_end
+	wait_for all_told 2
+	roles_teardown
+	roles_setup
+	prlimit --nofile=12:12 "$work/agentsh-sidecar" --socket="$work/socket" --events="$work/events" \
+		</dev/null >/dev/null 2>"$work/log" 3>&- &
+	started+=($!)
+	wait_for grep -q '(raise ulimit -n)$' "$work/log"
+}
+
 all_told() {
 	[ "$(grep -c '"type":"session_end"' "$work/events")" -eq "$1" ]
 }
