@@ -16,11 +16,11 @@
 #define STATUS_LOST 127
 
 /* In the child. */
-static _Noreturn void give_up(const char *what)
+static _Noreturn void give_up(void)
 {
 	struct error err;
 
-	(void)error_set(&err, "a role cannot be started: %s: %s (raise ulimit -n)", what, strerror(errno));
+	(void)error_set(&err, "a role cannot be started: its descriptors: %s (raise ulimit -n)", strerror(errno));
 	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
 	_exit(STATUS_LOST);
 }
@@ -38,7 +38,7 @@ static void arrange(const int *descriptors, size_t count)
 		if (descriptors[i] < 0)
 			close(number);
 		else if (copies[i] < 0 || dup2(copies[i], number) < 0)
-			give_up("its descriptors");
+			give_up();
 	}
 }
 

@@ -60,6 +60,11 @@ static void listen_to(const struct sessions *sessions, const struct kept *kept)
 	(void)epoll_ctl(sessions->workers, EPOLL_CTL_ADD, kept->control, &event);
 }
 
+static void stop_listening(const struct sessions *sessions, const struct kept *kept)
+{
+	(void)epoll_ctl(sessions->workers, EPOLL_CTL_DEL, kept->control, NULL);
+}
+
 /* In the store as well. */
 static void end_notices(struct sessions *sessions, struct kept *kept)
 {
@@ -72,22 +77,21 @@ static void end_notices(struct sessions *sessions, struct kept *kept)
 /* Nothing more is heard of that worker, until it ends. */
 static void hang_up(const struct sessions *sessions, struct kept *kept)
 {
-	(void)epoll_ctl(sessions->workers, EPOLL_CTL_DEL, kept->control, NULL);
+	stop_listening(sessions, kept);
 	close_it(&kept->control);
 }
 
 /* It is over, and its worker is free for another. */
 static void take_back(struct sessions *sessions, struct kept *kept)
 {
-	(void)epoll_ctl(sessions->workers, EPOLL_CTL_DEL, kept->control, NULL);
+	stop_listening(sessions, kept);
 	spare_take_back(&sessions->spares, kept->worker, kept->control, &kept->whose);
 	kept->control = -1;
 	kept->worker = 0;
 	drop(sessions, kept);
 }
 
-/* A worker that has served a call may say what it likes: it is its session's, and no other's. It ends, where it waits.
- */
+/* A worker that has served a call may say what it likes: it is its session's alone, and ends with it. */
 static void hear_word(struct sessions *sessions, struct kept *kept, uint32_t word)
 {
 	if (word == KEEPER_NOTICES_OVER)
@@ -116,7 +120,7 @@ void sessions_hear(struct sessions *sessions)
 	if (message_receive(kept->control, &told, sizeof(told), NULL) == (ssize_t)sizeof(told))
 		hear_word(sessions, kept, told.word);
 	else /* it has died: SIGCHLD says so as well */
-		(void)epoll_ctl(sessions->workers, EPOLL_CTL_DEL, kept->control, NULL);
+		stop_listening(sessions, kept);
 }
 
 static bool start_worker(struct sessions *sessions, struct kept *kept, const struct kept_herald *herald)

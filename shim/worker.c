@@ -286,12 +286,6 @@ static void await_kills(struct worker *worker)
 			keeper.fd = -1; /* it has gone: whatever is there is there */
 }
 
-static int end(struct worker *worker, const char *how)
-{
-	worker_end(worker, how);
-	return EXIT_SUCCESS;
-}
-
 /*
  * A session of which there was nothing to tell but its beginning and its end has left nothing in this worker that it
  * has read of anybody, and no thread. One that has followed a container into its namespace does not come back.
@@ -370,7 +364,7 @@ static int serve(struct worker *worker, const struct given *given)
 		if (over > 0) {
 			await_first(worker, &ready[TARGET]);
 			await_kills(worker);
-			(void)end(worker, "all_exited");
+			worker_end(worker, "all_exited");
 			return is_free(worker, given) ? WORKER_FREE : EXIT_SUCCESS;
 		}
 		count = poll(ready, sizeof(ready) / sizeof(ready[0]), wait);
@@ -385,8 +379,10 @@ static int serve(struct worker *worker, const struct given *given)
 			first_ended(worker, &ready[TARGET]);
 		if (ready[KEEPER].revents)
 			then = hear_keeper(worker);
-		if (then == THEN_END)
-			return end(worker, "sidecar_terminated");
+		if (then == THEN_END) {
+			worker_end(worker, "sidecar_terminated");
+			return EXIT_SUCCESS;
+		}
 		if (then == THEN_LEAVE)
 			return leave(worker);
 	}

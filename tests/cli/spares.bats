@@ -30,10 +30,21 @@ so_many_wait() {
 	[ "$(waiters | wc -w)" -eq "$1" ]
 }
 
-# free_after USER [SCRIPT]: the worker of a session of that user's, once the session is over, and of a call in it if so.
-free_after() {
+# begin USER: a session of that user's, after others.
+begin() {
 	rm -f "$work/open/"*
 	session_start "$1" "$work/socket"
+}
+
+# A call that the worker has to answer is killed.
+a_call_is_killed() {
+	in_session 'mount -t tmpfs none /mnt; echo $?'
+	[ "${output##*$'\n'}" = 137 ]
+}
+
+# free_after USER [SCRIPT]: the worker of a session of that user's, once the session is over, and of a call in it if so.
+free_after() {
+	begin "$1"
 	[ -z "${2:-}" ] || in_session "$2"
 	session_end
 	wait_for worker_is_over "$worker"
@@ -53,8 +64,7 @@ worker_is_over() {
 	# As one that has had none yet.
 	[ "$(descriptors_of "$first" | sed 1,3d)" = '3 socket' ]
 	before=$(waiters)
-	rm -f "$work/open/"*
-	session_start plain "$work/socket"
+	begin plain
 	[ "$worker" = "$first" ]
 	[ "$(descriptors_of "$worker" | sed 1,3d | cut -d ' ' -f 2- | xargs)" = \
 		"socket anon_inode:seccomp notify /memfd:agentsh-session $work/events / anon_inode:[pidfd]" ]
@@ -62,8 +72,7 @@ worker_is_over() {
 	now=$(waiters)
 	[ "$(echo "$before" | tr ' ' '\n' | grep -vx "$first")" = "$now" ]
 	# It answers this one's calls, and is over with it then.
-	in_session 'mount -t tmpfs none /mnt; echo $?'
-	[ "${output##*$'\n'}" = 137 ]
+	a_call_is_killed
 	session_end
 	wait_for worker_is_over "$worker"
 	[ ! -e "/proc/$first" ]
@@ -83,8 +92,7 @@ worker_is_over() {
 	free_after plain
 	plain=$worker
 	waits "$plain"
-	rm -f "$work/open/"*
-	session_start root "$work/socket"
+	begin root
 	[ "$worker" != "$plain" ]
 	waits "$plain"
 	# root's: all that a call may need of it.
@@ -93,9 +101,8 @@ worker_is_over() {
 	wait_for waits "$worker"
 	others=$worker
 	# Root without a capability is another.
-	rm -f "$work/open/"*
 	limited=(setpriv --inh-caps=-all --bounding-set=-all)
-	session_start root "$work/socket"
+	begin root
 	[ "$worker" != "$others" ]
 	[ "$worker" != "$plain" ]
 	waits "$others"
@@ -106,11 +113,9 @@ worker_is_over() {
 	free_after plain
 	first=$worker
 	kill -KILL "$first"
-	rm -f "$work/open/"*
-	session_start plain "$work/socket"
+	begin plain
 	[ "$worker" != "$first" ]
-	in_session 'mount -t tmpfs none /mnt; echo $?'
-	[ "${output##*$'\n'}" = 137 ]
+	a_call_is_killed
 	session_end
 	wait_for worker_is_over "$worker"
 	# Killed with the session already its own, which it cannot have looked at.
@@ -131,11 +136,9 @@ worker_is_over() {
 	free_after plain
 	first=$worker
 	prlimit --pid "$first" --nofile=4:4
-	rm -f "$work/open/"*
-	session_start plain "$work/socket"
+	begin plain
 	[ "$worker" != "$first" ]
-	in_session 'mount -t tmpfs none /mnt; echo $?'
-	[ "${output##*$'\n'}" = 137 ]
+	a_call_is_killed
 	session_end
 	wait_for all_told 2
 }
@@ -150,10 +153,8 @@ keeps_nothing() {
 	roles_setup
 	sidecar_start prlimit --nofile=40:40
 	free_after plain
-	rm -f "$work/open/"*
-	session_start plain "$work/socket"
-	in_session 'mount -t tmpfs none /mnt; echo $?'
-	[ "${output##*$'\n'}" = 137 ]
+	begin plain
+	a_call_is_killed
 	session_end
 	wait_for all_told 2
 	roles_teardown
