@@ -65,11 +65,18 @@ static bool can_mediate(const struct admission *admission, const struct conversa
 const char *admission_refuses(const struct admission *admission, struct conversation *conversation, char *reason,
 			      size_t size)
 {
+	char id[SESSION_ID_SIZE];
+
+	if (session_id(conversation->hello.session, "", id, NULL) != 0 || conversation->hello.session[0] == '\0')
+		return "its session ID is none (1 to 64 of A-Z a-z 0-9 _ . -)";
 	/* What a system sidecar acts on it reads itself. */
 	if (conversation->reader >= 0 && !admission->is_private)
 		return "a reader is for a private sidecar (leave it out)";
 	if (makes_sockets(conversation) && !admission->is_private)
 		return "sockets are made by a private sidecar (leave it out)";
+	/* One of its own user has read it already, and nothing here depends on it. */
+	if (admission->is_private && admission->takes == 0)
+		return NULL;
 	if (!judge_policy(conversation, reason, size) || !can_mediate(admission, conversation, reason, size))
 		return reason;
 	return NULL;
@@ -95,13 +102,14 @@ pid_t admission_keeper_at_risk(const struct admission *admission, const struct c
 {
 	bool could = peer->uid == admission->uid || peer->uid == 0;
 
-	return could && peer->pid > 0 && !other_pid_namespace(admission, peer->pid) ? getppid() : 0;
+	return could && peer->pid > 0 && !other_pid_namespace(admission, peer->pid) ? admission->keeper : 0;
 }
 
 void admission_begin(struct admission *admission, bool is_private)
 {
 	admission->is_private = is_private;
 	admission->uid = geteuid();
+	admission->keeper = is_private ? getpid() : getppid();
 	admission->takes = pidfd_getfd_try();
 	if (readlink("/proc/self/ns/pid", admission->pid_namespace, sizeof(admission->pid_namespace) - 1) < 0)
 		admission->pid_namespace[0] = '\0';

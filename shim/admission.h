@@ -1,6 +1,7 @@
 /*
  * May this loader, or this runtime, have a session of what it asks for? Its policy stands the same test as in the
- * loader, and what it needs is to be had here.
+ * loader, and what it needs is to be had here. A private sidecar reads no policy where all there is to need is to be
+ * had.
  */
 #ifndef AGENTSH_ADMISSION_H
 #define AGENTSH_ADMISSION_H
@@ -14,13 +15,14 @@
 #define ADMISSION_NAMESPACE_SIZE 32U /* of a name as "pid:[4026531836]" */
 
 struct admission {
-	bool is_private;
-	uid_t uid; /* the keeper's: the broker's own may be another (system_user.h) */
+	bool is_private; /* the keeper asks; else the broker, its child */
+	uid_t uid;       /* the keeper's: the broker's own may be another (system_user.h) */
+	pid_t keeper;
 	int takes; /* 0: descriptors of targets can be taken here; the errno of pidfd_getfd(2) */
 	char pid_namespace[ADMISSION_NAMESPACE_SIZE]; /* ours, as its link in /proc has it; "": not to be had */
 };
 
-/* What is to be had here: asked before the broker is confined. */
+/* What is to be had here: asked before the process is confined. */
 void admission_begin(struct admission *admission, bool is_private);
 
 /*

@@ -19,6 +19,7 @@
 #include "connections.h"
 #include "conversation.h"
 #include "keeper.h"
+#include "keeping.h"
 #include "plain_report.h"
 #include "refusal_log.h"
 #include "registry.h"
@@ -52,8 +53,7 @@ struct broker {
 
 static void refuse(struct broker *broker, struct conversation *conversation, const char *reason)
 {
-	if (!broker->admission.is_private) /* whose only loader says so itself */
-		refusal_log_say(&broker->log, &conversation->peer, reason);
+	refusal_log_say(&broker->log, &conversation->peer, reason);
 	conversation_refuse(conversation, reason);
 }
 
@@ -80,13 +80,8 @@ static const char *refuses(const struct broker *broker, uid_t uid, const char *i
 static void decide(struct broker *broker, struct conversation *conversation)
 {
 	char reason[HANDOVER_REASON_MAX];
-	char id[SESSION_ID_SIZE];
-	const char *refused = NULL;
+	const char *refused = refuses(broker, conversation->peer.uid, conversation->hello.session);
 
-	if (session_id(conversation->hello.session, "", id, NULL) != 0 || conversation->hello.session[0] == '\0')
-		refused = "its session ID is none (1 to 64 of A-Z a-z 0-9 _ . -)";
-	else
-		refused = refuses(broker, conversation->peer.uid, id);
 	if (!refused && conversation->strangers)
 		refused = conversation_hold_back(conversation);
 	if (!refused)
@@ -101,17 +96,6 @@ static void decide(struct broker *broker, struct conversation *conversation)
 
 /* --- What the keeper gets --- */
 
-static uint32_t area_flags(const struct broker *broker, const struct conversation *conversation)
-{
-	uint32_t said = conversation->hello.flags;
-
-	return (conversation->wait_killable ? AREA_WAIT_KILLABLE : 0U) | (said & HANDOVER_NOTICES ? AREA_NOTICES : 0U) |
-	       (said & HANDOVER_NOTICES_EACH ? AREA_NOTICES_EACH : 0U) | (said & HANDOVER_EVENTS ? AREA_COPY : 0U) |
-	       (said & HANDOVER_POLICY_WRITABLE ? AREA_POLICY_WRITABLE : 0U) |
-	       (broker->admission.is_private ? AREA_PRIVATE : 0U) |
-	       (broker->witness.stream >= 0 ? AREA_WITNESSED : 0U) | (conversation->is_runtime ? AREA_RUNTIME : 0U);
-}
-
 /* The table of what the user's sessions with this policy have bound; -1: none is asked for, or to be had. */
 static int join_circle(struct broker *broker, const struct conversation *conversation)
 {
@@ -121,42 +105,18 @@ static int join_circle(struct broker *broker, const struct conversation *convers
 			    conversation_text(conversation, TEXT_POLICY), conversation->hello.lengths[TEXT_POLICY], -1);
 }
 
-/* Is there one? */
-static bool append(int descriptor, int *descriptors, size_t *count)
-{
-	if (descriptor >= 0)
-		descriptors[(*count)++] = descriptor;
-	return descriptor >= 0;
-}
-
 static int give_to_keeper(struct broker *broker, struct conversation *conversation)
 {
-	const struct beginning *begun = &conversation->beginning;
 	int commons = join_circle(broker, conversation);
-	uint32_t flags = area_flags(broker, conversation) | (commons >= 0 ? AREA_COMMONS : 0U);
-	struct keeper_message message = {
-	    .operation = KEEPER_KEEP, .uid = conversation->peer.uid, .ticket = conversation->ticket};
-	int descriptors[KEPT_COUNT + 1];
-	size_t count = 0;
+	struct keeping keeping;
 
-	if (beginning_make(conversation) != 0 || beginning_complete(begun, flags) != 0)
-		return -1;
-	message.capabilities = begun->capabilities;
-	descriptors[count++] = conversation->listener;
-	descriptors[count++] = begun->area;
-	descriptors[count++] = begun->root;
-	message.has_target = append(conversation->peer.process, descriptors, &count);
-	message.has_notices = append(conversation->notices, descriptors, &count);
-	message.has_copy = append(conversation->copy, descriptors, &count);
-	message.has_commons = append(commons, descriptors, &count);
-	message.has_reader = append(conversation->reader, descriptors, &count);
-	message.has_user = append(begun->user, descriptors, &count);
-	message.answers = append(conversation->is_runtime ? -1 : conversation->socket, descriptors, &count);
-	if (message_send(broker->keeper, &message, sizeof(message), descriptors, count) != 0)
+	if (keeping_make(&keeping, conversation, broker->witness.stream >= 0 ? AREA_WITNESSED : 0U, commons) != 0 ||
+	    message_send(broker->keeper, &keeping.message, sizeof(keeping.message), keeping.descriptors,
+			 keeping.count) != 0)
 		return -1;
 	broker->unanswered++;
 	/* Nothing of it is heard before what is heard next. */
-	witness_add(&broker->witness, conversation->ticket, begun->area);
+	witness_add(&broker->witness, conversation->ticket, conversation->beginning.area);
 	return 0;
 }
 
@@ -202,9 +162,7 @@ static void hear_operation(struct broker *broker, const struct keeper_message *m
 		broker->unanswered--;
 		forget(broker, message->ticket);
 		if (conversation)
-			refuse(broker, conversation,
-			       "its events cannot be written, or no worker started (name a file by "
-			       "--events, and see the sidecar's log)");
+			refuse(broker, conversation, KEEPER_CANNOT);
 		break;
 	case KEEPER_ENDED:
 		forget(broker, message->ticket);
@@ -213,7 +171,7 @@ static void hear_operation(struct broker *broker, const struct keeper_message *m
 		learn_known(broker, message->ticket, came);
 		break;
 	case KEEPER_ALL_KNOWN:
-		broker->listens = !broker->admission.is_private;
+		broker->listens = true;
 		break;
 	case KEEPER_EVENTS:
 		witness_events(&broker->witness, message_take(came), (enum sink_kind)message->error);
@@ -294,7 +252,7 @@ static void add(struct broker *broker, int socket, bool is_runtime)
 		free(conversation);
 		return;
 	}
-	if (!is_runtime && !broker->admission.is_private)
+	if (!is_runtime)
 		conversation->strangers = &broker->strangers;
 	refused = begin(broker, conversation, is_runtime);
 	if (refused) {
@@ -435,7 +393,7 @@ static int serve(struct broker *broker)
 {
 	static struct pollfd ready[CONNECTIONS_MAX + FIRST_CONVERSATION];
 
-	while (!broker->admission.is_private || broker->connections.count > 0) {
+	for (;;) {
 		size_t begun = broker->connections.count;
 
 		ready[0] = (struct pollfd){.fd = broker->keeper, .events = POLLIN};
@@ -464,7 +422,6 @@ static int serve(struct broker *broker)
 			accept_some(broker, broker->runtimes);
 		drop_ended(broker);
 	}
-	return EXIT_SUCCESS;
 }
 
 int broker_main(int argc, char **argv)
@@ -474,18 +431,17 @@ int broker_main(int argc, char **argv)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a session of no memory is refused, not the end of all */
-	if (argc != 3)
+	(void)argv;
+	if (argc != 2)
 		return EXIT_FAILURE;
 	broker.keeper = BROKER_KEEPER;
 	broker.socket = BROKER_SOCKET;
 	broker.next_ticket = 1;
 	strangers_begin(&broker.strangers);
-	admission_begin(&broker.admission, strcmp(argv[2], "private") == 0);
+	admission_begin(&broker.admission, false);
 	broker.runtimes = fcntl(BROKER_RUNTIMES, F_GETFD) >= 0 ? BROKER_RUNTIMES : -1;
-	if (confinement_enter(broker.admission.is_private ? CONFINED_PRIVATE_BROKER : CONFINED_BROKER, -1, &err) != 0) {
+	if (confinement_enter(CONFINED_BROKER, -1, &err) != 0) {
 		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
-		if (broker.admission.is_private)
-			conversation_say_refused(BROKER_SOCKET, err.text);
 		return EXIT_FAILURE;
 	}
 	if (witness_begin(&broker.witness, fcntl(BROKER_STREAM, F_GETFD) < 0 ? -1 : BROKER_STREAM,
@@ -493,7 +449,5 @@ int broker_main(int argc, char **argv)
 		return EXIT_FAILURE;
 	broker.witness.settle = settle;
 	broker.witness.broker = &broker;
-	if (broker.admission.is_private)
-		add(&broker, broker.socket, false);
 	return serve(&broker);
 }

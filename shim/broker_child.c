@@ -29,16 +29,13 @@ static void tell_known(const struct broker_child *broker, const struct kept *ses
 
 int broker_child_start(struct broker_child *broker, int *descriptors, const struct kept *sessions)
 {
-	char *arguments[] = {(char *)"agentsh-sidecar", (char *)ROLE_BROKER,
-			     (char *)(broker->is_private ? "private" : "system"), NULL};
+	char *arguments[] = {(char *)"agentsh-sidecar", (char *)ROLE_BROKER, NULL};
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return -1;
 	descriptors[BROKER_KEEPER - BROKER_KEEPER] = ends[1];
-	broker->pid = broker->is_private
-			  ? role_become(broker_main, 3, arguments, descriptors, BROKER_END - BROKER_KEEPER)
-			  : role_start(arguments, descriptors, BROKER_END - BROKER_KEEPER);
+	broker->pid = role_start(arguments, descriptors, BROKER_END - BROKER_KEEPER);
 	close(ends[1]);
 	if (broker->pid <= 0) {
 		broker->pid = 0;
@@ -48,8 +45,7 @@ int broker_child_start(struct broker_child *broker, int *descriptors, const stru
 	broker->channel = ends[0];
 	broker->started_at = handover_now();
 	broker->has_events = false;
-	if (!broker->is_private)
-		tell_known(broker, sessions);
+	tell_known(broker, sessions);
 	return 0;
 }
 
@@ -88,8 +84,6 @@ void broker_child_ended(struct broker_child *broker, bool was_killed)
 {
 	broker->pid = 0;
 	broker_child_hang_up(broker);
-	if (broker->is_private)
-		return; /* it has had its one loader */
 	if (handover_now() - broker->started_at >= KEPT_LIVED_MS)
 		broker->tries = 0;
 	broker->due_at = handover_now();

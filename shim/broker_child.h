@@ -20,7 +20,6 @@ struct broker_child {
 	int64_t due_at;     /* ms: when the next is */
 	int64_t started_at; /* ms */
 	bool has_events;    /* it has asked for a descriptor for them */
-	bool is_private;
 };
 
 /* One that has gone is not told. */
@@ -28,7 +27,7 @@ void broker_child_tell(const struct broker_child *broker, enum keeper_operation 
 
 /*
  * Starts it with these (of enum broker_descriptor, from the first on; borrowed; -1: none; the first, its end of the
- * channel, is filled in). A system's is told of the sessions that there are. 0, or -1: it could not be started.
+ * channel, is filled in). It is told of the sessions that there are. 0, or -1: it could not be started.
  */
 int broker_child_start(struct broker_child *broker, int *descriptors, const struct kept *sessions);
 

@@ -34,7 +34,7 @@
  */
 static uint64_t capabilities_of(enum confined_role role)
 {
-	return role == CONFINED_BROKER || role == CONFINED_PRIVATE_BROKER ? BIT(CAP_SYS_PTRACE) : ~0ULL;
+	return role == CONFINED_BROKER ? BIT(CAP_SYS_PTRACE) : ~0ULL;
 }
 
 /* What an execve could give back. EINVAL ends the kernel's capabilities; EPERM: there is no CAP_SETPCAP, so nothing to
@@ -130,9 +130,7 @@ int confinement_enter(enum confined_role role, int prepared, struct error *err)
 	(void)umask(UMASK);
 	if (chdir("/") != 0)
 		return error_set(err, "/: %s", strerror(errno));
-	/* A loader waits for a private one's broker, which executes nothing, and has gone in a moment. */
-	if (role != CONFINED_PRIVATE_BROKER)
-		limit_bounding_set(capabilities_of(role));
+	limit_bounding_set(capabilities_of(role));
 	if (role == CONFINED_BROKER)
 		give_up_root();
 	/* Last of these: with other ids a process may be dumpable again. */

@@ -9,13 +9,7 @@
 
 #include "error.h"
 
-enum confined_role {
-	CONFINED_KEEPER,
-	CONFINED_PRIVATE_KEEPER,
-	CONFINED_BROKER,
-	CONFINED_PRIVATE_BROKER,
-	CONFINED_WORKER
-};
+enum confined_role { CONFINED_KEEPER, CONFINED_BROKER, CONFINED_WORKER };
 
 /*
  * The first thing that the program does: until then a process of the same user can trace it. (Not

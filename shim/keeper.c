@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +14,12 @@
 #include "audit.h"
 #include "broker_child.h"
 #include "confinement.h"
+#include "conversation.h"
 #include "handover.h"
 #include "lifeline.h"
 #include "message.h"
 #include "notify.h"
+#include "only_loader.h"
 #include "restore.h"
 #include "role.h"
 #include "role_filter.h"
@@ -130,11 +131,18 @@ static void tell_begun(void *context)
 	close_it(&loader);
 }
 
-static void hear_keep(struct keeper *keeper, const struct keeper_message *message, struct message_descriptors *came)
+/* 0, or an errno. */
+static int keep(struct keeper *keeper, const struct keeper_message *message, struct message_descriptors *came)
 {
 	struct beginner beginner = {.keeper = keeper, .message = message, .came = came};
 	const struct kept_herald herald = {.tell = tell_begun, .context = &beginner};
-	int error = sessions_keep(&keeper->sessions, message, came, &herald);
+
+	return sessions_keep(&keeper->sessions, message, came, &herald);
+}
+
+static void hear_keep(struct keeper *keeper, const struct keeper_message *message, struct message_descriptors *came)
+{
+	int error = keep(keeper, message, came);
 
 	broker_child_tell(&keeper->broker, error ? KEEPER_REFUSED : KEEPER_KEPT, message->ticket, error);
 }
@@ -306,7 +314,7 @@ static bool is_done(const struct keeper *keeper)
 {
 	if (keeper->ending)
 		return true;
-	return keeper->options->is_private && !keeper->broker.pid && !keeper->sessions.first;
+	return keeper->options->is_private && !keeper->sessions.first;
 }
 
 static void serve(struct keeper *keeper)
@@ -352,13 +360,13 @@ static bool begin_system(struct keeper *keeper)
 	audit_begin(&keeper->audit);
 	take_up(keeper);
 	keeper->sessions.spares.filter = role_filter_prepare(CONFINED_WORKER);
-	return begin_watch(keeper) && start_broker(keeper) == 0;
+	if (!begin_watch(keeper) || start_broker(keeper) != 0)
+		return false;
+	sessions_start_spare(&keeper->sessions);
+	return true;
 }
 
-/*
- * A private one's starter is anybody: the signals that it ignores are none of ours. Not SIGCHLD, which has been seen to
- * before: to set it anew would take back that the broker has ended.
- */
+/* A private one's starter is anybody: the signals that it ignores are none of ours. SIGCHLD has been seen to. */
 static void reset_signals(void)
 {
 	for (int signo = 1; signo <= SIGNALS_LAST; signo++)
@@ -366,27 +374,52 @@ static void reset_signals(void)
 			signals_default(signo);
 }
 
-/* Its loader waits for the broker, which confines itself: meanwhile the keeper does. */
+static void start_spare(void *context)
+{
+	struct keeper *keeper = context;
+
+	sessions_start_spare(&keeper->sessions);
+}
+
+/* Where it cannot be kept there is none, and the loader has heard why. */
+static void begin_only_session(struct keeper *keeper)
+{
+	const struct only_loader_pause pause = {.use = start_spare, .context = keeper};
+	struct keeper_message message;
+	struct message_descriptors came;
+	int loader;
+
+	if (only_loader_hear(keeper->options->socket, &pause, &message, &came) != 0)
+		return;
+	if (keep(keeper, &message, &came) != 0) {
+		loader = message_take(&came);
+		conversation_say_refused(loader, KEEPER_CANNOT);
+		close_it(&loader);
+	}
+	message_close(&came);
+}
+
+/* Confined before its loader is heard. */
 static bool begin_private(struct keeper *keeper)
 {
 	struct error err;
 
-	if (!begin_watch(keeper) || start_broker(keeper) != 0)
+	if (!begin_watch(keeper))
 		return false;
-	/* The loader may be waiting for this very processor: it has more to do before it needs us. */
-	(void)sched_yield();
-	close(keeper->options->socket);
 	reset_signals();
-	if (confinement_enter(CONFINED_PRIVATE_KEEPER, -1, &err) == 0)
-		return true;
-	error_print(STDERR_FILENO, "agentsh-sidecar", &err);
-	return false;
+	if (confinement_enter(CONFINED_KEEPER, -1, &err) != 0) {
+		error_print(STDERR_FILENO, "agentsh-sidecar", &err);
+		conversation_say_refused(keeper->options->socket, err.text);
+		return false;
+	}
+	begin_only_session(keeper);
+	return true;
 }
 
 int keeper_run(const struct keeper_options *options)
 {
 	struct keeper keeper = {.options = options,
-				.broker = {.channel = -1, .is_private = options->is_private},
+				.broker = {.channel = -1},
 				.sessions = {.workers = -1,
 					     .spares = {.filter = -1},
 					     .spare_is_due = true,
@@ -400,7 +433,6 @@ int keeper_run(const struct keeper_options *options)
 		warn("start");
 		return EXIT_FAILURE;
 	}
-	sessions_start_spare(&keeper.sessions);
 	(void)notify_send("READY=1", -1);
 	serve(&keeper);
 	if (keeper.is_over)

@@ -1,7 +1,8 @@
 /*
  * The keeper holds what must not be lost, each session's listener, memory and descriptors, and
  * starts the other two roles, again where they die. It parses nothing: what comes from the broker
- * is of fixed size, and what is in a session's memory is not for it, its layout apart (area_convert).
+ * is of fixed size, and what is in a session's memory is not for it, its layout apart (area_convert). A private one has
+ * no broker: its one loader speaks with it (only_loader.h).
  *
  * Under systemd everything that it holds also lies in the FD store (store.h), before a session is served. Then
  * its own end, or everybody's, is not that of the sessions: the next keeper takes them up.
@@ -55,6 +56,10 @@ struct keeper_message {
 	uint64_t ticket; /* the broker's number of the session */
 };
 
+/* KEEPER_REFUSED, as its loader hears it. */
+#define KEEPER_CANNOT                                                                                                  \
+	"its events cannot be written, or no worker started (name a file by --events, and see the sidecar's log)"
+
 enum keeper_order {
 	KEEPER_REOPEN = 1, /* another descriptor for events comes along */
 	KEEPER_END,        /* the session's supervision ends: session_end is due */
@@ -106,8 +111,8 @@ struct keeper_options {
 bool keeper_hold_signals(void);
 
 /*
- * Confined already, but for a private one, which is so as soon as its broker runs. Runs until it is told to end, or,
- * private, until its session has ended. The exit status.
+ * Confined already, but for a private one, which is so before it hears its loader. Runs until it is told to end,
+ * or, private, until its session has ended. The exit status.
  */
 int keeper_run(const struct keeper_options *options);
 

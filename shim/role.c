@@ -100,13 +100,3 @@ pid_t role_start_later(char *const *arguments, const int *descriptors, size_t co
 		;
 	execute(arguments);
 }
-
-pid_t role_become(int (*role)(int argc, char **argv), int argc, char **arguments, const int *descriptors, size_t count)
-{
-	pid_t child = fork_with(descriptors, count);
-
-	if (child != 0)
-		return child;
-	keep_only(count);
-	_exit(role(argc, arguments));
-}

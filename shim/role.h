@@ -1,6 +1,6 @@
 /*
- * The sidecar's three processes are one program: which it is, its first argument says. Each is
- * executed afresh (but for a private one's broker), with the descriptors of its role at fixed numbers and no others.
+ * The sidecar's processes are one program: which it is, its first argument says. Each is
+ * executed afresh, with the descriptors of its role at fixed numbers and no others.
  */
 #ifndef AGENTSH_ROLE_H
 #define AGENTSH_ROLE_H
@@ -20,7 +20,7 @@
 /* The broker's descriptors. */
 enum broker_descriptor {
 	BROKER_KEEPER = 3, /* to the keeper */
-	BROKER_SOCKET,     /* listening for loaders; private: connected to the one there is */
+	BROKER_SOCKET,     /* listening for loaders */
 	BROKER_RUNTIMES,   /* listening for container runtimes, where that is asked for */
 	BROKER_STREAM,     /* of the kernel's audit records; where there is one */
 	BROKER_MEMORY,     /* struct audit_memory; a system sidecar's */
@@ -60,12 +60,6 @@ pid_t role_start(char *const *arguments, const int *descriptors, size_t count);
 
 /* The same, but it is executed no sooner than there is something to be heard at the first of its descriptors. */
 pid_t role_start_later(char *const *arguments, const int *descriptors, size_t count);
-
-/*
- * The same, but nothing is executed: the child is that role in our memory, of which nobody knows anything yet. For a
- * private sidecar, whose loader waits.
- */
-pid_t role_become(int (*role)(int argc, char **argv), int argc, char **arguments, const int *descriptors, size_t count);
 
 int broker_main(int argc, char **argv);
 int worker_main(int argc, char **argv);

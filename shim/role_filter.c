@@ -210,12 +210,10 @@ static bool has(enum confined_role role, unsigned roles)
 {
 	switch (role) {
 	case CONFINED_BROKER:
-	case CONFINED_PRIVATE_BROKER:
 		return roles & BROKER;
 	case CONFINED_WORKER:
 		return roles & WORKER;
 	case CONFINED_KEEPER:
-	case CONFINED_PRIVATE_KEEPER:
 	default:
 		return true;
 	}

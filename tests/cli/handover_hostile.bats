@@ -243,6 +243,40 @@ refuses_each() {
 	END
 }
 
+@test "a private sidecar: whatever its loader says, it is refused, nothing is left, and there is no event" {
+	local behaviour text
+	while IFS='|' read -r behaviour text; do
+		run -0 --separate-stderr as "$OTHER" "$BAD" "private:$BUILD/agentsh-sidecar" "$behaviour"
+		is "$behaviour ${output:0:${#text}}" "$behaviour $text"
+		is "$behaviour $stderr" "$behaviour "
+	done <<-'END'
+		rubbish|what was said breaks the protocol
+		truncated|what was said breaks the protocol
+		oversize|what was said breaks the protocol
+		text_first|what was said breaks the protocol
+		listener_first|what was said breaks the protocol
+		hello_twice|what was said breaks the protocol
+		listener_early|what was said breaks the protocol
+		more_text|what was said breaks the protocol
+		empty_text|what was said breaks the protocol
+		text_after|what was said breaks the protocol
+		reports|closed
+		wrong_magic|what was said breaks the protocol
+		other_version|it is of another version
+		flags|what was said breaks the protocol
+		no_descriptor|what was said breaks the protocol
+		endless_session|what was said breaks the protocol
+		lengths|what was said breaks the protocol
+		bad_id|its session ID is none
+		no_id|its session ID is none
+		announces_pipe|what was announced is no listener
+		announces_closed|the listener cannot be taken
+		never_announces|no listener was announced in time
+		goes|closed
+	END
+	run ! pgrep -u "$OTHER"
+}
+
 @test "10,000 connections: good sessions start and work meanwhile, and all is as before" {
 	attacked_start
 	works env

@@ -238,17 +238,16 @@ another_broker() {
 		7 /
 		8 anon_inode:[pidfd]
 	EOT
-	# Once the broker has ended.
-	wait_for has_descriptors "$keeper" "0 /dev/null
+	[ "$(descriptors_of "$keeper")" = "0 /dev/null
 1 /dev/null
 2 /dev/null
-3 socket
 4 anon_inode:[signalfd]
 5 anon_inode:[eventpoll]
-7 anon_inode:seccomp notify
-8 /memfd:agentsh-session
-9 /
-10 anon_inode:[pidfd]"
+9 socket
+11 anon_inode:seccomp notify
+12 /memfd:agentsh-session
+13 /
+14 anon_inode:[pidfd]" ]
 	session_end
 	wait_for nothing_runs
 	[ "$(jq -r .type "$work/open/events" | tr '\n' ' ')" = 'session_start session_end ' ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bad_loader.py SOCKET BEHAVIOUR [ARGUMENT]: one that a sidecar must bear. Says what became of it."""
+"""bad_loader.py SOCKET|private:SIDECAR BEHAVIOUR [ARGUMENT]: one that a sidecar must bear. Says what became of it."""
 
 import ctypes
 import os
@@ -141,6 +141,7 @@ BEHAVIOURS = {
     "more_text": broken(hello(), text(len(h.POLICY) + 1)),
     "empty_text": broken(hello(), h.head(h.TEXT)),
     "text_after": broken(hello(policy=b""), text(8)),
+    "reports": broken(h.report()),
     "wrong_magic": broken(hello(magic=1)),
     "other_version": broken(hello(version=h.VERSION + 1)),
     "flags": broken(hello(flags=1 << 30)),
@@ -157,6 +158,16 @@ BEHAVIOURS = {
     "announces_closed": announce(999),
     "announces_nothing": announce(-1),
 }
+
+
+def goes(path):
+    """In the middle of what it says, and once it has been welcomed."""
+    peer = h.connect(path)
+    h.send(peer, h.hello(peer.fileno()))
+    peer.close()
+    peer, _ = h.ask(path)
+    peer.close()
+    print("closed")
 
 
 def never_announces(path):

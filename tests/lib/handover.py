@@ -1,13 +1,15 @@
 """The hand-over's messages (loader/handover.h), for peers that are up to no good."""
 
 import array
+import atexit
 import os
 import socket
 import struct
+import subprocess
 import sys
 
 MAGIC, VERSION = 0x48534741, 3
-HELLO, TEXT, WELCOME, REFUSED, LISTENER, ACCEPTED = range(1, 7)
+HELLO, TEXT, WELCOME, REFUSED, LISTENER, ACCEPTED, REPORT = range(1, 8)
 NOTICES_EACH, NOTICES, EVENTS, POLICY_WRITABLE = 1, 2, 4, 8
 REASON_MAX = 512
 POLICY = (b"[sandbox.seccomp.unix_socket]\nenabled = false\n"
@@ -35,6 +37,10 @@ def refused(reason):
     return head(REFUSED) + reason.ljust(REASON_MAX, b"\0")
 
 
+def report():
+    return head(REPORT) + struct.pack("<I65s3x", 0, b"")
+
+
 def listener(number):
     return head(LISTENER) + struct.pack("<iI", number, 0)
 
@@ -56,7 +62,23 @@ def send(peer, data, descriptors=()):
     peer.sendmsg([data], rights)
 
 
+def private(sidecar):
+    """A private sidecar of our own, which is to have ended before we do."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    number = theirs.fileno()
+    begin = 'exec "$0" --private 3<&%d' % number + (" %d<&-" % number if number != 3 else "")
+    process = subprocess.Popen(["bash", "-c", begin, sidecar], pass_fds=[number])
+    theirs.close()
+    atexit.register(process.wait, 20)
+    return ours
+
+
 def connect(path):
+    """PATH: of a socket, or private:SIDECAR."""
+    if path.startswith("private:"):
+        peer = private(path.partition(":")[2])
+        peer.settimeout(20)
+        return peer
     peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     peer.connect(path)  # waits where the backlog is full
     peer.settimeout(20)
