@@ -13,13 +13,17 @@
  */
 static size_t compare(const struct scmp_arg_cmp *comparison, size_t rest, struct sock_filter code[LONGEST])
 {
+	size_t at = 0;
+
 	if ((comparison->datum_a | comparison->datum_b) > UINT32_MAX)
 		return 0;
 	code[0] = bpf_load(ARGUMENT(comparison->arg));
 	if (comparison->op == SCMP_CMP_MASKED_EQ) {
-		code[1] = (struct sock_filter){.code = BPF_ALU | BPF_AND | BPF_K, .k = (uint32_t)comparison->datum_a};
-		code[2] = bpf_jump(BPF_JEQ, (uint32_t)comparison->datum_b, 0, rest);
-		return 3;
+		if (comparison->datum_a != UINT32_MAX)
+			code[++at] =
+			    (struct sock_filter){.code = BPF_ALU | BPF_AND | BPF_K, .k = (uint32_t)comparison->datum_a};
+		code[++at] = bpf_jump(BPF_JEQ, (uint32_t)comparison->datum_b, 0, rest);
+		return at + 1;
 	}
 	if (comparison->op != SCMP_CMP_NE)
 		return 0;
