@@ -38,13 +38,29 @@ static int64_t now_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+static bool reads(const struct pool *pool, unsigned index)
+{
+	return atomic_load(&pool->readers) >> index & 1U;
+}
+
 static void wait_to_read(const struct server *server)
 {
 	struct pool *pool = server->pool;
-	uint32_t reader;
+	uint32_t changes;
 
-	while ((reader = atomic_load(&pool->reader)) != server->index && !atomic_load(&pool->end))
-		(void)syscall(SYS_futex, &pool->reader, FUTEX_WAIT_PRIVATE, reader, NULL, NULL, 0);
+	while (!atomic_load(&pool->end)) {
+		changes = atomic_load(&pool->changes);
+		if (reads(pool, server->index))
+			return;
+		(void)syscall(SYS_futex, &pool->changes, FUTEX_WAIT_PRIVATE, changes, NULL, NULL, 0);
+	}
+}
+
+static void set_readers(struct pool *pool, uint64_t readers)
+{
+	atomic_store(&pool->readers, readers);
+	atomic_fetch_add(&pool->changes, 1);
+	(void)syscall(SYS_futex, &pool->changes, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 static void wake_watch(struct pool *pool)
@@ -194,48 +210,90 @@ static bool add_server(struct pool *pool)
 	return true;
 }
 
-/* A server for each slot that was in use when the worker before this one died. */
-static void take_up(struct pool *pool)
+/* How many servers it takes for the slots that were in use when the worker before this one died. At least one. */
+static unsigned servers_due(const struct pool *pool)
 {
 	const unsigned used = atomic_load(&pool->worker->area->used);
-	unsigned last = 0;
+	unsigned due = 1;
 
 	for (unsigned i = 0; i < used && i < AREA_SLOTS; i++)
 		if (pool->worker->area->slots[i].notif.id != 0)
-			last = i;
-	while (pool->count <= last && add_server(pool))
-		;
+			due = i + 1;
+	return due;
+}
+
+/* Each knows its targets by itself: a few. */
+static unsigned readers_most(void)
+{
+	const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (processors < 1)
+		return 1;
+	return processors < CROWD_READERS_MOST ? (unsigned)processors : CROWD_READERS_MOST;
 }
 
 int pool_start(struct pool *pool, struct worker *worker, struct error *err)
 {
 	const struct sigaction interrupt = {.sa_handler = ignore};
 
+	unsigned due;
+
 	pool->worker = worker;
+	due = servers_due(pool);
 	/* Can a thread have a root of its own? Some container profiles refuse unshare(2), to whomever. */
 	pool->shares_files = unshare(CLONE_FS) != 0;
-	atomic_store(&pool->reader, 0);
+	atomic_store(&pool->readers, 1);
+	pool->most = readers_most();
 	pool->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pool->wake >= 0 && pthread_mutex_init(&pool->view, NULL) == 0 &&
 	    sigaction(INTERRUPT, &interrupt, NULL) == 0 && add_server(pool)) {
-		take_up(pool);
+		while (pool->count < due && add_server(pool))
+			;
 		return 0;
 	}
 	return error_set(err, "session: no thread can be started: %s", strerror(errno));
 }
 
-/* Makes one that waits the reader, a new one where none does. */
-static void promote(struct pool *pool)
+/* Makes one that waits a reader, a new one where none does, in place of those that are not to be any more (bits). */
+static void promote(struct pool *pool, uint64_t kept)
 {
-	uint32_t next = pool->count;
+	uint64_t readers = atomic_load(&pool->readers);
+	unsigned next = pool->count;
 
 	for (unsigned i = 0; i < pool->count && next == pool->count; i++)
-		if (atomic_load(&pool->servers[i].busy_since) == 0)
+		if (!(readers >> i & 1U) && atomic_load(&pool->servers[i].busy_since) == 0)
 			next = i;
 	if (next == pool->count && (pool->count == AREA_SLOTS || !add_server(pool)))
 		return; /* as many as there may be: this session's calls wait for its own */
-	atomic_store(&pool->reader, next);
-	(void)syscall(SYS_futex, &pool->reader, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	set_readers(pool, (readers & ~kept) | 1ULL << next);
+}
+
+/* Is each that reads at a call, and does another one wait? */
+static bool is_full(const struct pool *pool)
+{
+	struct pollfd ready = {.fd = pool->worker->listener, .events = POLLIN};
+
+	for (unsigned i = 0; i < pool->count; i++)
+		if (reads(pool, i) && atomic_load(&pool->servers[i].busy_since) == 0)
+			return false;
+	return poll(&ready, 1, 0) > 0 && (ready.revents & POLLIN);
+}
+
+/* As many readers as there is use for. */
+static void balance(struct pool *pool, int64_t now)
+{
+	const uint64_t readers = atomic_load(&pool->readers);
+	const struct crowd_sight sight = {.now_us = now,
+					  .calls = atomic_load(&pool->calls),
+					  .is_full = is_full(pool),
+					  .readers = (unsigned)__builtin_popcountll(readers),
+					  .most = pool->most};
+	const int more = crowd_look(&pool->crowd, &sight);
+
+	if (more > 0)
+		promote(pool, 0);
+	else if (more < 0)
+		set_readers(pool, readers & ~(1ULL << (63 - __builtin_clzll(readers)))); /* it may take one call more */
 }
 
 static uint64_t signals_of(const char *status, const char *key)
@@ -323,7 +381,6 @@ static bool is_lively(struct pool *pool)
 int pool_watch(struct pool *pool)
 {
 	static const int64_t kept = (int64_t)POOL_TICK_MS * 1000;
-	uint32_t reader = atomic_load(&pool->reader);
 	int64_t now = now_us();
 	bool busy = false;
 	uint64_t woken;
@@ -338,14 +395,15 @@ int pool_watch(struct pool *pool)
 		if (since == 0)
 			continue;
 		busy = true;
-		if (i == reader && now - since >= kept)
-			promote(pool);
+		if (reads(pool, i) && now - since >= kept)
+			promote(pool, 1ULL << i);
 		if (now - since < LOOK_AFTER)
 			continue;
 		if (is_stuck(&pool->servers[i], since))
 			_exit(EXIT_FAILURE);
 		look_after(pool, &pool->servers[i]);
 	}
+	balance(pool, now);
 	if (busy || is_lively(pool))
 		return POOL_TICK_MS;
 	/* Quiet: until the next call wakes us. */

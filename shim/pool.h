@@ -2,7 +2,8 @@
  * The threads that serve a session. One of them reads notifications at a time; each handles what it
  * has read itself. Where the reader is kept by one (memory behind userfaultfd, a full backlog, a slow
  * file system), another becomes the reader: that costs the ordinary call nothing, and nobody but
- * this session is ever behind it.
+ * this session is ever behind it. Where calls of several targets wait all the time, and there is a processor for it,
+ * more than one reads.
  */
 #ifndef AGENTSH_POOL_H
 #define AGENTSH_POOL_H
@@ -13,6 +14,7 @@
 
 #include "area.h"
 #include "credentials.h"
+#include "crowd.h"
 #include "known_name.h"
 #include "known_thread.h"
 #include "memory.h"
@@ -52,19 +54,22 @@ struct server {
 };
 
 struct pool {
-	struct worker *worker;   /* NULL: it has not been started */
-	_Atomic uint32_t reader; /* index of the one that reads; a futex */
-	_Atomic uint64_t calls;  /* handled since the beginning */
-	uint64_t seen;           /* of those, when the watch looked last */
-	unsigned quiet;          /* looks since then that found no other */
-	_Atomic bool asleep;     /* the watch waits to be woken by the next call */
-	_Atomic int end;         /* 0; 1: the last target has gone; -1: the listener is broken */
-	_Atomic bool stopped;    /* no notification is to be received */
-	int wake;                /* owned; an eventfd, for the watch */
-	bool shares_files;       /* threads could not get a root of their own: no root but the worker's is entered */
-	pthread_mutex_t view;    /* then: who has the one umask and working directory that there are */
-	_Atomic int full;        /* as many servers run as there may be */
-	unsigned count;          /* of servers that run */
+	struct worker *worker;    /* NULL: it has not been started */
+	_Atomic uint64_t readers; /* those that read: bits, 1 << index */
+	_Atomic uint32_t changes; /* of these; a futex */
+	unsigned most;            /* readers at once */
+	struct crowd crowd;       /* of the watch */
+	_Atomic uint64_t calls;   /* handled since the beginning */
+	uint64_t seen;            /* of those, when the watch looked last */
+	unsigned quiet;           /* looks since then that found no other */
+	_Atomic bool asleep;      /* the watch waits to be woken by the next call */
+	_Atomic int end;          /* 0; 1: the last target has gone; -1: the listener is broken */
+	_Atomic bool stopped;     /* no notification is to be received */
+	int wake;                 /* owned; an eventfd, for the watch */
+	bool shares_files;        /* threads could not get a root of their own: no root but the worker's is entered */
+	pthread_mutex_t view;     /* then: who has the one umask and working directory that there are */
+	_Atomic int full;         /* as many servers run as there may be */
+	unsigned count;           /* of servers that run */
 	struct server servers[AREA_SLOTS];
 };
 
@@ -72,9 +77,9 @@ struct pool {
 int pool_start(struct pool *pool, struct worker *worker, struct error *err);
 
 /*
- * Looks after the threads: makes another one the reader where that one is kept, cuts short what
- * nobody waits for any more, and ends the worker where one works at a call without an end. To be called by the main
- * thread when wake is readable and after the time it returned: ms; -1: until it is woken.
+ * Looks after the threads: makes another one the reader where that one is kept, has as many read as there is use for,
+ * cuts short what nobody waits for any more, and ends the worker where one works at a call without an end. To be called
+ * by the main thread when wake is readable and after the time it returned: ms; -1: until it is woken.
  */
 int pool_watch(struct pool *pool);
 

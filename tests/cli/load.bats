@@ -145,3 +145,37 @@ sys.stdin.readline()' "$1" "$PWD/s.$1" <go >said 3>&- &
 	[ "$many" -ge 45 ]
 	[ "$many" -lt 250 ]
 }
+
+# The main thread, and as many more.
+has_servers() {
+	[ "$(find "/proc/$(pgrep -P "$SIDECAR" -f -- --role=worker)/task" -mindepth 1 -maxdepth 1 | wc -l)" -gt "$1" ]
+}
+
+@test "targets of one session that connect all the time: more than one server reads" {
+	need_root
+	[ "$(nproc)" -ge 2 ] || skip 'one processor'
+	local file running
+	file=$(policy $'[sandbox.seccomp.unix_socket]\nenabled = true\nlog = denied')
+	mkfifo go
+	"$EXEC" --sidecar="$SOCKET" -f "$file" -- python3 -c '
+import os, signal, socket, sys
+receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+receiver.bind(sys.argv[1])
+children = []
+for number in range(8):
+    child = os.fork()
+    while child == 0:
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).connect(sys.argv[1])
+    children.append(child)
+sys.stdin.readline()
+for child in children:
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)' "$PWD/receiver" <go 3>&- &
+	running=$!
+	exec 5>go
+	wait_for has_servers 2
+	echo >&5
+	exec 5>&-
+	wait "$running"
+	wait_for no_worker
+}
