@@ -256,12 +256,15 @@ class Stage:
 
     def start(self, name, where="0", program=SIDECAR):
         """A sidecar on these processors, with everything that it starts: its socket, where it answers."""
+        return self.begin(name, pinned(where, [program, f"--socket={self.folder}/{name}.sock", f"--events={self.folder}/{name}.events"]))
+
+    def begin(self, name, command):
+        """Whatever else answers at that socket."""
         socket = f"{self.folder}/{name}.sock"
-        command = pinned(where, [program, f"--socket={socket}", f"--events={self.folder}/{name}.events"])
         self.sidecars[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         while not os.path.exists(socket):
             if self.sidecars[name].poll() is not None:
-                sys.exit(f"bench: {program} has ended")
+                sys.exit(f"bench: {command} has ended")
             time.sleep(0.02)
         return socket
 
