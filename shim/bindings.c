@@ -77,11 +77,11 @@ static bool identify(int socket, struct socket_identity *identity)
 	return true;
 }
 
-bool bindings_is_bound_to(struct bindings *bindings, int socket, const struct stat *status)
+enum socket_place bindings_place(struct bindings *bindings, int socket, ino_t inode)
 {
 	struct socket_identity identity;
 
-	return identify(socket, &identity) && socket_diag_is_bound_to(&bindings->diag, &identity, status);
+	return identify(socket, &identity) ? socket_diag_place(&bindings->diag, &identity, inode) : SOCKET_UNKNOWN;
 }
 
 bool bindings_add_path(struct bindings *bindings, int descriptor, const struct stat *status, int socket)

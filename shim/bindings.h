@@ -57,8 +57,8 @@ bool bindings_add_abstract(struct bindings *bindings, const char *name, size_t l
 struct holder bindings_holder(struct bindings *bindings, const struct socket_identity *socket);
 void bindings_set_holder(struct bindings *bindings, const struct socket_identity *socket, const struct holder *holder);
 
-/* Is that socket (borrowed) bound to the pathname of that inode, as the kernel says? */
-bool bindings_is_bound_to(struct bindings *bindings, int socket, const struct stat *status);
+/* Is the pathname that this socket (borrowed) is bound to of that inode, as socket_diag_place() has it? */
+enum socket_place bindings_place(struct bindings *bindings, int socket, ino_t inode);
 
 bool bindings_have_path(struct bindings *bindings, const struct stat *status);
 

@@ -1,10 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bindings.h"
@@ -62,29 +65,66 @@ static bool begin(struct mediation *mediation)
 	return mediation_begin(mediation, is_bound(mediation, &name) ? BEFORE_TIED : 0U);
 }
 
-/* Of a bind that a worker before this one has done, the kernel says whether that inode is what it made. */
-static bool is_made_by_it(const struct mediation *mediation, const struct stat *status)
+/* Has it been made since then? No, where its file system does not say. */
+static bool is_made_since(int file, const struct timespec *since)
 {
-	return !mediation->is_done || bindings_is_bound_to(&mediation->worker->bindings, mediation->socket, status);
+	struct statx made;
+
+	if (statx(file, "", AT_EMPTY_PATH, STATX_BTIME, &made) != 0 || !(made.stx_mask & STATX_BTIME))
+		return false;
+	return made.stx_btime.tv_sec > since->tv_sec ||
+	       (made.stx_btime.tv_sec == since->tv_sec && made.stx_btime.tv_nsec >= since->tv_nsec);
 }
 
-/* Is there a socket of that name now, as this call has made it? Takes it into the session's own. */
-static bool remember(struct mediation *mediation, const struct pinned *parent, const char *last)
+/*
+ * Is it what this call has made, to which the socket is bound? A target may have put another's socket in its place by
+ * now (link(2), rename(2)), and would reach that one as its own. The kernel says it of a socket in our network
+ * namespace; of another, and none that a worker before this one has bound, the file's age does.
+ */
+static enum socket_place judge_made(const struct mediation *mediation, int file, const struct timespec *since)
 {
-	int descriptor = openat(parent->descriptor, last, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+	enum socket_place place;
+
+	if (fstat(file, &status) != 0 || !S_ISSOCK(status.st_mode))
+		return SOCKET_ELSEWHERE;
+	place = bindings_place(&mediation->worker->bindings, mediation->socket, status.st_ino);
+	if (place == SOCKET_UNKNOWN && !mediation->is_done && is_made_since(file, since))
+		return SOCKET_THERE;
+	return place;
+}
+
+static void add_path(struct mediation *mediation, int file)
+{
 	struct stat status;
 
-	if (descriptor < 0)
-		return false;
-	if (fstat(descriptor, &status) != 0 || !S_ISSOCK(status.st_mode) || !is_made_by_it(mediation, &status)) {
-		close(descriptor);
-		return false;
+	if (fstat(file, &status) != 0) {
+		close(file);
+		return;
 	}
 	if (mediation->worker->commons)
 		commons_add(mediation->worker->commons, mediation->socket, &status, NULL, 0);
-	if (!bindings_add_path(&mediation->worker->bindings, descriptor, &status, mediation->socket))
+	if (!bindings_add_path(&mediation->worker->bindings, file, &status, mediation->socket))
 		socket_event_unread(mediation, SOCKET_EVENT_BINDINGS);
-	return true;
+}
+
+/* Takes the name, as this call has made it, into the session's own. False: it is not there. */
+static bool remember(struct mediation *mediation, const struct pinned *parent, const char *last,
+		     const struct timespec *since)
+{
+	/* On the file system of its directory: what the kernel says is of one. */
+	const struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV};
+	int file = (int)syscall(SYS_openat2, parent->descriptor, last, &how, sizeof(how));
+	enum socket_place place;
+
+	if (file < 0)
+		return false;
+	place = judge_made(mediation, file, since);
+	if (place == SOCKET_THERE)
+		add_path(mediation, file);
+	else
+		close(file);
+	return place != SOCKET_ELSEWHERE;
 }
 
 /*
@@ -109,6 +149,7 @@ static struct outcome bind_in_view(struct mediation *mediation, const struct add
 	struct new_name name;
 	struct outcome outcome;
 	struct stat before;
+	struct timespec since;
 	int error = address->name[0] == '/' ? 0 : view_change_directory(view);
 
 	if (error == 0)
@@ -126,8 +167,9 @@ static struct outcome bind_in_view(struct mediation *mediation, const struct add
 	else if (!begin(mediation))
 		outcome = mediation_fail(EINTR);
 	else {
+		(void)clock_gettime(CLOCK_REALTIME_COARSE, &since); /* as inodes have it */
 		outcome = carry_out(mediation, address);
-		if (outcome.error == 0 && !remember(mediation, &name.parent, name.last) && !mediation->is_done)
+		if (outcome.error == 0 && !remember(mediation, &name.parent, name.last, &since) && !mediation->is_done)
 			outcome = raced(mediation);
 	}
 	view_unpin(&name.parent);

@@ -103,17 +103,35 @@ bool socket_diag_is_named(struct socket_diag *diag, const struct socket_identity
 	return found[0] == '\0' && memcmp(found + 1, name, length) == 0;
 }
 
+/* Of its pathname. False: it has none. */
+static bool find_place(const struct answer *answer, struct unix_diag_vfs *place)
+{
+	const struct nlattr *attribute = find(answer, UNIX_DIAG_VFS);
+
+	if (!attribute || attribute->nla_len - sizeof(*attribute) < sizeof(*place))
+		return false;
+	memcpy(place, attribute + 1, sizeof(*place));
+	return true;
+}
+
 bool socket_diag_is_bound_to(struct socket_diag *diag, const struct socket_identity *identity,
 			     const struct stat *status)
 {
 	struct answer answer;
-	const struct nlattr *attribute = ask_alone(diag, identity, &answer) ? find(&answer, UNIX_DIAG_VFS) : NULL;
 	struct unix_diag_vfs place;
 
-	if (!attribute || attribute->nla_len - sizeof(*attribute) < sizeof(place))
-		return false;
-	memcpy(&place, attribute + 1, sizeof(place));
 	/* As the kernel writes a device: MKDEV. An inode's number is cut to 32 bits there. */
-	return place.udiag_vfs_ino == (uint32_t)status->st_ino &&
+	return ask_alone(diag, identity, &answer) && find_place(&answer, &place) &&
+	       place.udiag_vfs_ino == (uint32_t)status->st_ino &&
 	       place.udiag_vfs_dev == ((major(status->st_dev) << 20) | minor(status->st_dev));
+}
+
+enum socket_place socket_diag_place(struct socket_diag *diag, const struct socket_identity *identity, ino_t inode)
+{
+	struct answer answer;
+	struct unix_diag_vfs place;
+
+	if (!ask_alone(diag, identity, &answer))
+		return SOCKET_UNKNOWN;
+	return find_place(&answer, &place) && place.udiag_vfs_ino == (uint32_t)inode ? SOCKET_THERE : SOCKET_ELSEWHERE;
 }

@@ -36,4 +36,17 @@ bool socket_diag_is_named(struct socket_diag *diag, const struct socket_identity
 bool socket_diag_is_bound_to(struct socket_diag *diag, const struct socket_identity *identity,
 			     const struct stat *status);
 
+/* Where a socket's pathname is. */
+enum socket_place {
+	SOCKET_THERE,
+	SOCKET_ELSEWHERE, /* or nowhere */
+	SOCKET_UNKNOWN    /* no such socket is known in this network namespace, or the kernel does not say */
+};
+
+/*
+ * Is the pathname that it is bound to of the inode with that number? On one file system, which is the caller's to see
+ * to: the device that the kernel names is not the one that stat(2) has of every file system.
+ */
+enum socket_place socket_diag_place(struct socket_diag *diag, const struct socket_identity *identity, ino_t inode);
+
 #endif
