@@ -87,6 +87,17 @@ int mediation_hold(struct mediation *mediation)
 	return held;
 }
 
+void mediation_hold_briefly(struct mediation *mediation)
+{
+	int held;
+
+	if (!socket_diag_has_room(&mediation->worker->bindings.diag, &mediation->named))
+		return;
+	held = mediation_hold(mediation);
+	if (held >= 0)
+		pool_hold(mediation->server, held);
+}
+
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
 		      const struct pinned *pinned)
 {

@@ -80,20 +80,29 @@ static struct outcome deny_changed(struct mediation *mediation)
 	return mediation_deny(mediation, "peer_changed");
 }
 
+/*
+ * A name that is the session's own is held meanwhile, so that it cannot become an outsider's; where it cannot be, what
+ * was connected to is judged afterwards as well, and cut off.
+ */
 static struct outcome connect_abstract(struct mediation *mediation, const struct address *address)
 {
 	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
 	bool own = is_still_own(mediation, address);
 	struct outcome outcome;
+	bool held;
 
 	if (!mediation_allows(mediation, OPERATION_CONNECT, &name, NULL))
 		return mediation_fail(EACCES);
+	if (mediation->is_by_owner)
+		mediation_hold_briefly(mediation);
 	if (!mediation_take(mediation, 0))
-		return mediation_deny(mediation, "rights_not_to_be_had");
-	if (!begin(mediation, own))
-		return mediation_fail(EINTR);
-	outcome = carry_out(mediation, &address->local, address->length);
-	if (outcome.error == 0 && own && !is_still_own(mediation, address))
+		outcome = mediation_deny(mediation, "rights_not_to_be_had");
+	else if (!begin(mediation, own))
+		outcome = mediation_fail(EINTR);
+	else
+		outcome = carry_out(mediation, &address->local, address->length);
+	held = pool_let_go(mediation->server);
+	if (outcome.error == 0 && own && !held && !is_still_own(mediation, address))
 		return deny_changed(mediation);
 	return outcome;
 }

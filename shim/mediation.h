@@ -189,4 +189,10 @@ bool mediation_allows(struct mediation *mediation, enum socket_operation operati
  */
 int mediation_hold(struct mediation *mediation);
 
+/*
+ * The same for a connect, by the pool (pool_hold), and where that is not waited for by what is held: not of one whose
+ * backlog is filling.
+ */
+void mediation_hold_briefly(struct mediation *mediation);
+
 #endif

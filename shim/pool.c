@@ -22,8 +22,9 @@
 
 #define STACK_SIZE      ((size_t)512 * 1024)
 #define INTERRUPT       SIGUSR1
-#define QUIET_TICKS     20U   /* without a call, before the watch waits to be woken */
-#define LOOK_AFTER      20000 /* us that a call takes before it is looked at whether anybody waits for it */
+#define QUIET_TICKS     20U     /* without a call, before the watch waits to be woken */
+#define LOOK_AFTER      20000   /* us that a call takes before it is looked at whether anybody waits for it */
+#define HOLD_MOST       1000000 /* us that a name is held: a call that others keep so long is to see who has closed it */
 #define SETTLE_MS       500U
 #define SETTLE_LOOK_MS  5U
 #define STATUS_SIZE     4096
@@ -195,6 +196,7 @@ static bool add_server(struct pool *pool)
 	    .is_bound = refuses(pool->worker, "unshare") && refuses(pool->worker, "setns")};
 	memcpy(server->known.user_namespace, pool->worker->user_namespace, sizeof(server->known.user_namespace));
 	server->walks = true;
+	atomic_store(&server->held, -1);
 	server->naming = (struct naming){.number = -1, .link = -1};
 	server->reach = (struct reach){.channel = pool->worker->reader, .connection = -1};
 	if (pthread_attr_init(&attributes) != 0)
@@ -325,6 +327,20 @@ static bool has_signal(pid_t tid)
 	return pending & ~signals_of(status, "\nSigBlk:\t");
 }
 
+void pool_hold(struct server *server, int descriptor)
+{
+	atomic_store(&server->held, descriptor);
+}
+
+bool pool_let_go(struct server *server)
+{
+	const int held = atomic_exchange(&server->held, -1);
+
+	if (held >= 0)
+		close(held);
+	return held >= 0;
+}
+
 /* A call that takes long: does anybody still wait for it, uninterrupted? */
 static void look_after(struct pool *pool, struct server *server)
 {
@@ -399,6 +415,8 @@ int pool_watch(struct pool *pool)
 			promote(pool, 1ULL << i);
 		if (now - since < LOOK_AFTER)
 			continue;
+		if (now - since >= HOLD_MOST)
+			(void)pool_let_go(&pool->servers[i]);
 		if (is_stuck(&pool->servers[i], since))
 			_exit(EXIT_FAILURE);
 		look_after(pool, &pool->servers[i]);

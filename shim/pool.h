@@ -46,6 +46,7 @@ struct server {
 	bool has_place;          /* its working directory is its own, and is where view_settle() has put it */
 	struct memory_page page; /* of the target, while a call of it is carried out */
 	struct turn turn;
+	_Atomic int held;           /* owned; a socket whose name is to stay its own, for a while; -1: none */
 	_Atomic int64_t busy_since; /* us; 0: it waits */
 	_Atomic int interruption;   /* enum interruption: why what it waits for was cut short */
 	int64_t watched_since;      /* of the watch: the busy_since that it has looked at ... */
@@ -103,6 +104,12 @@ void pool_stop(struct pool *pool);
 
 /* The session is over: waits for the servers to finish what they have begun, a bounded time. */
 void pool_settle(struct pool *pool);
+
+/*
+ * Holds that descriptor (taken over) until pool_let_go(), or, where the calling server is kept by others, for a second.
+ */
+void pool_hold(struct server *server, int descriptor);
+bool pool_let_go(struct server *server); /* was it held until now? */
 
 /* The calling server is about to wait for others; INTERRUPTED_NOT where nothing cut that short. */
 enum interruption pool_interruption(struct server *server);

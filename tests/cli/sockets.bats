@@ -183,6 +183,112 @@ connect ${name}theirs: EACCES"
 connect ${name}mine: ok"
 }
 
+@test "not a session's own: what it puts in the place of a name that it has just bound" {
+	local way
+	cat >"$work/race.py" <<-'EOT'
+		import os, signal, socket, sys
+		name, denied, kind = sys.argv[1], sys.argv[2], getattr(socket, sys.argv[3])
+		# In the place of what has just been bound: a link to the peer's.
+		racer = os.fork()
+		while racer == 0:
+		    try:
+		        os.stat(name)
+		        os.link(denied, name + ".link")
+		        os.rename(name + ".link", name)
+		    except FileNotFoundError:
+		        pass
+		    except FileExistsError:
+		        os.unlink(name + ".link")
+		for turn in range(300):
+		    child = os.fork()
+		    if child == 0:
+		        own = socket.socket(socket.AF_UNIX, kind)
+		        other = socket.socket(socket.AF_UNIX, kind)
+		        try:
+		            own.bind(name)
+		            other.connect(name)
+		            other.send(b"reached")
+		        except OSError:
+		            pass
+		        os._exit(0)
+		    os.waitpid(child, 0)
+		    try:
+		        os.unlink(name)
+		    except FileNotFoundError:
+		        pass
+		os.kill(racer, signal.SIGKILL)
+		os.waitpid(racer, 0)
+		print("over")
+	EOT
+	for way in stream dgram; do
+		serve "$way" "$work/$way"
+		run -0 session python3 "$work/race.py" "$work/mine" "$work/$way" "SOCK_${way^^}"
+		is "$output" over
+		is "$way $(<"$log")" "$way ready"
+	done
+	# Of a socket in another network namespace than the sidecar's the kernel does not say where it is bound.
+	outside "$BUILD/agentsh-sidecar" "--socket=$work/socket" "--events=$work/all"
+	wait_for listens "$work/socket"
+	serve stream "$work/apart"
+	run -0 unshare --net "$EXEC" -f "$work/p.ini" "--sidecar=$work/socket" -- python3 "$work/race.py" "$work/mine" "$work/apart" SOCK_STREAM
+	is "$output" over
+	is "$(<"$log")" ready
+	is "$(unshare --net "$EXEC" -f "$work/p.ini" "--sidecar=$work/socket" -- "$DO" stream bind "$work/mine" listen stream connect "$work/mine")" \
+		"bind $work/mine: ok
+connect $work/mine: ok"
+}
+
+@test "not a session's own: an abstract name that an outsider takes while it is connected to" {
+	local worker running
+	cat >"$work/taken.py" <<-'EOT'
+		import os, socket, sys, threading, time
+		name = "\0" + sys.argv[1]
+		own = socket.socket(socket.AF_UNIX)
+		own.bind(name)
+		own.listen(5)
+		print("up", flush=True)
+		sys.stdin.readline()
+		other = socket.socket(socket.AF_UNIX)
+		thread = threading.Thread(target=lambda: print(other.connect_ex(name), flush=True))
+		thread.start()
+		# The worker waits where it is about to connect.
+		time.sleep(0.2)
+		own.close()
+		thread.join()
+	EOT
+	cat >"$work/outsider.py" <<-'EOT'
+		import socket, sys, time
+		while True:
+		    try:
+		        own = socket.socket(socket.AF_UNIX)
+		        own.bind("\0" + sys.argv[1])
+		        break
+		    except OSError:
+		        time.sleep(0.001)
+		own.listen(5)
+		print("bound", flush=True)
+		while True:
+		    own.accept()
+		    print("reached", flush=True)
+	EOT
+	mkfifo "$work/go"
+	exec {held}<>"$work/go"
+	rm -f "$work/events"
+	session python3 "$work/taken.py" "${name}own" <"$work/go" >"$work/said" {held}>&- &
+	running=$!
+	wait_for grep -qx up "$work/said"
+	worker=$(pgrep -P "$(pgrep -nf -- "--private --events=$work/events")" -f -- --role=worker)
+	outside strace -f -o "$work/trace" -e inject=connect:delay_enter=600000 -p "$worker"
+	wait_for grep -q attached "$log"
+	outside python3 "$work/outsider.py" "${name}own"
+	echo >&"$held"
+	wait_for grep -qx bound "$log"
+	exec {held}>&-
+	wait "$running"
+	is "$(tail -n 1 "$work/said")" 0
+	is "$(<"$log")" bound
+}
+
 @test "not a session's own: an abstract name that an outsider has taken since, a link to a socket outside" {
 	serve stream "$work/stream"
 	cat >"$work/script" <<-EOT
