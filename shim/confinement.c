@@ -17,6 +17,7 @@
 #define BIT(capability) (1ULL << (capability))
 
 #define UMASK        0077
+#define NOFILE_LEAST 64U /* descriptors that a worker keeps, where its starter has as many: a session takes some 20 */
 #define PROCESS_NAME "agentsh-sidecar" /* a role is executed as /proc/self/exe: "exe" */
 
 /*
@@ -88,7 +89,8 @@ static void set_limits(enum confined_role role)
 	/* Descriptors in flight, of all sessions together, count up to this: keeper and broker can pass theirs still.
 	 */
 	if (role == CONFINED_WORKER && prlimit(0, RLIMIT_NOFILE, NULL, &limit) == 0) {
-		limit.rlim_cur /= 2;
+		if (limit.rlim_cur >= 2 * NOFILE_LEAST)
+			limit.rlim_cur /= 2;
 		(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL);
 	}
 }

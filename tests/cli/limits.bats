@@ -68,6 +68,18 @@ both_ends() {
 	both_ends
 }
 
+@test "descriptors: whoever runs is answered" {
+	local file most
+	file=$(supervised $'[notices]\nstderr = never\n[sandbox.seccomp.syscalls]\nblock = personality\non_block = log')
+	for most in 12 15 16 17 18 19 20 22 25 30 33 40 64 70 128; do
+		run timeout 25 prlimit --nofile="$most:$most" "$EXEC" -f "$file" --sidecar=private -- setarch -R true
+		[[ $status -eq 125 || ($status -eq 1 && $output == *'not permitted'*) ]] || {
+			echo "$most: $status: $output"
+			return 1
+		}
+	done
+}
+
 @test "processes: no sidecar, no command" {
 	need_root
 	local count ends=''
