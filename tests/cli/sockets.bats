@@ -233,9 +233,9 @@ connect ${name}mine: ok"
 	run -0 unshare --net "$EXEC" -f "$work/p.ini" "--sidecar=$work/socket" -- python3 "$work/race.py" "$work/mine" "$work/apart" SOCK_STREAM
 	is "$output" over
 	is "$(<"$log")" ready
-	is "$(unshare --net "$EXEC" -f "$work/p.ini" "--sidecar=$work/socket" -- "$DO" stream bind "$work/mine" listen stream connect "$work/mine")" \
-		"bind $work/mine: ok
-connect $work/mine: ok"
+	is "$(unshare --net "$EXEC" -f "$work/p.ini" "--sidecar=$work/socket" -- "$DO" stream bind "$work/later" listen stream connect "$work/later")" \
+		"bind $work/later: ok
+connect $work/later: ok"
 }
 
 @test "not a session's own: an abstract name that an outsider takes while it is connected to" {
