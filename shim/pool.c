@@ -227,11 +227,13 @@ static unsigned servers_due(const struct pool *pool)
 /* Each knows its targets by itself: a few. */
 static unsigned readers_most(void)
 {
-	const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t ours;
+	unsigned processors;
 
-	if (processors < 1)
+	if (sched_getaffinity(0, sizeof(ours), &ours) != 0)
 		return 1;
-	return processors < CROWD_READERS_MOST ? (unsigned)processors : CROWD_READERS_MOST;
+	processors = (unsigned)CPU_COUNT(&ours);
+	return processors < CROWD_READERS_MOST ? processors : CROWD_READERS_MOST;
 }
 
 int pool_start(struct pool *pool, struct worker *worker, struct error *err)
