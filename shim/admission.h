@@ -22,7 +22,7 @@ struct admission {
 	char pid_namespace[ADMISSION_NAMESPACE_SIZE]; /* ours, as its link in /proc has it; "": not to be had */
 };
 
-/* What is to be had here: asked before the process is confined. */
+/* What is to be had here: asked before the broker is confined. */
 void admission_begin(struct admission *admission, bool is_private);
 
 /*

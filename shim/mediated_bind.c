@@ -81,30 +81,24 @@ static bool is_made_since(int file, const struct timespec *since)
  * now (link(2), rename(2)), and would reach that one as its own. The kernel says it of a socket in our network
  * namespace; of another, and none that a worker before this one has bound, the file's age does.
  */
-static enum socket_place judge_made(const struct mediation *mediation, int file, const struct timespec *since)
+static enum socket_place judge_made(const struct mediation *mediation, int file, const struct stat *status,
+				    const struct timespec *since)
 {
-	struct stat status;
 	enum socket_place place;
 
-	if (fstat(file, &status) != 0 || !S_ISSOCK(status.st_mode))
+	if (!S_ISSOCK(status->st_mode))
 		return SOCKET_ELSEWHERE;
-	place = bindings_place(&mediation->worker->bindings, mediation->socket, status.st_ino);
+	place = bindings_place(&mediation->worker->bindings, mediation->socket, status->st_ino);
 	if (place == SOCKET_UNKNOWN && !mediation->is_done && is_made_since(file, since))
 		return SOCKET_THERE;
 	return place;
 }
 
-static void add_path(struct mediation *mediation, int file)
+static void add_path(struct mediation *mediation, int file, const struct stat *status)
 {
-	struct stat status;
-
-	if (fstat(file, &status) != 0) {
-		close(file);
-		return;
-	}
 	if (mediation->worker->commons)
-		commons_add(mediation->worker->commons, mediation->socket, &status, NULL, 0);
-	if (!bindings_add_path(&mediation->worker->bindings, file, &status, mediation->socket))
+		commons_add(mediation->worker->commons, mediation->socket, status, NULL, 0);
+	if (!bindings_add_path(&mediation->worker->bindings, file, status, mediation->socket))
 		socket_event_unread(mediation, SOCKET_EVENT_BINDINGS);
 }
 
@@ -115,13 +109,15 @@ static bool remember(struct mediation *mediation, const struct pinned *parent, c
 	/* On the file system of its directory: what the kernel says is of one. */
 	const struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV};
 	int file = (int)syscall(SYS_openat2, parent->descriptor, last, &how, sizeof(how));
-	enum socket_place place;
+	enum socket_place place = SOCKET_ELSEWHERE;
+	struct stat status;
 
 	if (file < 0)
 		return false;
-	place = judge_made(mediation, file, since);
+	if (fstat(file, &status) == 0)
+		place = judge_made(mediation, file, &status, since);
 	if (place == SOCKET_THERE)
-		add_path(mediation, file);
+		add_path(mediation, file, &status);
 	else
 		close(file);
 	return place != SOCKET_ELSEWHERE;

@@ -75,7 +75,6 @@ static const struct listed listed[] = {
     {"writev", ROLES},
     /* who a peer or a target is */
     {"geteuid", BROKER},
-    {"getppid", BROKER},
     {"pidfd_open", ROLES},
     {"readlink", ROLES},
     {"readlinkat", ROLES},

@@ -205,23 +205,25 @@ refuses_each() {
 	as_before
 }
 
+# What breaks the protocol, and how the reason begins.
+BROKEN="\
+rubbish|what was said breaks the protocol
+truncated|what was said breaks the protocol
+tiny|what was said breaks the protocol
+oversize|what was said breaks the protocol
+text_first|what was said breaks the protocol
+listener_first|what was said breaks the protocol
+accepted_first|what was said breaks the protocol
+hello_twice|what was said breaks the protocol
+listener_early|what was said breaks the protocol
+more_text|what was said breaks the protocol
+empty_text|what was said breaks the protocol
+text_after|what was said breaks the protocol
+wrong_magic|what was said breaks the protocol
+other_version|it is of another version"
+
 @test "whatever a loader says that breaks the protocol: refused, closed, logged" {
-	refuses_each <<-'END'
-		rubbish|what was said breaks the protocol
-		truncated|what was said breaks the protocol
-		tiny|what was said breaks the protocol
-		oversize|what was said breaks the protocol
-		text_first|what was said breaks the protocol
-		listener_first|what was said breaks the protocol
-		accepted_first|what was said breaks the protocol
-		hello_twice|what was said breaks the protocol
-		listener_early|what was said breaks the protocol
-		more_text|what was said breaks the protocol
-		empty_text|what was said breaks the protocol
-		text_after|what was said breaks the protocol
-		wrong_magic|what was said breaks the protocol
-		other_version|it is of another version
-	END
+	refuses_each <<<"$BROKEN"
 }
 
 @test "whatever a loader asks for or announces that is none: refused, closed, logged" {
@@ -249,31 +251,22 @@ refuses_each() {
 		run -0 --separate-stderr as "$OTHER" "$BAD" "private:$BUILD/agentsh-sidecar" "$behaviour"
 		is "$behaviour ${output:0:${#text}}" "$behaviour $text"
 		is "$behaviour $stderr" "$behaviour "
-	done <<-'END'
-		rubbish|what was said breaks the protocol
-		truncated|what was said breaks the protocol
-		oversize|what was said breaks the protocol
-		text_first|what was said breaks the protocol
-		listener_first|what was said breaks the protocol
-		hello_twice|what was said breaks the protocol
-		listener_early|what was said breaks the protocol
-		more_text|what was said breaks the protocol
-		empty_text|what was said breaks the protocol
-		text_after|what was said breaks the protocol
-		reports|closed
-		wrong_magic|what was said breaks the protocol
-		other_version|it is of another version
-		flags|what was said breaks the protocol
-		no_descriptor|what was said breaks the protocol
-		endless_session|what was said breaks the protocol
-		lengths|what was said breaks the protocol
-		bad_id|its session ID is none
-		no_id|its session ID is none
-		announces_pipe|what was announced is no listener
-		announces_closed|the listener cannot be taken
-		never_announces|no listener was announced in time
-		goes|closed
-	END
+	done < <(
+		echo "$BROKEN"
+		cat <<-'END'
+			reports|closed
+			flags|what was said breaks the protocol
+			no_descriptor|what was said breaks the protocol
+			endless_session|what was said breaks the protocol
+			lengths|what was said breaks the protocol
+			bad_id|its session ID is none
+			no_id|its session ID is none
+			announces_pipe|what was announced is no listener
+			announces_closed|the listener cannot be taken
+			never_announces|no listener was announced in time
+			goes|closed
+		END
+	)
 	run ! pgrep -u "$OTHER"
 }
 
