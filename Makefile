@@ -14,6 +14,7 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 TMPFILESDIR = $(PREFIX)/lib/tmpfiles.d
 SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 LOGROTATEDIR = $(SYSCONFDIR)/logrotate.d
+CACHEDIR ?= /var/cache/agentsh-exec
 B ?= build
 CC ?= gcc
 
@@ -31,7 +32,7 @@ SMALLER = $(if $(findstring clang,$(CC)),,-fno-move-loop-invariants -fno-tree-lo
 UNALIGNED := $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-malign-data=abi)
 # Nor has the loader anything to do with floating point, whose registers gcc would take to zero memory by.
 FLOATLESS = $(if $(SMALLER),$(if $(filter oci_profile trail_%,$*),,-mgeneral-regs-only))
-CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"' -DAGENTSH_SHIM='"$(SHIMDIR)/$(PRELOAD)"'
+CPPFLAGS += $(DEFINES) -D_GNU_SOURCE -Iloader -Ishim -DAGENTSH_VERSION='"$(VERSION)"' -DAGENTSH_SYSTEM_CONFIG='"$(SYSCONFDIR)/agentsh/agentsh.ini"' -DAGENTSH_CACHE='"$(CACHEDIR)"' -DAGENTSH_SIDECAR='"$(BINDIR)/agentsh-sidecar"' -DAGENTSH_SHIM='"$(SHIMDIR)/$(PRELOAD)"'
 CFLAGS += -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDENING) -ffunction-sections -fdata-sections $(SANITIZE)
 LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed $(SANITIZE)
 
@@ -46,10 +47,16 @@ LDFLAGS += -L$(MUSL)/lib -s
 FORTIFY =
 endif
 
+# Of the static ones; the dynamic one, whose start takes many times what a cache saves, is to be small.
+WITH_CACHE = -Wl,-u,program_cache_find
 # Pages between code and constants are a quarter of a small dynamic file; the static one, which is
 # what gets installed, keeps them apart.
-LOADER_LDFLAGS = $(if $(MUSL),,-Wl,-z,noseparate-code,-z,pack-relative-relocs,-z,nodynamic-undefined-weak,--build-id=none \
-	-Wl,--no-ld-generated-unwind-info,--no-eh-frame-hdr)
+LOADER_LDFLAGS = $(if $(MUSL),$(WITH_CACHE),-Wl,-z,noseparate-code,-z,pack-relative-relocs,-z,nodynamic-undefined-weak,--build-id=none \
+	-Wl,--no-ld-generated-unwind-info,--no-eh-frame-hdr $(if $(SANITIZE),,$(LOADER_START)))
+# The C library's start without the compiler's, which is for constructors and for libraries that are unloaded: it has
+# neither. (glibc's before 2.34 needs that one.)
+START = $(shell $(CC) -print-file-name=Scrt1.o)
+LOADER_START = $(if $(shell nm $(START) | grep csu),,-nostartfiles $(START))
 
 # What is linked, and why: libseccomp compiles the filter, inih parses the INI; libyaml serves
 # agentshctl flatten and nothing else; cJSON reads and writes the events, so the loader is without it; libmd
@@ -92,6 +99,11 @@ $(B)/%.o: loader/%.c Makefile
 HOT = ini_lines policy_value list rules number_tree
 $(if $(MUSL),$(HOT:%=$(B)/%.o)): CFLAGS += -O2
 
+# What a program is built by is part of its key in the cache.
+PROGRAM_CACHE = $(B)/program_cache.o $(B)/fuzz/loader/program_cache.o
+$(PROGRAM_CACHE): $(wildcard loader/*.[ch])
+$(PROGRAM_CACHE): CPPFLAGS += -DAGENTSH_SOURCES='"$(shell cat $(sort $(wildcard loader/*.[ch])) | sha256sum | cut -c1-16)"'
+
 # It is calloc(3).
 $(B)/arena.o: CFLAGS += -fno-builtin
 
@@ -126,7 +138,7 @@ $(B)/agentsh-exec: $(B)/exec.o $(if $(MUSL),$(B)/arena.o) $(LIBRARY)
 # The same objects without a dynamic linker: the LD_PRELOAD of a hostile login means nothing to it.
 $(B)/static/agentsh-exec: $(B)/exec.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -static-pie $(LDFLAGS) -o $@ $^ $(LOADER_LIBS)
+	$(CC) $(CFLAGS) -static-pie $(LDFLAGS) $(WITH_CACHE) -o $@ $^ $(LOADER_LIBS)
 
 $(B)/agentshctl: $(B)/ctl.o $(LIBRARY)
 	$(CC) $(CFLAGS) -pie $(LDFLAGS) -o $@ $^ $(CTL_LIBS)
@@ -339,13 +351,15 @@ UNITS_OF_SYSTEMD = agentsh-sidecar.service agentsh-sidecar.socket
 .PHONY: install uninstall
 # Where "make static" has made them, loader and sidecar are those: they start in half the time of glibc's.
 LOADER_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-exec) $(B)/static/agentsh-exec)
+# Of the same libseccomp as the loader, which goes by nothing in the cache that another has built.
+CTL_INSTALLED = $(firstword $(wildcard $(STATIC)/agentshctl) $(B)/agentshctl)
 SIDECAR_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-sidecar) $(B)/agentsh-sidecar)
 install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHIMDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LOGROTATEDIR)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SHAREDIR)/sshd_config.d $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(SYSUSERSDIR)
 	install -m 755 -s $(LOADER_INSTALLED) $(DESTDIR)$(BINDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
-	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
+	install -m 755 -s $(CTL_INSTALLED) $(DESTDIR)$(BINDIR)/agentshctl
 # Not readable, so that the kernel lets no user trace it, not even before its main().
 	install -m 711 -s $(SIDECAR_INSTALLED) $(DESTDIR)$(BINDIR)/agentsh-sidecar
 	install -m 755 $(B)/$(PRELOAD) $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
@@ -374,6 +388,7 @@ install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,agentsh-exec agentsh-runtime agentsh-shell agentsh-sidecar agentshctl)
 	rm -f $(DESTDIR)$(SHIMDIR)/$(PRELOAD)
+	rm -rf $(DESTDIR)$(CACHEDIR)
 	if [ -d $(DESTDIR)$(SHIMDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SHIMDIR); fi
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS_OF_SYSTEMD)) $(DESTDIR)$(LOGROTATEDIR)/agentsh $(addprefix $(DESTDIR),$(TMPFILESDIR)/agentsh.conf $(SYSUSERSDIR)/agentsh.conf)
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man1/agentsh-exec.1 man1/agentsh-runtime.1 man1/agentsh-shell.1 man1/agentshctl.1 man5/agentsh.ini.5 man8/agentsh-sidecar.8 man8/add-agent-user.8)

@@ -138,7 +138,7 @@ _agentsh_ctl() {
 	COMPREPLY=()
 	_agentsh_words
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_agentsh_offer check explain export init flatten doctor events last sessions suggest runtime -h --help -V --version
+		_agentsh_offer check explain export init flatten doctor events last sessions suggest runtime cache -h --help -V --version
 		return
 	fi
 	case ${COMP_WORDS[1]}:$prev:$cur in
@@ -150,6 +150,7 @@ _agentsh_ctl() {
 	export:--listener:*) _agentsh_files ;;
 	runtime:--policy:* | runtime:--listener:* | runtime:--runtime:*) _agentsh_files ;;
 	runtime:*:-*) _agentsh_offer --policy= --listener= --runtime= ;;
+	cache:*:-*) _agentsh_offer --clear ;;
 	export:*:-*) _agentsh_offer --format= --listener= --wait-killable ;;
 	flatten:*:-*) _agentsh_offer --ignore-other --help ;;
 	doctor:--user:*) mapfile -t COMPREPLY < <(compgen -P "$prefix" -u -- "$cur") ;;
@@ -158,7 +159,7 @@ _agentsh_ctl() {
 	events:-s:* | last:-s:* | suggest:-s:*) ;;
 	events:*:-*) _agentsh_offer -f -s --json ;;
 	last:*:-* | suggest:*:-*) _agentsh_offer -s ;;
-	check:* | explain:* | export:* | init:* | flatten:* | events:* | last:* | sessions:* | suggest:*)
+	check:* | explain:* | export:* | cache:* | init:* | flatten:* | events:* | last:* | sessions:* | suggest:*)
 		_agentsh_files
 		;;
 	esac

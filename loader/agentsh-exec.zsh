@@ -60,6 +60,7 @@ _agentsh_ctl() {
 		'sessions:the sessions of the trail'
 		'suggest:rules for what an audit run tried'
 		'runtime:a container runtime, its containers under the policy'
+		'cache:the filter of a policy without a sidecar, built before'
 	)
 	if ((CURRENT == 2)); then
 		_describe -t subcommands subcommand subcommands
@@ -76,6 +77,7 @@ _agentsh_ctl() {
 			'--listener=[of oci\: where runtimes connect]:path:_files' \
 			'--wait-killable[of oci\: a signal has no call made twice]' '*:file:_files'
 		;;
+	cache) _arguments ':: :' '(*)--clear[remove all that is kept]' '(--clear)*:file:_files' ;;
 	flatten) _arguments ':: :' '--ignore-other[pass over what is of others]' '--help[a summary]' '*:file:_files' ;;
 	doctor) _arguments ':: :' '--user=[each way around that user'\''s login shell]:user:_users' ;;
 	events) _arguments ':: :' '-f[go on with it]' '-s[of that session]:session: ' '--json[as it is]' '*:file:_files' ;;

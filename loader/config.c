@@ -154,9 +154,18 @@ int config_read(const char *path, enum config_trust trust, char **text, size_t *
 	return result;
 }
 
+/* A program that was built from this text before says all that its policy would. */
+static int parse(const struct config_search *search, struct config *config, struct diagnostics *diagnostics)
+{
+	if (search->find_program &&
+	    search->find_program(config->text, config->text_length, &config->program, &config->policy))
+		return 0;
+	return policy_parse(config->text, config->text_length, &config->policy, diagnostics);
+}
+
 /* 0: loaded; 1: no such file; -1: *err. */
-static int load_file(const char *path, enum config_trust trust, struct config *config, struct diagnostics *diagnostics,
-		     struct error *err)
+static int load_file(const struct config_search *search, const char *path, enum config_trust trust,
+		     struct config *config, struct diagnostics *diagnostics, struct error *err)
 {
 	const struct diagnostic *first;
 	char *text = NULL;
@@ -165,11 +174,11 @@ static int load_file(const char *path, enum config_trust trust, struct config *c
 
 	if (result != 0)
 		return result;
-	result = policy_parse(text, length, &config->policy, diagnostics);
 	(void)snprintf(config->path, sizeof(config->path), "%s", path);
 	config->builtin = false;
 	config->text = text;
 	config->text_length = length;
+	result = parse(search, config, diagnostics);
 	if (result == 0)
 		return 0;
 	config_free(config);
@@ -178,10 +187,10 @@ static int load_file(const char *path, enum config_trust trust, struct config *c
 			 CHECK_REMEDY);
 }
 
-static int load_named(const char *path, const char *how, struct config *config, struct diagnostics *diagnostics,
-		      struct error *err)
+static int load_named(const struct config_search *search, const char *path, const char *how, struct config *config,
+		      struct diagnostics *diagnostics, struct error *err)
 {
-	int result = load_file(path, TRUST_CALLER, config, diagnostics, err);
+	int result = load_file(search, path, TRUST_CALLER, config, diagnostics, err);
 
 	if (result == 1)
 		return error_set(err, "%s: %s (%s names it)", path, strerror(ENOENT), how);
@@ -229,7 +238,7 @@ static int load_user(const struct config_search *search, struct config *config, 
 
 	if (!user_config_path(search, path, sizeof(path)))
 		return 1;
-	return load_file(path, TRUST_CALLER, config, diagnostics, err);
+	return load_file(search, path, TRUST_CALLER, config, diagnostics, err);
 }
 
 static int load_defaults(struct config *config, struct error *err)
@@ -261,7 +270,7 @@ static int load_found(const struct config_search *search, struct config *config,
 {
 	/* A user who could write the policy of the own login shell would have none. */
 	enum config_trust trust = search->system_only ? TRUST_ROOT : TRUST_CALLER;
-	int result = load_file(system_config, trust, config, diagnostics, err);
+	int result = load_file(search, system_config, trust, config, diagnostics, err);
 
 	if (result == 0 && config->policy.user_config == USER_CONFIG_ALLOW)
 		return turn_around(search, config, diagnostics, err);
@@ -290,9 +299,9 @@ int config_load(const struct config_search *search, struct config *config, struc
 	/* Not its path's other bytes: a page that is not touched costs nothing. */
 	memset(config, 0, offsetof(struct config, path) + 1);
 	if (!search->system_only && search->named)
-		result = load_named(search->named, "the command line", config, diagnostics, err);
+		result = load_named(search, search->named, "the command line", config, diagnostics, err);
 	else if (!search->system_only && search->environment && search->environment[0])
-		result = load_named(search->environment, "$AGENTSH_CONFIG", config, diagnostics, err);
+		result = load_named(search, search->environment, "$AGENTSH_CONFIG", config, diagnostics, err);
 	else
 		result = load_found(search, config, diagnostics, err);
 	if (result != 0 || search->draft)
@@ -303,8 +312,25 @@ int config_load(const struct config_search *search, struct config *config, struc
 void config_free(struct config *config)
 {
 	policy_free(&config->policy);
+	free(config->program.entry);
+	config->program.entry = NULL;
 	free(config->text);
 	config->text = NULL;
+}
+
+int config_complete(struct config *config, struct error *err)
+{
+	struct diagnostics diagnostics;
+
+	if (!config->program.entry)
+		return 0;
+	diagnostics_init(&diagnostics);
+	free(config->program.entry);
+	config->program.entry = NULL;
+	policy_free(&config->policy);
+	if (policy_parse(config->text, config->text_length, &config->policy, &diagnostics) == 0)
+		return 0;
+	return error_set(err, "%s: %s (" CHECK_REMEDY ")", config->path, diagnostics_first_error(&diagnostics)->text);
 }
 
 const char *config_name(const struct config *config)

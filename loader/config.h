@@ -10,6 +10,7 @@
 #include "diagnostics.h"
 #include "error.h"
 #include "policy.h"
+#include "program_cache.h"
 
 /* Where a caller lets the configuration come from. */
 struct config_search {
@@ -19,6 +20,8 @@ struct config_search {
 	const char *home;        /* $HOME; or NULL */
 	bool system_only;        /* as a shell: nothing of the above counts */
 	bool draft;              /* to be looked at, not used: user_config = allow is no error elsewhere */
+	/* program_cache_find(), for a caller to whom a program is as good as its policy. NULL: it is not. */
+	bool (*find_program)(const char *text, size_t length, struct cached_program *program, struct policy *policy);
 };
 
 /* Whose files count: as a login shell, root's alone. */
@@ -28,8 +31,9 @@ struct config {
 	struct policy policy;
 	char *text; /* owned; what was parsed; "" for the built-in defaults */
 	size_t text_length;
-	bool builtin;        /* no file was found */
-	char path[PATH_MAX]; /* of the file; "" for the built-in defaults */
+	bool builtin;                  /* no file was found */
+	struct cached_program program; /* of an entry, which policy then stands for; or none */
+	char path[PATH_MAX];           /* of the file; "" for the built-in defaults */
 };
 
 /* What the environment says, for a caller that lets it count. */
@@ -43,6 +47,9 @@ struct config_search config_search_environment(const char *named);
 int config_load(const struct config_search *search, struct config *config, struct diagnostics *diagnostics,
 		struct error *err);
 void config_free(struct config *config);
+
+/* Parses the text where only its program has been had: the whole policy is wanted after all. 0, or -1 and *err. */
+int config_complete(struct config *config, struct error *err);
 
 /* Is it the system's file, the one in which user_config = allow counts? */
 bool config_is_system(const struct config *config);

@@ -15,6 +15,7 @@ static const struct subcommand subcommands[] = {
     {"check", ctl_check},       {"explain", ctl_explain}, {"export", ctl_export},   {"init", ctl_init},
     {"flatten", ctl_flatten},   {"doctor", ctl_doctor},   {"events", ctl_events},   {"last", ctl_last},
     {"sessions", ctl_sessions}, {"suggest", ctl_suggest}, {"runtime", ctl_runtime},
+    {"cache", ctl_cache},
 };
 
 static const char help[] =
@@ -38,6 +39,8 @@ static const char help[] =
     "  runtime [OPTION...] [--] ARGUMENT...\n"
     "          --policy=FILE --listener=PATH --runtime=PROGRAM\n"
     "                                      a container runtime, its containers under the policy\n"
+    "  cache [FILE]                        as root: keeps the filter of a policy without a sidecar, built\n"
+    "        --clear                       removes all that are kept\n"
     "  --help, --version\n"
     "\n"
     "Where FILE is left out, the policy is the one that agentsh-exec would use,\n"

@@ -20,6 +20,7 @@ int ctl_last(int argc, char **argv);
 int ctl_sessions(int argc, char **argv);
 int ctl_suggest(int argc, char **argv);
 int ctl_runtime(int argc, char **argv);
+int ctl_cache(int argc, char **argv);
 
 /* explain --socket: what the policy of FILE says of a name. operation: NULL for connect. */
 int ctl_explain_socket(const char *file, const char *given, const char *operation);

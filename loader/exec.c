@@ -64,6 +64,9 @@ static int load_policy(const struct invocation *invocation, struct config *confi
 
 	if (invocation->form == INVOKED_AS_PREFIX)
 		search = config_search_environment(invocation->file);
+	/* In a session without a sidecar nobody else looks at the policy. */
+	if (!supervision_wanted(invocation) && !invocation->shim)
+		search.find_program = program_cache_find;
 	diagnostics_init(&diagnostics);
 	return config_load(&search, config, &diagnostics, err);
 }
@@ -137,6 +140,13 @@ static int complete_filter(struct load *load, struct asking *asking, struct rule
 	return supervision_arm(&load->supervision, rules, err);
 }
 
+/* One that was built before. The entry stays the owner of its instructions. */
+static void take_program(const struct cached_program *program, struct load *load)
+{
+	load->filter = (struct filter){.instructions = program->instructions, .count = program->count};
+	load->may_write = program->may_write;
+}
+
 /* The filter, and all that depends on its rules: these are made while the sidecar looks at what it has been told. */
 static int prepare_filter(struct load *load, struct asking *asking, struct error *err)
 {
@@ -146,6 +156,10 @@ static int prepare_filter(struct load *load, struct asking *asking, struct error
 	int result;
 
 	load->may_write = true;
+	if (load->config.program.entry) {
+		take_program(&load->config.program, load);
+		return 0;
+	}
 	if (!supervision_filters(&load->supervision, policy))
 		return 0;
 	if (rules_build_for(policy, &setting, syscall_native_arch(), &rules, err) != 0)

@@ -2,9 +2,9 @@
  * A policy's program for seccomp(2), in the kernel's classic BPF. Pure.
  *
  * It is built here, from libseccomp's numbers, and not by libseccomp: that takes a tenth of the start of /bin/true
- * for ten rules, and three starts for a list of 400. There is no cache of programs either: to build one takes less
- * than to find and verify one, and there is none that somebody could tamper with. The tests hold it against
- * libseccomp's program for the same rules (pseudo_code.h), call by call.
+ * for ten rules, and three starts for a list of 400. What is left is mostly the reading of the text, which a cached
+ * program saves (program_cache.h). The tests hold it against libseccomp's program for the same rules (pseudo_code.h),
+ * call by call.
  */
 #ifndef AGENTSH_FILTER_H
 #define AGENTSH_FILTER_H

@@ -52,12 +52,14 @@ static int refuse_inside(const struct invocation *invocation, const struct attes
 			 attestation->session);
 }
 
-static int decide(const struct attestation *attestation, const struct config *config, struct supervision *supervision,
+static int decide(const struct attestation *attestation, struct config *config, struct supervision *supervision,
 		  struct error *err)
 {
 	struct diagnostics diagnostics;
 	enum nesting nesting;
 
+	if (config_complete(config, err) != 0)
+		return -1;
 	diagnostics_init(&diagnostics);
 	if (policy_parse(attestation->policy, attestation->policy_length, &supervision->outer, &diagnostics) != 0)
 		return error_set(err, "session: the policy around this command is of another version (end the session "
@@ -68,7 +70,7 @@ static int decide(const struct attestation *attestation, const struct config *co
 	return nesting == NESTING_NEVER ? -1 : 0;
 }
 
-int supervision_find(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
+int supervision_find(const struct invocation *invocation, struct config *config, struct supervision *supervision,
 		     struct error *err)
 {
 	struct attestation attestation;

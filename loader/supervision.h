@@ -40,7 +40,7 @@ struct supervision {
  * configuration. The session's ID is that session's, or, outside of any, the wanted one (-s, the
  * environment) or a new one. 0, or -1 and *err.
  */
-int supervision_find(const struct invocation *invocation, const struct config *config, struct supervision *supervision,
+int supervision_find(const struct invocation *invocation, struct config *config, struct supervision *supervision,
 		     struct error *err);
 
 /* Is there to be a sidecar for a session of its own? */
