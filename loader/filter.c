@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "number_tree.h"
 #include "rule_chain.h"
@@ -55,6 +56,20 @@ static int append_ceiling(const struct rules *rules, struct filter *filter, stru
 }
 
 /*
+ * Where the code from last on stands already, behind first: what several calls get by the same arguments stands once,
+ * for the kernel translates and tries a program when it is loaded. Else last.
+ */
+static size_t find_same(const struct filter *filter, size_t first, size_t last)
+{
+	const struct sock_filter *code = filter->instructions;
+	const size_t length = filter->count - last;
+
+	while (first + length <= last && memcmp(code + first, code + last, length * sizeof(*code)) != 0)
+		first++;
+	return first + length <= last ? first : last;
+}
+
+/*
  * The tree's leaves that are no actions yet become jumps to what is appended for them. (Before the tree there is none:
  * no action of a call of another architecture, or of the reserved one, has a number behind it.)
  */
@@ -64,16 +79,20 @@ static int append_later(const struct rules *rules, struct filter *filter, struct
 
 	for (size_t i = 0; i < end; i++) {
 		const struct sock_filter leaf = filter->instructions[i];
+		const size_t last = filter->count;
 		const struct rule *rule;
+		size_t at;
 
 		if (leaf.code != (BPF_RET | BPF_K) || (leaf.k & SECCOMP_RET_ACTION_FULL) != NUMBER_TREE_LATER ||
 		    leaf.k == NUMBER_TREE_LATER)
 			continue;
 		rule = &rules->sockets.rules[leaf.k - NUMBER_TREE_LATER - 1];
-		filter->instructions[i] =
-		    (struct sock_filter){.code = BPF_JMP | BPF_JA, .k = (uint32_t)(filter->count - i - 1)};
 		if (rule_chain_append(&rules->sockets, rule->number, filter, err) != 0)
 			return -1;
+		at = find_same(filter, end, last);
+		if (at < last)
+			filter->count = last;
+		filter->instructions[i] = (struct sock_filter){.code = BPF_JMP | BPF_JA, .k = (uint32_t)(at - i - 1)};
 	}
 	return 0;
 }
