@@ -14,8 +14,7 @@ struct subcommand {
 static const struct subcommand subcommands[] = {
     {"check", ctl_check},       {"explain", ctl_explain}, {"export", ctl_export},   {"init", ctl_init},
     {"flatten", ctl_flatten},   {"doctor", ctl_doctor},   {"events", ctl_events},   {"last", ctl_last},
-    {"sessions", ctl_sessions}, {"suggest", ctl_suggest}, {"runtime", ctl_runtime},
-    {"cache", ctl_cache},
+    {"sessions", ctl_sessions}, {"suggest", ctl_suggest}, {"runtime", ctl_runtime}, {"cache", ctl_cache},
 };
 
 static const char help[] =

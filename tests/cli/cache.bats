@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The cache of built programs: when one is loaded, when none is, and that a session is the same either way.
 #
-# shellcheck disable=SC2016,SC2154 # an inner shell expands; run sets status, output and stderr
+# shellcheck disable=SC2016,SC2086,SC2154 # an inner shell expands; LOADER is two words; run sets status, output and stderr
 bats_require_minimum_version 1.5.0
 load ../lib/common
 load ../lib/world
