@@ -157,8 +157,9 @@ int config_read(const char *path, enum config_trust trust, char **text, size_t *
 /* A program that was built from this text before says all that its policy would. */
 static int parse(const struct config_search *search, struct config *config, struct diagnostics *diagnostics)
 {
-	if (search->find_program &&
-	    search->find_program(config->text, config->text_length, &config->program, &config->policy))
+	const struct policy_text text = {.bytes = config->text, .length = config->text_length, .path = config->path};
+
+	if (search->find_program && search->find_program(&text, &config->program, &config->policy))
 		return 0;
 	return policy_parse(config->text, config->text_length, &config->policy, diagnostics);
 }

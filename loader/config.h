@@ -21,7 +21,7 @@ struct config_search {
 	bool system_only;        /* as a shell: nothing of the above counts */
 	bool draft;              /* to be looked at, not used: user_config = allow is no error elsewhere */
 	/* program_cache_find(), for a caller to whom a program is as good as its policy. NULL: it is not. */
-	bool (*find_program)(const char *text, size_t length, struct cached_program *program, struct policy *policy);
+	bool (*find_program)(const struct policy_text *text, struct cached_program *program, struct policy *policy);
 };
 
 /* Whose files count: as a login shell, root's alone. */

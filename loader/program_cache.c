@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "filter.h"
@@ -97,33 +98,57 @@ bool program_cache_read(unsigned char *entry, size_t size, const char *text, siz
 	return true;
 }
 
-void program_cache_path(const char *text, size_t length, char path[PROGRAM_CACHE_PATH_MAX])
+void program_cache_name(const char *text, size_t length, char name[PROGRAM_CACHE_NAME_SIZE])
 {
-	(void)snprintf(path, PROGRAM_CACHE_PATH_MAX, AGENTSH_CACHE "/%016llx",
-		       (unsigned long long)mix(length, text, length));
+	(void)snprintf(name, PROGRAM_CACHE_NAME_SIZE, "%016llx", (unsigned long long)mix(length, text, length));
 }
 
-static bool is_roots(const struct stat *status)
+bool program_cache_is_name(const char *name)
+{
+	return strlen(name) == PROGRAM_CACHE_NAME_SIZE - 1 && name[strspn(name, "0123456789abcdef")] == '\0';
+}
+
+bool program_cache_is_roots(const struct stat *status)
 {
 	return status->st_uid == 0 && !(status->st_mode & (S_IWGRP | S_IWOTH));
 }
 
-bool program_cache_is_roots(void)
+/*
+ * The directory is looked at by calls that a loader makes anyway: in a session any other may be one that kills. Who
+ * could put another in its place before the entry is opened is root.
+ */
+static bool is_directory_roots(void)
 {
+	int directory = open(AGENTSH_CACHE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat status;
+	bool is_roots;
 
-	return lstat(AGENTSH_CACHE, &status) == 0 && S_ISDIR(status.st_mode) && is_roots(&status);
+	if (directory < 0)
+		return false;
+	is_roots = fstat(directory, &status) == 0 && program_cache_is_roots(&status);
+	close(directory);
+	return is_roots;
+}
+
+/* Is the policy on a mount that may be written, or the entry on none that may? */
+static bool is_as_fixed(int entry, const char *policy)
+{
+	struct statfs mount;
+
+	if (statfs(policy, &mount) == 0 && !(mount.f_flags & ST_RDONLY))
+		return true;
+	return fstatfs(entry, &mount) == 0 && (mount.f_flags & ST_RDONLY);
 }
 
 /* All of it, which is as long as the entry of the text can be; NULL where it is not one. */
-static unsigned char *read_entry(int descriptor, size_t length, size_t *size)
+static unsigned char *read_entry(int descriptor, const struct policy_text *text, size_t *size)
 {
-	const size_t most = sizeof(struct cache_head) + BPF_MAXINSNS * sizeof(struct sock_filter) + length;
+	const size_t most = sizeof(struct cache_head) + BPF_MAXINSNS * sizeof(struct sock_filter) + text->length;
 	struct stat status;
 	unsigned char *entry;
 
-	if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || !is_roots(&status) || status.st_size <= 0 ||
-	    (size_t)status.st_size > most)
+	if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || !program_cache_is_roots(&status) ||
+	    status.st_size <= 0 || (size_t)status.st_size > most || !is_as_fixed(descriptor, text->path))
 		return NULL;
 	*size = (size_t)status.st_size;
 	entry = calloc(1, *size);
@@ -146,23 +171,24 @@ static bool make_policy(const struct cached_program *program, struct policy *pol
 	return events;
 }
 
-bool program_cache_find(const char *text, size_t length, struct cached_program *program, struct policy *policy)
+bool program_cache_find(const struct policy_text *text, struct cached_program *program, struct policy *policy)
 {
-	char path[PROGRAM_CACHE_PATH_MAX];
+	char path[] = AGENTSH_CACHE "/0123456789abcdef";
 	struct cached_program found;
 	unsigned char *entry;
 	size_t size = 0;
 	int descriptor;
 
-	if (!program_cache_is_roots())
+	if (!is_directory_roots())
 		return false;
-	program_cache_path(text, length, path);
+	program_cache_name(text->bytes, text->length, path + sizeof(path) - PROGRAM_CACHE_NAME_SIZE);
 	descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (descriptor < 0)
 		return false;
-	entry = read_entry(descriptor, length, &size);
+	entry = read_entry(descriptor, text, &size);
 	close(descriptor);
-	if (entry && program_cache_read(entry, size, text, length, &found) && make_policy(&found, policy)) {
+	if (entry && program_cache_read(entry, size, text->bytes, text->length, &found) &&
+	    make_policy(&found, policy)) {
 		*program = found;
 		program->entry = entry;
 		return true;

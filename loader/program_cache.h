@@ -12,12 +12,12 @@
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "error.h"
 #include "policy.h"
 
-/* Room for the path of any entry. */
-#define PROGRAM_CACHE_PATH_MAX 256
+#define PROGRAM_CACHE_NAME_SIZE 17 /* 16 hexadecimal digits and a NUL */
 
 /* What a loader needs to know of a policy whose program it has. */
 struct cached_program {
@@ -29,15 +29,23 @@ struct cached_program {
 	bool may_write; /* it allows write(2) */
 };
 
+/* A policy as it has been read. Borrowed. */
+struct policy_text {
+	const char *bytes;
+	size_t length;
+	const char *path; /* of its file */
+};
+
 /*
- * The program for length bytes of INI text, and a policy (policy_free()) for a loader that has it: nothing can be built
- * from that one, so nothing can be without the program. False, and both as they were: there is none that can be
- * believed; why is nobody's business, for the text can be read and built. The directory and the entry are root's, and
- * nobody else can write them.
+ * The program for a policy, and a policy_free()able one for a loader that has the program: nothing can be built from
+ * that one, so nothing can be without the program. False, and both as they were: there is none that can be believed;
+ * why is nobody's business, for the text can be read and built. The directory and the entry are root's, and nobody else
+ * can write them. A session may be root's: where that could not have written the policy, on a read-only mount, it could
+ * not have written the entry either.
  *
  * Weak: a loader that was linked without it has NULL here.
  */
-bool program_cache_find(const char *text, size_t length, struct cached_program *program, struct policy *policy)
+bool program_cache_find(const struct policy_text *text, struct cached_program *program, struct policy *policy)
     __attribute__((weak));
 
 /*
@@ -57,10 +65,13 @@ const char *program_cache_refuses(const struct policy *policy, unsigned *line, c
 unsigned char *program_cache_make(const struct policy *policy, const char *text, size_t length, size_t *size,
 				  struct error *err);
 
-/* Where the entry of a text is: below AGENTSH_CACHE. */
-void program_cache_path(const char *text, size_t length, char path[PROGRAM_CACHE_PATH_MAX]);
+/* The name of a text's entry in AGENTSH_CACHE. */
+void program_cache_name(const char *text, size_t length, char name[PROGRAM_CACHE_NAME_SIZE]);
 
-/* Is the directory there, root's, and nobody else's to write? Only then is anything in it looked at. */
-bool program_cache_is_roots(void);
+/* Could a file have that name? */
+bool program_cache_is_name(const char *name);
+
+/* Is that root's, and nobody else's to write? */
+bool program_cache_is_roots(const struct stat *status);
 
 #endif

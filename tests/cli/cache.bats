@@ -37,10 +37,10 @@ forged() {
 	rm "$lax"
 }
 
-# believed [COMMAND...]: does a loader with strict.ini go by what is in the cache?
+# believed [COMMAND...]: does a loader with strict.ini, or $POLICY, go by what is in the cache?
 believed() {
 	local status=0
-	"$@" $LOADER -f strict.ini uname >out 2>err || status=$?
+	"$@" $LOADER -f "${POLICY:-strict.ini}" uname >out 2>err || status=$?
 	[ "$status" -le 1 ] || is "$status $(<err)" 'uname, which succeeds or is refused'
 	[ "$status" -eq 0 ] || [[ $(<err) == *'cannot get system name'* ]] || is "$(<err)" "uname's own words"
 	[ "$status" -eq 0 ]
@@ -131,6 +131,42 @@ cp good "$entry" && believed
 mv "$CACHE" /var/cache/theirs
 ln -s theirs "$CACHE"
 refused'
+}
+
+@test "cache: a policy that not even a session of root's could change has no entry that one could have made" {
+	own_cache 'forged
+mkdir fixed
+mount -t tmpfs none fixed
+cp strict.ini fixed
+POLICY=fixed/strict.ini
+believed
+mount -o remount,ro,bind fixed
+refused
+POLICY=strict.ini believed
+mount --bind /var/cache /var/cache
+mount -o remount,ro,bind /var/cache
+believed'
+}
+
+@test "cache: who cannot read a policy does not read it there" {
+	own_cache 'chmod 600 strict.ini
+forged
+is "$(stat -c %a "$CACHE"/*)" 600
+believed
+refused_them() {
+	! setpriv --reuid=65534 --regid=65534 --clear-groups cat "$CACHE"/* 2>/dev/null
+}
+refused_them
+chown 65534 strict.ini
+refused setpriv --reuid=65534 --regid=65534 --clear-groups'
+}
+
+@test "cache: behind a filter it is looked for by calls that a loader makes anyway" {
+	policy $'[sandbox.seccomp.syscalls]\nblock = lstat openat2 statx' >outer
+	mv "$(<outer)" outer.ini
+	own_cache '$LOADER -f outer.ini -- $LOADER -f strict.ini true
+"$CTL" cache strict.ini
+$LOADER -f outer.ini -- $LOADER -f strict.ini true'
 }
 
 @test "cache: the key counts for nothing where a sidecar is, or the library that reports" {
@@ -249,10 +285,27 @@ status=0
 "$CTL" cache strict.ini 2>out || status=$?
 is "$status $(<out)" "1 agentshctl: cache: $CACHE is not a directory that only root can write (remove it)"
 chmod 755 "$CACHE"
-mkdir "$CACHE/more"
+"$CTL" cache strict.ini
+"$CTL" cache lax.ini
+mkdir "$CACHE/0123456789abcdef"
+echo more >"$CACHE/more"
+echo draft >"$CACHE/.draft-1"
 status=0
 "$CTL" cache --clear 2>out || status=$?
 [[ $status == 1 && $(<out) == *"(remove it by hand)" ]]
+is "$(ls -A "$CACHE" | xargs)" "0123456789abcdef more"
+rm -r "$CACHE"
+mkdir elsewhere
+echo mine >elsewhere/0123456789abcdef
+ln -s "$PWD/elsewhere" "$CACHE"
+status=0
+"$CTL" cache --clear 2>out || status=$?
+is "$status $(<elsewhere/0123456789abcdef)" "1 mine"
+status=0
+"$CTL" cache strict.ini 2>out || status=$?
+is "$status $(ls elsewhere)" "1 0123456789abcdef"
+rm "$CACHE"
+"$CTL" cache --clear
 for wrong in "cache a b" "cache --clear a" "cache --more"; do
 	status=0
 	"$CTL" $wrong 2>/dev/null || status=$?
