@@ -2,6 +2,7 @@
 VERSION := 0.1.0
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
+LOCALSTATEDIR ?= /var
 BINDIR = $(PREFIX)/bin
 SHIMDIR = $(PREFIX)/lib/agentsh-exec
 MANDIR = $(PREFIX)/share/man
@@ -14,7 +15,7 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 TMPFILESDIR = $(PREFIX)/lib/tmpfiles.d
 SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 LOGROTATEDIR = $(SYSCONFDIR)/logrotate.d
-CACHEDIR ?= /var/cache/agentsh-exec
+CACHEDIR = $(LOCALSTATEDIR)/cache/agentsh-exec
 B ?= build
 CC ?= gcc
 
@@ -351,15 +352,13 @@ UNITS_OF_SYSTEMD = agentsh-sidecar.service agentsh-sidecar.socket
 .PHONY: install uninstall
 # Where "make static" has made them, loader and sidecar are those: they start in half the time of glibc's.
 LOADER_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-exec) $(B)/static/agentsh-exec)
-# Of the same libseccomp as the loader, which goes by nothing in the cache that another has built.
-CTL_INSTALLED = $(firstword $(wildcard $(STATIC)/agentshctl) $(B)/agentshctl)
 SIDECAR_INSTALLED = $(firstword $(wildcard $(STATIC)/agentsh-sidecar) $(B)/agentsh-sidecar)
 install: all $(if $(wildcard $(STATIC)/agentsh-exec),static)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHIMDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(LOGROTATEDIR)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(SHAREDIR)/sshd_config.d $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(SYSUSERSDIR)
 	install -m 755 -s $(LOADER_INSTALLED) $(DESTDIR)$(BINDIR)/agentsh-exec
 	ln -sf agentsh-exec $(DESTDIR)$(BINDIR)/agentsh-shell
-	install -m 755 -s $(CTL_INSTALLED) $(DESTDIR)$(BINDIR)/agentshctl
+	install -m 755 -s $(B)/agentshctl $(DESTDIR)$(BINDIR)/agentshctl
 # Not readable, so that the kernel lets no user trace it, not even before its main().
 	install -m 711 -s $(SIDECAR_INSTALLED) $(DESTDIR)$(BINDIR)/agentsh-sidecar
 	install -m 755 $(B)/$(PRELOAD) $(DESTDIR)$(SHIMDIR)/$(PRELOAD)

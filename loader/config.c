@@ -164,11 +164,18 @@ static int parse(const struct config_search *search, struct config *config, stru
 	return policy_parse(config->text, config->text_length, &config->policy, diagnostics);
 }
 
+static int refused(const char *path, const struct diagnostics *diagnostics, struct error *err)
+{
+	const struct diagnostic *first = diagnostics_first_error(diagnostics);
+
+	return error_set(err, "%s:%u: %s (%s)", path, first ? first->line : 0, first ? first->text : "refused",
+			 CHECK_REMEDY);
+}
+
 /* 0: loaded; 1: no such file; -1: *err. */
 static int load_file(const struct config_search *search, const char *path, enum config_trust trust,
 		     struct config *config, struct diagnostics *diagnostics, struct error *err)
 {
-	const struct diagnostic *first;
 	char *text = NULL;
 	size_t length = 0;
 	int result = config_read(path, trust, &text, &length, err);
@@ -183,9 +190,7 @@ static int load_file(const struct config_search *search, const char *path, enum 
 	if (result == 0)
 		return 0;
 	config_free(config);
-	first = diagnostics_first_error(diagnostics);
-	return error_set(err, "%s:%u: %s (%s)", path, first ? first->line : 0, first ? first->text : "refused",
-			 CHECK_REMEDY);
+	return refused(path, diagnostics, err);
 }
 
 static int load_named(const struct config_search *search, const char *path, const char *how, struct config *config,
@@ -331,7 +336,7 @@ int config_complete(struct config *config, struct error *err)
 	policy_free(&config->policy);
 	if (policy_parse(config->text, config->text_length, &config->policy, &diagnostics) == 0)
 		return 0;
-	return error_set(err, "%s: %s (" CHECK_REMEDY ")", config->path, diagnostics_first_error(&diagnostics)->text);
+	return refused(config->path, &diagnostics, err);
 }
 
 const char *config_name(const struct config *config)

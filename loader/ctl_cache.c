@@ -94,9 +94,9 @@ static int keep_in_directory(const struct kept_program *kept, struct error *err)
 		return -1;
 	result = keep(directory, kept, err);
 	close(directory);
+	/* What could not be written is told of at the end. */
 	if (result == 0)
-		(void)printf("%s/%s\n", AGENTSH_CACHE,
-			     kept->name); /* what could not be written is told of at the end */
+		(void)printf("%s/%s\n", AGENTSH_CACHE, kept->name);
 	return result;
 }
 

@@ -163,12 +163,14 @@ static bool make_policy(const struct cached_program *program, struct policy *pol
 {
 	char *events = strdup("");
 
+	if (!events)
+		return false;
 	*policy = (struct policy){.enabled = true,
 				  .unix_socket = {.enabled = program->no_unix, .degraded = DEGRADED_NO_UNIX},
 				  .syscalls = {.default_action = DEFAULT_BLOCK},
 				  .close_fds = program->close_fds,
 				  .events = events};
-	return events;
+	return true;
 }
 
 bool program_cache_find(const struct policy_text *text, struct cached_program *program, struct policy *policy)

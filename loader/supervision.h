@@ -38,7 +38,7 @@ struct supervision {
 /*
  * Finds out whether the caller is in a session already, and what that leaves to do with this
  * configuration. The session's ID is that session's, or, outside of any, the wanted one (-s, the
- * environment) or a new one. 0, or -1 and *err.
+ * environment) or a new one. In a session the configuration is completed (config_complete()). 0, or -1 and *err.
  */
 int supervision_find(const struct invocation *invocation, struct config *config, struct supervision *supervision,
 		     struct error *err);

@@ -16,9 +16,8 @@
 
 #define BIT(capability) (1ULL << (capability))
 
-#define UMASK 0077
-#define NOFILE_LEAST                                                                                                   \
-	((rlim_t)64) /* descriptors that a worker keeps, where its starter has as many: a session takes some 20 */
+#define UMASK        0077
+#define NOFILE_LEAST ((rlim_t)64)      /* descriptors that a worker keeps, of as many: a session takes some 20 */
 #define PROCESS_NAME "agentsh-sidecar" /* a role is executed as /proc/self/exe: "exe" */
 
 /*
