@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "admission.h"
@@ -11,6 +12,9 @@
 #include "keeping.h"
 
 _Static_assert(KEPT_COUNT + 1 <= MESSAGE_DESCRIPTORS_MAX, "all of a session is handed over at once");
+
+/* What a worker needs that has a session, more than we have: the area, and its threads. */
+#define WORKER_MEMORY ((size_t)2 * 1024 * 1024)
 
 struct only_loader {
 	struct conversation conversation;
@@ -46,6 +50,14 @@ static const char *hear_until(struct conversation *conversation, enum conversati
 	return wrong || conversation->state == state ? wrong : "";
 }
 
+/* Limits on memory are the session's starter's: one that lets no worker run would have calls that nobody answers. */
+static bool has_memory(void)
+{
+	void *memory = mmap(NULL, WORKER_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory != MAP_FAILED && munmap(memory, WORKER_MEMORY) == 0;
+}
+
 static const char *decide(struct only_loader *loader, char *reason, size_t size)
 {
 	struct conversation *conversation = &loader->conversation;
@@ -53,6 +65,8 @@ static const char *decide(struct only_loader *loader, char *reason, size_t size)
 
 	if (refused)
 		return refused;
+	if (!has_memory())
+		return "there is too little memory for a session (see RLIMIT_AS and RLIMIT_DATA)";
 	conversation_welcome(conversation, admission_keeper_at_risk(&loader->admission, &conversation->peer));
 	if (conversation->state != CONVERSATION_WELCOMED)
 		return "";

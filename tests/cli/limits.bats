@@ -58,6 +58,23 @@ both_ends() {
 	both_ends
 }
 
+@test "memory: whoever runs is answered" {
+	local file limit program output status
+	file=$(supervised $'[notices]\nstderr = never\n[sandbox.seccomp.syscalls]\nblock = personality\non_block = log')
+	for program in "$EXEC" "$EXEC_STATIC"; do
+		for limit in as={1000..7000..500} data={100..1900..200}; do
+			status=0
+			output=$(timeout 25 prlimit "--${limit%=*}=$((${limit#*=} * 1024))" --core=0 \
+				"$program" -f "$file" --sidecar=private -- setarch -R true 2>&1) || status=$?
+			# 127, 139: there is too little for the loader itself, or for setarch.
+			[[ $status =~ ^(125|127|139)$ || ($status -eq 1 && $output == *'not permitted'*) ]] || {
+				echo "$program, $limit KiB: $status: $output"
+				return 1
+			}
+		done
+	done
+}
+
 @test "descriptors" {
 	local count ends='' no_unix
 	no_unix=$(policy "$NO_UNIX")
