@@ -2,7 +2,7 @@
  * Reads a trail: a file of events, one JSON object a line. agentshctl(1), "The trail".
  *
  * Nothing in it is believed: a line is bounded, is text without control characters, and is one
- * object with a "type", or it is a finding and passed over. What its strings hold is anybody's:
+ * object with a "type" and no NUL in a string, or it is a finding and passed over. What its strings hold is anybody's:
  * error_escape() before a terminal sees it.
  */
 #ifndef AGENTSH_TRAIL_READER_H

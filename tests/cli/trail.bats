@@ -108,7 +108,7 @@ words() {
 }
 
 @test "events: -s shows one session, --json the lines as they are" {
-	{ begins 1; event 1 '{session_id: "b"}'; printf '{ "type" :"x",\t"session_id":"b", "n": 1.50, "u":"\\u00e9é"}\n'; } >trail
+	{ begins 1; event 1 '{session_id: "b"}'; printf '{ "type" :"x",  "session_id":"b", "n": 1.50, "u":"\\u00e9é"}\n'; } >trail
 	says 0 "$(sed -n 2,3p trail)" '' "$CTL" events -s b --json trail
 	says 0 "$(cat trail)" '' "$CTL" events --json trail
 	says 0 '' '' "$CTL" events -s none trail
@@ -155,6 +155,7 @@ words() {
 		printf '{"type":"\033[2J"}\n{"type":"\xff"}\n{"type":"\xed\xa0\x80"}\n{"type":"x\0"}\n'
 		head -c 3000 /dev/zero | tr '\0' '['
 		echo
+		printf '{"type":"x","path":"/a\tb"}\n{"type":"x","path":"/a/\\u0000b"}\n'
 		event 2
 	} >trail
 	run -1 --separate-stderr "$CTL" events trail
@@ -165,11 +166,13 @@ trail:4: not an event: an object with a type
 trail:5: not an event: an object with a type
 trail:6: not an event: an object with a type
 trail:7: more than one JSON value: two lines run together
-trail:8: a control character, which JSON does not have
+trail:8: a control character, which no event has
 trail:9: bytes that are not UTF-8
 trail:10: bytes that are not UTF-8
-trail:11: a control character, which JSON does not have
-trail:12: not JSON: torn, or written by something else'
+trail:11: a control character, which no event has
+trail:12: not JSON: torn, or written by something else
+trail:13: a control character, which no event has
+trail:14: a NUL in a string, which no event has'
 	run -1 "$CTL" last trail
 	run -1 "$CTL" sessions trail
 }

@@ -173,7 +173,13 @@ static void lines(void **state)
 
 	(void)state;
 	expect_line("{\"type\":\"x\"}", NULL);
-	expect_line("\t {\"type\":\"\xf0\x9f\x98\x80\"}\t ", NULL);
+	expect_line("  {\"type\":\"\xf0\x9f\x98\x80\"}  ", NULL);
+	expect_line("{\"type\":\"\\\\u0000\"}", NULL);
+	expect_line("{\"type\":\"x\\u0000\"}", "NUL");
+	expect_line("{\"type\":\"x\",\"\\\\\\u0000\":1}", "NUL");
+	expect_line("{\"type\":\"x\\u000", "not JSON");
+	expect_line("{\"type\":\"a\tb\"}", "control");
+	expect_line("{\"type\":\t\"x\"}", "control");
 	expect_line("{\"type\":\"x\"} {", "more than one");
 	expect_line("", "empty");
 	expect_line("{\"type\":\"x\"", "not JSON");
