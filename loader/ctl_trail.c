@@ -86,6 +86,10 @@ int ctl_trail_each(struct trail_reader *reader, void (*take)(const struct trail_
 			status = ctl_trail_finding(&err);
 			continue;
 		}
+		if (result == TRAIL_MARK) {
+			(void)ctl_trail_finding(&err); /* what it has cost, if anything, is a number that is missing */
+			continue;
+		}
 		take(&event, data);
 		cJSON_Delete(event.json);
 	}

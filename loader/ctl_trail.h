@@ -33,7 +33,8 @@ int ctl_trail_finding(const struct error *err);
 
 /*
  * Hands every event up to the end of the file to take, with data; take may keep nothing of it.
- * CTL_OK, or CTL_FINDING where a line was none or the file could not be read to its end, told.
+ * CTL_OK, or CTL_FINDING where a line was none or the file could not be read to its end, told. A mark of a
+ * torn line is told, and is none of these.
  */
 int ctl_trail_each(struct trail_reader *reader, void (*take)(const struct trail_event *event, void *data), void *data);
 

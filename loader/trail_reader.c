@@ -172,6 +172,12 @@ static bool blank(const char *text, const char *end)
 	return text == end;
 }
 
+bool trail_is_mark(const char *text, size_t length)
+{
+	/* Of one byte or two there is room for the newline and a blank alone; such a line is told as an empty one. */
+	return length >= 2 && text[0] == '{' && text[1] == '}' && blank(text + 2, text + length);
+}
+
 cJSON *trail_parse(const char *text, size_t length, const char **why)
 {
 	const char *end = NULL;
@@ -262,6 +268,10 @@ static enum trail_result hand_out(struct trail_reader *reader, size_t length, st
 		return TRAIL_END;
 	}
 	reader->line++;
+	if (trail_is_mark(text, length)) {
+		(void)finding(reader, "a line was torn here: no room on the disk, or its writer was killed", err);
+		return TRAIL_MARK;
+	}
 	event->json = trail_parse(text, length, &why);
 	if (!event->json)
 		return finding(reader, why, err);

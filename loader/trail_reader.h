@@ -22,6 +22,7 @@
 enum trail_result {
 	TRAIL_EVENT,   /* *event is the next one */
 	TRAIL_FINDING, /* a line that is none was passed over; *err tells it as "FILE:LINE: message" */
+	TRAIL_MARK,    /* a torn line was made whole here and passed over; *err tells it, and it is no finding */
 	TRAIL_END,     /* no more for now: trail_reader_follow() may find some later */
 	TRAIL_FAILED   /* it cannot be read any further; *err */
 };
@@ -68,6 +69,12 @@ enum trail_result trail_reader_finish(struct trail_reader *reader, struct error 
  * with what is there. TRAIL_END: nothing to tell. TRAIL_FINDING: *err tells what was found.
  */
 enum trail_result trail_reader_follow(struct trail_reader *reader, struct error *err);
+
+/*
+ * Is the line (without its newline) what the sidecar makes of one that a write cut short has left
+ * (shim/sink.c)? The event itself stands behind it, or its number is missing. Pure.
+ */
+bool trail_is_mark(const char *text, size_t length);
 
 /*
  * Parses one line (without its newline) as an event. Returns the object, or NULL and in *why what

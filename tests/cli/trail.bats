@@ -177,6 +177,26 @@ trail:14: a NUL in a string, which no event has'
 	run -1 "$CTL" sessions trail
 }
 
+@test "the mark of a torn line is told, once for each, and is no finding: what it cost is told by its number" {
+	local sub
+	{ begins 1; echo '{}          '; event 2; echo '{}'; ends 3; } >trail
+	for sub in events last sessions suggest 'events --json'; do
+		# shellcheck disable=SC2086 # a subcommand and its option
+		run -0 --separate-stderr "$CTL" $sub trail
+		is "$stderr" 'trail:2: a line was torn here: no room on the disk, or its writer was killed
+trail:4: a line was torn here: no room on the disk, or its writer was killed'
+	done
+	is "$("$CTL" events trail 2>/dev/null | wc -l)" 3
+	{ begins 1; echo '{}          '; ends 3; } >trail
+	run -1 "$CTL" events trail
+	[[ $output == *'1 event is missing (seq 2 to 2)'* ]]
+	# Not its mark.
+	printf '%s\n' '{} x' '{ }' >trail
+	run -1 "$CTL" events trail
+	is "$output" 'trail:1: more than one JSON value: two lines run together
+trail:2: not an event: an object with a type'
+}
+
 @test "a line of 65536 bytes is read, a longer one passed over, however long" {
 	local pad
 	pad=$((65536 - $(jq -c -n '{type: "x", p: ""}' | wc -c)))
