@@ -240,7 +240,21 @@ static bool is_common(const char *name)
 	return false;
 }
 
-/* A type that is newer than this program: its scalars as they are. */
+/* The member's value: a string as it is, anything else as JSON has it. */
+static void add_value(struct text *text, const cJSON *member)
+{
+	char *json;
+
+	if (cJSON_IsString(member)) {
+		add_escaped(text, member->valuestring);
+		return;
+	}
+	json = cJSON_PrintUnformatted(member);
+	add_escaped(text, json ? json : "?"); /* no memory */
+	cJSON_free(json);
+}
+
+/* A type that is newer than this program: its members. */
 static void say_unknown(struct text *text, const cJSON *event)
 {
 	const cJSON *member;
@@ -250,17 +264,10 @@ static void say_unknown(struct text *text, const cJSON *event)
 	{
 		if (!member->string || is_common(member->string))
 			continue;
-		if (!cJSON_IsString(member) && !cJSON_IsNumber(member) && !cJSON_IsBool(member))
-			continue;
 		add(text, " ");
 		add_escaped(text, member->string);
 		add(text, "=");
-		if (cJSON_IsString(member))
-			add_escaped(text, member->valuestring);
-		else if (cJSON_IsNumber(member))
-			add(text, "%.15g", member->valuedouble);
-		else
-			add(text, cJSON_IsTrue(member) ? "true" : "false");
+		add_value(text, member);
 	}
 }
 

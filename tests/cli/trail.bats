@@ -96,8 +96,10 @@ words() {
 		'session begins: npm test (the built-in policy, which the session can write; private sidecar; degraded: a b)'
 	is "$(words "$(ends 1 '{how: "sidecar_terminated", status: null, signal: 9}')")" \
 		'session ends: sidecar_terminated, by signal 9, after 1.5 s, 5 killed, 4 denied'
-	is "$(words '{"type":"of_tomorrow","a":1.5,"b":"\u001bx","c":true,"d":{"e":[]},"f":null}')" \
-		'of_tomorrow a=1.5 b=\x1bx c=true'
+	is "$(words '{"type":"of_tomorrow","a":1.5,"b":"\u001bx","c":true,"d":{"e":[1,"\u009b"]},"f":null}')" \
+		'of_tomorrow a=1.5 b=\x1bx c=true d={"e":[1,"\xc2\x9b"]} f=null'
+	# As much of it as a line may have.
+	is "$(words "{\"type\":\"of_tomorrow\",\"a\":[\"$(printf '%030000d' 0)\"],\"b\":[1]}" | wc -c)" 16384
 	# Each with nothing but its type, and with every member of the wrong type.
 	for type in session_start session_end process_start seccomp_blocked seccomp_audit unix_socket_allowed \
 		unix_socket_blocked unix_socket_audit sidecar_recovered events_suppressed report_mismatch foreign_arch; do
