@@ -185,15 +185,18 @@ static void make_room(struct trail_session *session)
 	session->gap_room = room;
 }
 
-/* The numbers first to last are accounted for. What a gap has besides stays a gap. */
-static void account(struct trail_session *session, uint64_t first, uint64_t last)
+/* The numbers first to last are accounted for. What a gap has besides stays a gap. False: they are in none. */
+static bool account(struct trail_session *session, uint64_t first, uint64_t last)
 {
+	bool found = false;
+
 	make_room(session);
 	for (size_t i = session->gap_count; i-- > 0;) {
 		struct trail_gap *gap = &session->gaps[i];
 
 		if (first > gap->last || last < gap->first)
 			continue;
+		found = true;
 		if (first <= gap->first && last >= gap->last)
 			session->gaps[i] = session->gaps[--session->gap_count];
 		else if (first <= gap->first)
@@ -206,6 +209,7 @@ static void account(struct trail_session *session, uint64_t first, uint64_t last
 			gap->last = first - 1;
 		}
 	}
+	return found;
 }
 
 static void take_suppressed(struct trail_session *session, const cJSON *event)
@@ -218,10 +222,13 @@ static void take_suppressed(struct trail_session *session, const cJSON *event)
 	if (of && trail_number(event, "count", &count))
 		count_events(session, of, NULL, count);
 	if (trail_number(event, "first_seq", &first) && trail_number(event, "last_seq", &last) && first <= last)
-		account(session, first, last);
+		(void)account(session, first, last);
 }
 
-/* A number lower than expected is a line that stands twice, as after sidecar_recovered. */
+/*
+ * A number lower than expected is a line that stands behind a later one, or, where none is missing
+ * there, one that stands twice, as after sidecar_recovered: false.
+ */
 static bool take_number(struct trail_session *session, const cJSON *event)
 {
 	uint64_t seq;
@@ -229,7 +236,7 @@ static bool take_number(struct trail_session *session, const cJSON *event)
 	if (!trail_number(event, "seq", &seq))
 		return true;
 	if (session->expected > 0 && seq < session->expected)
-		return false;
+		return account(session, seq, seq);
 	make_room(session);
 	if (session->expected > 0 && seq > session->expected && session->gap_count < session->gap_room)
 		session->gaps[session->gap_count++] =

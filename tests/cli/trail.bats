@@ -281,7 +281,7 @@ trail:6: longer than 65536 bytes, which no event is'
 	[[ $output == *' named '* ]]
 }
 
-@test "events: missing numbers are told where they are missing, and those that are accounted for are not" {
+@test "events: missing numbers are told once nothing can account for them, and those that are accounted for are not" {
 	{ event 5; event 6; event 8 '{timestamp_us: 1767522600000000}'; event 9 '{timestamp_us: 1767522699000000}'; } >trail
 	run -1 --separate-stderr "$CTL" events trail
 	is "${lines[3]:24}" 'a                       - -               1 event is missing (seq 7 to 7)'
@@ -306,6 +306,12 @@ trail:6: longer than 65536 bytes, which no event is'
 	# A line that stands twice, as after sidecar_recovered; another session of the same name.
 	{ begins 1; begins 1; event 2; event 3; event 2; ends 4; begins 1 '{timestamp_us: 1767522700000000}'; event 2; } >trail
 	run -0 "$CTL" events trail
+	# One that stands behind a later one is there, and counts.
+	{ begins 1; event 2; event 4; event 3; event 5; } >trail
+	run -0 "$CTL" events trail
+	is "${#lines[@]}" 5
+	run -0 "$CTL" sessions trail
+	is "$(awk '$1 == "a" { print $6 }' <<<"$output")" 4
 	# Many, each told once; more than are kept at once, too; and as many that are accounted for in the end.
 	for seq in {1..41..2}; do event "$seq"; done >trail
 	run -1 "$CTL" events trail
