@@ -21,6 +21,7 @@ struct view {
 	const struct ctl_trail_options *options;
 	const char *path;
 	struct trail_sessions sessions;
+	uint64_t latest_us; /* of the times in the trail, whatever the session */
 	bool full_told;
 	int status;
 };
@@ -81,22 +82,19 @@ static void show_json(const char *text, size_t length, bool terminal)
 	(void)putchar('\n');
 }
 
-static void show_gap(struct view *view, const struct trail_session *session, const struct trail_gap *gap)
+/* Words about a session: a line like those of events, with --json on stderr. */
+static void show_words(const struct view *view, const struct trail_session *session, uint64_t time_us,
+		       const char *words)
 {
-	uint64_t count = gap->last - gap->first + 1;
 	char clock[TRAIL_CLOCK_SIZE];
-	char words[96];
 	struct error err;
 
-	(void)snprintf(words, sizeof(words), "%" PRIu64 " event%s missing (seq %" PRIu64 " to %" PRIu64 ")", count,
-		       count == 1 ? " is" : "s are", gap->first, gap->last);
-	view->status = CTL_FINDING;
 	if (view->options->json) {
 		(void)error_set(&err, "%s: session %s: %s", view->path, session->id, words);
 		(void)ctl_trail_finding(&err);
 		return;
 	}
-	trail_clock(gap->noticed_us, clock);
+	trail_clock(time_us, clock);
 	put(clock, TIME_COLUMNS);
 	put(session->id, SESSION_COLUMNS);
 	put_right("-", PID_COLUMNS);
@@ -104,18 +102,42 @@ static void show_gap(struct view *view, const struct trail_session *session, con
 	(void)puts(words);
 }
 
+static void show_gap(const struct view *view, const struct trail_session *session, const struct trail_gap *gap,
+		     const char *what)
+{
+	uint64_t count = gap->last - gap->first + 1;
+	char words[128];
+
+	(void)snprintf(words, sizeof(words), "%" PRIu64 " event%s %s (seq %" PRIu64 " to %" PRIu64 ")", count,
+		       count == 1 ? " is" : "s are", what, gap->first, gap->last);
+	show_words(view, session, gap->noticed_us, words);
+}
+
+/* now_us: the time up to which all is in the trail that there is to tell. Of a session that has ended it is all. */
 static void show_gaps(struct view *view, struct trail_session *session, uint64_t now_us)
 {
 	struct trail_gap gap;
 
-	while (trail_session_take_gap(session, now_us, &gap))
-		show_gap(view, session, &gap);
+	while (trail_session_take_gap(session, session->ended ? UINT64_MAX : now_us, &gap)) {
+		show_gap(view, session, &gap, "missing");
+		view->status = CTL_FINDING;
+	}
 }
 
 static void show_all_gaps(struct view *view, uint64_t now_us)
 {
 	for (struct trail_session *session = view->sessions.first; session; session = session->next)
 		show_gaps(view, session, now_us);
+}
+
+/* What the trail ends too early for: a session that goes on may tell of it in a moment, so nothing is lost yet. */
+static void show_open_gaps(struct view *view)
+{
+	struct trail_gap gap;
+
+	for (struct trail_session *session = view->sessions.first; session; session = session->next)
+		while (trail_session_take_gap(session, UINT64_MAX, &gap))
+			show_gap(view, session, &gap, "not told of yet");
 }
 
 /* The numbers of one that is not kept cannot be checked: said once. */
@@ -135,14 +157,17 @@ static void take(const struct trail_event *event, void *data)
 {
 	struct view *view = data;
 	struct trail_session *session;
+	uint64_t time_us = trail_time(event->json);
 
+	if (time_us > view->latest_us)
+		view->latest_us = time_us;
 	if (!ctl_trail_wanted(view->options, event->json))
 		return;
 	session = trail_sessions_take(&view->sessions, event->json);
 	tell_full(view);
 	/* A gap that is settled by now lies before this line. */
 	if (session)
-		show_gaps(view, session, session->ended ? UINT64_MAX : trail_time(event->json));
+		show_gaps(view, session, time_us);
 	if (view->options->json)
 		show_json(event->text, event->length, isatty(STDOUT_FILENO) == 1);
 	else
@@ -185,6 +210,8 @@ static void follow(struct view *view, struct trail_reader *reader)
 			view->status = ctl_trail_finding(&err);
 		show_all_gaps(view, now());
 	} while (reader->regular && rest(view));
+	if (!reader->regular)
+		show_open_gaps(view); /* nothing is added to it any more */
 }
 
 static void show_once(struct view *view, struct trail_reader *reader)
@@ -194,7 +221,8 @@ static void show_once(struct view *view, struct trail_reader *reader)
 	view->status = ctl_trail_each(reader, take, view) == CTL_OK ? view->status : CTL_FINDING;
 	if (trail_reader_finish(reader, &err) == TRAIL_FINDING)
 		view->status = ctl_trail_finding(&err);
-	show_all_gaps(view, UINT64_MAX);
+	show_all_gaps(view, view->latest_us);
+	show_open_gaps(view);
 }
 
 int ctl_events(int argc, char **argv)

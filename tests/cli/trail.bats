@@ -313,17 +313,38 @@ trail:6: longer than 65536 bytes, which no event is'
 	run -0 "$CTL" sessions trail
 	is "$(awk '$1 == "a" { print $6 }' <<<"$output")" 4
 	# Many, each told once; more than are kept at once, too; and as many that are accounted for in the end.
-	for seq in {1..41..2}; do event "$seq"; done >trail
+	{ for seq in {1..41..2}; do event "$seq"; done; ends 42; } >trail
 	run -1 "$CTL" events trail
 	is "$(grep -c 'is missing' <<<"$output")" 20
 	event 0 | jq -c 'range(1; 10002; 2) as $seq | .seq = $seq' >trail
-	run -1 "$CTL" events trail
+	{ cat trail; ends 10002; } >ended
+	run -1 "$CTL" events ended
 	is "$(grep -c 'is missing' <<<"$output")" 5000
 	{
 		head -n 101 trail
 		event 202 '{type: "events_suppressed", reason: "repeated", of: "unix_socket_blocked", count: 100, first_seq: 2, last_seq: 200}'
 	} >accounted
 	run -0 "$CTL" events accounted
+}
+
+@test "events: what a session that goes on may still tell of is not missing" {
+	{ begins 1; event 2; event 4; } >trail
+	run -0 --separate-stderr "$CTL" events trail
+	is "${lines[3]:24}:$stderr" 'a                       - -               1 event is not told of yet (seq 3 to 3):'
+	says 0 "$(cat trail)" 'trail: session a: 1 event is not told of yet (seq 3 to 3)' "$CTL" events --json trail
+	run -0 "$CTL" events -f - < <(event 1 "{timestamp_us: $(date +%s%6N)}"; event 3 "{timestamp_us: $(date +%s%6N)}")
+	[[ $output == *'not told of yet (seq 2 to 2)' ]]
+	event 5 '{type: "events_suppressed", reason: "repeated", of: "seccomp_blocked", count: 1, first_seq: 3, last_seq: 3}' >>trail
+	run -0 "$CTL" events trail
+	is "${#lines[@]}" 4
+	# Where the session has ended, or any event is so late that it would have been told of, it is.
+	{ begins 1; event 3; ends 4; } >trail
+	run -1 "$CTL" events trail
+	{ begins 1; event 3; event 1 '{session_id: "b", timestamp_us: 1767522603126455}'; } >trail
+	run -0 "$CTL" events trail
+	{ begins 1; event 3; event 1 '{session_id: "b", timestamp_us: 1767522603126456}'; } >trail
+	run -1 "$CTL" events -s a trail
+	[[ $output == *'1 event is missing (seq 2 to 2)' ]]
 }
 
 shown() {
