@@ -81,35 +81,60 @@ static void show(const struct trail_session *session)
 	       session->command ? session->command : "-");
 }
 
+struct listing {
+	const char *path;
+	struct trail_sessions sessions;
+	bool odd; /* an event was passed over, told */
+};
+
 static void take(const struct trail_event *event, void *data)
 {
-	(void)trail_sessions_take(data, event->json);
+	struct listing *listing = data;
+	struct error err;
+
+	if (!trail_session_is_odd(event->json)) {
+		(void)trail_sessions_take(&listing->sessions, event->json);
+		return;
+	}
+	listing->odd = true;
+	(void)error_set(&err, "%s:%lu: session_id: no session ID (1 to 64 of A-Z a-z 0-9 _ . -): left out",
+			listing->path, event->line);
+	(void)ctl_trail_finding(&err);
+}
+
+/* Reads all there is. CTL_OK, or CTL_FINDING, told. */
+static int read_all(struct listing *listing, struct trail_reader *reader)
+{
+	int status = ctl_trail_each(reader, take, listing);
+	struct error err;
+
+	if (trail_reader_finish(reader, &err) == TRAIL_FINDING)
+		status = ctl_trail_finding(&err);
+	return listing->odd ? CTL_FINDING : status;
 }
 
 int ctl_sessions(int argc, char **argv)
 {
 	struct ctl_trail_options options;
-	struct trail_sessions sessions = {0};
+	char path[PATH_MAX];
+	struct listing listing = {.path = path};
 	struct trail_reader reader;
 	struct error err;
-	char path[PATH_MAX];
 	int status = ctl_trail_options(argc, argv, "", &options);
 
 	if (status == CTL_OK)
 		status = ctl_trail_open(&options, path, &reader);
 	if (status != CTL_OK)
 		return status;
-	status = ctl_trail_each(&reader, take, &sessions);
-	if (trail_reader_finish(&reader, &err) == TRAIL_FINDING)
-		status = ctl_trail_finding(&err);
+	status = read_all(&listing, &reader);
 	printf(ROW, "# ID", "BEGAN", "UID", "STATE", "KILLED", "DENIED", "AUDITED", "COMMAND");
-	for (const struct trail_session *session = sessions.first; session; session = session->next)
+	for (const struct trail_session *session = listing.sessions.first; session; session = session->next)
 		show(session);
-	if (sessions.full) {
+	if (listing.sessions.full) {
 		(void)error_set(&err, "%s: more than %u sessions: the rest is left out", path, TRAIL_SESSIONS_MAX);
 		status = ctl_trail_finding(&err);
 	}
-	trail_sessions_free(&sessions);
+	trail_sessions_free(&listing.sessions);
 	trail_reader_close(&reader);
 	return ctl_finish() == CTL_OK ? status : CTL_FINDING;
 }

@@ -251,6 +251,17 @@ static bool is_repeated_start(const struct trail_session *session, const cJSON *
 	return session->started && !session->ended && session->start_us == trail_time(event);
 }
 
+bool trail_session_is_odd(const cJSON *event)
+{
+	const cJSON *named = cJSON_GetObjectItemCaseSensitive(event, "session_id");
+	const char *text = cJSON_GetStringValue(named);
+	char id[SESSION_ID_SIZE];
+
+	if (!named || cJSON_IsNull(named))
+		return false;
+	return !text || !*text || session_id(text, "session_id", id, NULL) != 0;
+}
+
 struct trail_session *trail_sessions_take(struct trail_sessions *sessions, const cJSON *event)
 {
 	const char *type = trail_string(event, "type");

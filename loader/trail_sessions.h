@@ -69,6 +69,9 @@ struct trail_session *trail_sessions_take(struct trail_sessions *sessions, const
 #define TRAIL_GAP_SETTLED_US 3000000U
 bool trail_session_take_gap(struct trail_session *session, uint64_t now_us, struct trail_gap *gap);
 
+/* Does the event name a session by what is no ID (session.h), so that nothing is kept of it? */
+bool trail_session_is_odd(const cJSON *event);
+
 /* When the event was, in microseconds since the epoch; 0: not known. */
 uint64_t trail_time(const cJSON *event);
 

@@ -507,9 +507,11 @@ allow() {
 		event 4 '{session_id: "gone", type: "events_suppressed", of: "unix_socket_blocked", count: 2, first_seq: 3, last_seq: 4}'
 		event 1 '{session_id: "no/such\u001b"}'
 		ends 4
+		event 1 '{session_id: null}'
 		begins 1 '{timestamp_us: 1767522700000000, uid: null, command: null}'
 	} >trail
-	run -0 "$CTL" sessions trail
+	run -1 --separate-stderr "$CTL" sessions trail
+	is "$stderr" 'trail:11: session_id: no session ID (1 to 64 of A-Z a-z 0-9 _ . -): left out'
 	is "$(sed -E "s/ +/ /g; s/^(here) [^ ]+ [^ ]+/\1 NOW/" <<<"$output")" '# ID BEGAN UID STATE KILLED DENIED AUDITED COMMAND
 a 2026-01-04 10:30:00.124 1000 ended 5 4 0 npm test
 here NOW 1000 running 0 0 0 npm test
