@@ -10,40 +10,6 @@
 
 #define OPERATIONS 3U
 
-static int digit_of(char c)
-{
-	const char *digits = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* Bytes of a member, from NAME_hex where it stands there. NULL: not there, or memory ran out. The caller frees it. */
-static char *bytes_of(const cJSON *event, size_t *length)
-{
-	const char *hex = trail_string(event, "path_hex");
-	const char *text = trail_string(event, "path");
-	char *bytes;
-
-	if (!hex) {
-		*length = text ? strlen(text) : 0;
-		return text ? strdup(text) : NULL;
-	}
-	*length = strlen(hex) / 2;
-	bytes = malloc(*length + 1);
-	for (size_t i = 0; bytes && i < *length; i++) {
-		int high = digit_of(hex[2 * i]);
-		int low = digit_of(hex[2 * i + 1]);
-
-		if (high < 0 || low < 0) {
-			free(bytes);
-			return NULL;
-		}
-		bytes[i] = (char)(high * 16 + low);
-	}
-	return bytes;
-}
-
 static bool same_target(const struct suggestion_target *target, const struct service *service,
 			const struct socket_name *name)
 {
@@ -84,42 +50,32 @@ static struct suggestion_target *target_of(struct suggestion *suggestion, const 
 	return target;
 }
 
-static int take_name(struct suggestion *suggestion, const cJSON *event, const struct socket_name *name)
+static int take_tried(struct suggestion *suggestion, const cJSON *event, const struct tried_socket *tried)
 {
-	const char *operation = trail_string(event, "operation");
 	const char *comm = trail_string(event, "comm");
-	enum socket_operation number;
 	int result = 0;
-	struct suggestion_target *target = target_of(suggestion, name, &result);
+	struct suggestion_target *target = target_of(suggestion, &tried->name, &result);
 
 	if (!target)
 		return result;
 	if (target->count++ == 0)
 		(void)error_escape(target->comm, sizeof(target->comm), comm ? comm : "?");
-	if (operation && socket_operation_find(operation, &number))
-		target->operations[number] = true;
+	target->operations[tried->operation] = true;
 	suggestion->events++;
 	return 0;
 }
 
 static int take_socket(struct suggestion *suggestion, const cJSON *event)
 {
-	size_t length;
-	char *bytes = bytes_of(event, &length);
-	struct socket_name name;
+	struct tried_socket tried;
+	enum tried_problem problem = tried_socket_read(&tried, event);
 	int result = 0;
 
-	/* An unnamed address is none that a rule could name; what was cut is another name. */
-	if (!bytes || length < 2 || cJSON_HasObjectItem(event, "path_cut")) {
-		free(bytes);
-		return 0;
-	}
-	name.abstract = bytes[0] == '@' || bytes[0] == '\0';
-	name.bytes = bytes + name.abstract;
-	name.length = length - name.abstract;
-	if (name.abstract || (bytes[0] == '/' && !memchr(bytes, '\0', length)))
-		result = take_name(suggestion, event, &name);
-	free(bytes);
+	if (problem == TRIED_GOOD)
+		result = take_tried(suggestion, event, &tried);
+	else
+		suggestion->refused[problem]++;
+	tried_socket_free(&tried);
 	return result;
 }
 
@@ -237,6 +193,15 @@ static void write_calls(const struct suggestion *suggestion, FILE *stream)
 		fprintf(stream, ";   %s %lu\n", suggestion->calls[i].name, suggestion->calls[i].count);
 }
 
+/* Those that no rule is written for. Nothing of theirs is shown: what they hold is what is wrong with them. */
+static void write_refused(const struct suggestion *suggestion, FILE *stream)
+{
+	for (unsigned i = 0; i < TRIED_PROBLEMS; i++)
+		if (suggestion->refused[i])
+			fprintf(stream, "\n; %lu event%s without a rule: %s\n", suggestion->refused[i],
+				suggestion->refused[i] == 1 ? "" : "s", tried_problem_text(i));
+}
+
 void suggestion_write(const struct suggestion *suggestion, FILE *stream)
 {
 	/* A rule of the built-in one's name would take that one's place. */
@@ -249,6 +214,7 @@ void suggestion_write(const struct suggestion *suggestion, FILE *stream)
 		suggestion->events, suggestion->events == 1 ? "" : "s");
 	for (size_t i = 0; i < suggestion->target_count; i++)
 		write_target(&suggestion->targets[i], &before, stream);
+	write_refused(suggestion, stream);
 	write_calls(suggestion, stream);
 	if (suggestion->over)
 		fprintf(stream, "\n; %lu more, beyond the number of rules that a policy can have.\n", suggestion->over);

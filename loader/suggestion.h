@@ -12,6 +12,7 @@
 
 #include "policy.h"
 #include "services.h"
+#include "tried_socket.h"
 
 #define SUGGESTION_CALLS_MAX 512U /* system calls: more than there are */
 
@@ -21,7 +22,7 @@ struct suggestion_target {
 	char *bytes;                   /* owned; without an abstract name's first NUL */
 	size_t length;
 	bool abstract;
-	bool operations[3]; /* by enum socket_operation; none: one that is unknown here, so all */
+	bool operations[3]; /* by enum socket_operation; one at least, for none in a rule would mean all */
 	char comm[72];      /* of the first that tried; can be printed */
 	unsigned long count;
 };
@@ -37,8 +38,9 @@ struct suggestion {
 	size_t target_count;
 	struct suggestion_call *calls; /* owned */
 	size_t call_count;
-	unsigned long events; /* that counted */
-	unsigned long over;   /* that would have been a rule, or a call, beyond the bounds */
+	unsigned long events;                  /* that counted */
+	unsigned long refused[TRIED_PROBLEMS]; /* for which there is no rule */
+	unsigned long over;                    /* that would have been a rule, or a call, beyond the bounds */
 };
 
 /* Takes an event, if it is one that a policy would have denied. 0, or -1 where memory ran out. */

@@ -95,6 +95,36 @@ operations = connect'
 	grep -q '^; its name, of 301 bytes, is too long' suggested.ini
 }
 
+@test "suggest: what no rule can name is no rule, and its reason is a comment" {
+	event unix_socket_audit connect /a/../b
+	event unix_socket_audit connect //b
+	event unix_socket_audit connect /a/
+	event unix_socket_audit connect /a ',"path_hex":"2f610062"'
+	event unix_socket_audit connect relative
+	# Also where a pattern of a service's would match it.
+	event unix_socket_audit connect '/run/user/1/../docker.sock'
+	event unix_socket_audit fly /tmp/q
+	event unix_socket_audit connect @
+	event unix_socket_audit connect '' ',"path_hex":"zz"'
+	event unix_socket_audit connect /cut ',"path_cut":5000'
+	suggests ''
+	is "$(grep -F 'without a rule' suggested.ini)" "; 1 event without a rule: its address is not known
+; 1 event without a rule: its address has no name
+; 1 event without a rule: its name is cut in the event
+; 6 events without a rule: its path is relative, or has a NUL or an empty, '.' or '..' component
+; 1 event without a rule: its operation is neither connect nor bind nor sendto"
+	# What is known of one name counts.
+	event unix_socket_audit bind /tmp/q
+	suggests '[unix_socket_rules.q]
+paths = /tmp/q
+operations = bind'
+	# A NUL would have cut it to another name.
+	event unix_socket_audit connect '/a/\u0000b'
+	run -1 --separate-stderr "$CTL" suggest trail.jsonl
+	is "$stderr" 'trail.jsonl:12: a NUL in a string, which no event has'
+	[[ $output != *'paths = /a'* ]]
+}
+
 @test "suggest: system calls are named, and nothing more" {
 	local call
 	for call in mount ptrace mount; do
