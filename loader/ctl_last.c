@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include "ctl_trail.h"
+#include "socket_hint.h"
 #include "trail_sessions.h"
 #include "trail_text.h"
+#include "tried_socket.h"
 
 #define CALL_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
 #define MEMBER_SIZE     ((size_t)16 * 1024) /* a path of PATH_MAX bytes, each escaped */
@@ -173,30 +175,32 @@ static void allow_call(const cJSON *event)
 	}
 }
 
-/* May the path stand in a policy, and means itself there? Whoever was denied has chosen it. */
-static bool is_plain_path(const char *path)
+/* A rule for what was tried, in the pattern that means it and nothing else: whoever was denied has chosen the name. */
+static void allow_tried(const struct tried_socket *tried)
 {
-	if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) > 150)
-		return false;
-	for (; *path; path++)
-		if (*path <= ' ' || *path >= 0x7f || strchr("*?[]\\,;#=\"'", *path))
-			return false;
-	return true;
+	char key[SOCKET_HINT_PATTERN + sizeof("services = ")];
+
+	if (!socket_hint_key(&tried->name, NULL, key, sizeof(key)))
+		printf("a rule of your own: its name, of %zu bytes, is too long for a line: a pattern could name it\n",
+		       tried->name.length);
+	else
+		printf("[unix_socket_rules.NAME] with %s and operations = %s, before the rule that denies it\n", key,
+		       socket_operation_name(tried->operation));
 }
 
 static void allow_socket(const cJSON *event)
 {
-	const char *path = trail_string(event, "path");
-	const char *operation = trail_string(event, "operation");
+	const char *reason = trail_string(event, "reason");
+	struct tried_socket tried;
+	enum tried_problem problem = tried_socket_read(&tried, event);
 
-	if (!is_plain_path(path) || (operation && operation[strspn(operation, CALL_CHARACTERS)])) {
-		printf("a rule of your own: its path holds characters that mean something else in a policy\n");
-		return;
-	}
-	printf("[unix_socket_rules.NAME] with paths = %s", path);
-	if (operation)
-		printf(" and operations = %s", operation);
-	printf(", before the rule that denies it\n");
+	if (reason && strcmp(reason, "unreadable_target") == 0)
+		printf("no rule does: the target could not be read\n");
+	else if (problem != TRIED_GOOD)
+		printf("no rule does: %s\n", tried_problem_text(problem));
+	else
+		allow_tried(&tried);
+	tried_socket_free(&tried);
 }
 
 static void show_remedy(const cJSON *event)

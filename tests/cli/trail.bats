@@ -485,10 +485,24 @@ allow() {
 	is "$(allow '{type: "unix_socket_blocked", hint: "services = docker", path: "/x"}')" 'services = docker'
 	is "$(allow '{type: "unix_socket_blocked", operation: "connect", path: "/run/x.sock"}')" \
 		'[unix_socket_rules.NAME] with paths = /run/x.sock and operations = connect, before the rule that denies it'
-	for path in '/run/**' '/run/[a]' '/a,/b' '/a b' '/a;b' '/a\nb' '/é' 'relative' ''; do
-		is "$(allow "{type: \"unix_socket_blocked\", operation: \"connect\", path: \"$path\"}")" \
-			'a rule of your own: its path holds characters that mean something else in a policy'
+	# The bytes of the name, and not what they would mean in a pattern or a list.
+	for path in '/run/**=/run/\x2a\x2a' '/run/[a]=/run/\x5ba]' '/a,/b=/a\x2c/b' '/a b=/a\x20b' '/a;b=/a\x3bb' \
+		'/a\nb=/a\x0ab' '/é=/\xc3\xa9' '@a*=@a\x2a'; do
+		is "$(allow "{type: \"unix_socket_blocked\", operation: \"connect\", path: \"${path%%=*}\"}")" \
+			"[unix_socket_rules.NAME] with paths = ${path#*=} and operations = connect, before the rule that denies it"
 	done
+	for path in relative /a/../b; do
+		is "$(allow "{type: \"unix_socket_blocked\", operation: \"connect\", path: \"$path\"}")" \
+			"no rule does: its path is relative, or has a NUL or an empty, '.' or '..' component"
+	done
+	is "$(allow '{type: "unix_socket_blocked", operation: "connect", path: ""}')" 'no rule does: its address has no name'
+	is "$(allow '{type: "unix_socket_blocked", operation: "fly", path: "/x"}')" \
+		'no rule does: its operation is neither connect nor bind nor sendto'
+	is "$(allow '{type: "unix_socket_blocked", operation: "connect", path: null, reason: "unreadable_target"}')" \
+		'no rule does: the target could not be read'
+	path=/$(printf '%0200d' 0)
+	is "$(allow "{type: \"unix_socket_blocked\", operation: \"connect\", path: \"$path\"}")" \
+		'a rule of your own: its name, of 201 bytes, is too long for a line: a pattern could name it'
 }
 
 @test "sessions: of each, when, whose, how it stands, how many, what" {
