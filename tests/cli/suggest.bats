@@ -125,6 +125,14 @@ operations = bind'
 	[[ $output != *'paths = /a'* ]]
 }
 
+@test "suggest: a name that the policy has already is told by check where both are put together" {
+	event unix_socket_audit connect /srv/x
+	"$CTL" suggest trail.jsonl >suggested.ini
+	printf '[unix_socket_rules.x]\npaths = /other/x\n' | cat - suggested.ini >both.ini
+	run -1 "$CTL" check both.ini
+	[[ $output == *'section [unix_socket_rules.x] is given twice'* ]]
+}
+
 @test "suggest: system calls are named, and nothing more" {
 	local call
 	for call in mount ptrace mount; do
