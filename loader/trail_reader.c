@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #define WHOLE_MAX 9007199254740992.0 /* 2^53: what cJSON's double holds exactly */
@@ -20,6 +22,24 @@ static int fail_open(const char *path, int error, struct error *err)
 	return error_set(err, "%s: %s (%s)", path, strerror(error), remedy);
 }
 
+static int fail_kind(const struct trail_reader *reader, const char *what, struct error *err)
+{
+	return error_set(err, "%s: %s (name the trail's FILE; - is standard input)", reader->path, what);
+}
+
+/*
+ * A FIFO of the file system, which without a writer seems to end at once: who names one by - has the
+ * shell wait for its writer. A pipe that a path leads to, as bash's <(...), has had its writer.
+ */
+static bool is_named_fifo(const struct trail_reader *reader, const struct stat *status)
+{
+	struct statfs system;
+
+	if (!S_ISFIFO(status->st_mode) || reader->descriptor == STDIN_FILENO)
+		return false;
+	return fstatfs(reader->descriptor, &system) != 0 || system.f_type != PIPEFS_MAGIC;
+}
+
 /* Whatever the path names: not waited for at the opening, but at reading, as cat(1) does. */
 static int prepare(struct trail_reader *reader, struct error *err)
 {
@@ -30,6 +50,10 @@ static int prepare(struct trail_reader *reader, struct error *err)
 		return fail_open(reader->path, errno, err);
 	if (S_ISDIR(status.st_mode))
 		return fail_open(reader->path, EISDIR, err);
+	if (is_named_fifo(reader, &status))
+		return fail_kind(reader, "a FIFO", err);
+	if (reader->followed && !S_ISREG(status.st_mode))
+		return fail_kind(reader, "not a regular file", err);
 	reader->regular = S_ISREG(status.st_mode);
 	if (reader->descriptor != STDIN_FILENO && fcntl(reader->descriptor, F_SETFL, flags & ~O_NONBLOCK) != 0)
 		return fail_open(reader->path, errno, err);
@@ -321,11 +345,14 @@ enum trail_result trail_reader_finish(struct trail_reader *reader, struct error 
 static enum trail_result begin_anew(struct trail_reader *reader, struct error *err)
 {
 	give_up_descriptor(reader);
+	reader->followed = true;
 	if (begin(reader, err) == 0) {
 		reader->told = false;
 		return TRAIL_END;
 	}
 	/* A file between two rights, or not there yet: told once, and tried again. */
+	if (errno == ENOENT)
+		reader->told = false; /* of what comes there */
 	if (reader->told || errno == ENOENT)
 		return TRAIL_END;
 	reader->told = true;

@@ -38,6 +38,7 @@ struct trail_reader {
 	const char *path;    /* borrowed */
 	int descriptor;      /* owned; -1: the file is not there (yet) */
 	bool regular;        /* what is followed by looking, not by waiting */
+	bool followed;       /* what is under the name now has come after the beginning: a regular file, or told */
 	bool skipping;       /* in the rest of a line that was too long */
 	bool told;           /* why it cannot be opened again: once */
 	unsigned long line;  /* lines begun so far */
@@ -48,8 +49,8 @@ struct trail_reader {
 };
 
 /*
- * Opens path (TRAIL_STDIN: descriptor 0) for reading. Returns 0 (close with trail_reader_close),
- * or -1 and *err with a remedy. Where may_wait is set, a file that is missing is no error: 1, and
+ * Opens path (TRAIL_STDIN: descriptor 0) for reading; a directory or a FIFO is refused. Returns 0 (close with
+ * trail_reader_close), or -1 and *err with a remedy. Where may_wait is set, a file that is missing is no error: 1, and
  * trail_reader_follow() opens it once it is there.
  */
 int trail_reader_open(struct trail_reader *reader, const char *path, bool may_wait, struct error *err);

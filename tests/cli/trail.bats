@@ -248,6 +248,17 @@ trail:6: longer than 65536 bytes, which no event is'
 		fi
 		chmod 644 trail
 	done
+	mkfifo fifo
+	for sub in events last sessions 'events -f'; do
+		# shellcheck disable=SC2086 # a subcommand and its option
+		says 1 '' "agentshctl: fifo: a FIFO (name the trail's FILE; - is standard input)" timeout 20 "$CTL" $sub fifo
+	done
+	# As standard input it is waited for, and a pipe that has a path is one.
+	event 1 >fifo &
+	run -0 timeout 20 "$CTL" events - <fifo
+	is "${#lines[@]}" 1
+	run -0 timeout 20 "$CTL" events <(event 1)
+	is "${#lines[@]}" 1
 	run -2 "$CTL" events a b
 	run -2 "$CTL" last -f trail
 	run -2 "$CTL" sessions -s a trail
@@ -404,6 +415,34 @@ follows() {
 	wait_for shown 'killed: ptrace' 2
 	wait_for shown '2 events are missing (seq 2 to 3)' 1
 	is "$(cat errors)" 'trail:2: no newline at its end: torn, or still being written'
+}
+
+@test "events -f: what takes the place of the file and is none is told once, and waited out" {
+	local kind
+	for kind in 'mkfifo other' 'mkdir other' 'ln -s /dev/null other'; do
+		rm -rf trail
+		event 1 >trail
+		follows trail
+		wait_for shown 'killed: ptrace' 1
+		$kind
+		mv trail trail.1
+		mv -T other trail
+		wait_for grep -q '^trail: ' errors
+		rm -r trail
+		event 2 >new
+		mv new trail
+		wait_for shown 'killed: ptrace' 2
+		is "$(wc -l <errors)" 1
+		kill "$FOLLOWER"
+		wait "$FOLLOWER" || true
+	done
+	is "$(cat errors)" "trail: not a regular file (name the trail's FILE; - is standard input)"
+	# Also where nothing was there before.
+	rm trail
+	follows trail
+	wait_for grep -q 'not there yet' errors
+	mkfifo trail
+	wait_for grep -q 'trail: a FIFO' errors
 }
 
 @test "events -f: ends with its reader" {
