@@ -42,6 +42,8 @@ static void take(struct trail_sessions *sessions, const char *line, size_t lengt
 
 	if (!event != (why != NULL))
 		abort(); /* refused without a word, or taken with one */
+	if (event && trail_is_mark(line, length))
+		abort(); /* an event that the reader would pass over */
 	if (!event)
 		return;
 	show(event);
