@@ -113,6 +113,7 @@ static const struct listed listed[] = {
     {"shutdown", WORKER},
     {"socketpair", WORKER},
     {"tgkill", WORKER},
+    {"tkill", WORKER}, /* musl's pthread_kill(3) */
     {"umask", WORKER},
     /* the threads that do it */
     {"clone3", WORKER}, /* the broker's library does without */
