@@ -10,6 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* User ids that no process has: beyond what is given to users and to containers (systemd's UIDS-GIDS.md). */
+#define APART            0x80000000U
+#define APART_FOR_OTHERS 0xfffffffdU
+
 #define STATUS_MAX  ((size_t)1024 * 1024) /* 65,536 groups of 11 characters, and the rest */
 #define STATUS_ROOM 4096U                 /* enough but for very many groups */
 
@@ -273,9 +277,9 @@ int credentials_take(const struct credentials *target, bool foreign, uint64_t al
 
 bool credentials_return(const struct credentials *target, const struct credentials *own)
 {
-	/* The real uid is ours still, so the effective one may be; then the capabilities are back to be had. */
+	/* The saved uid is ours still, so the effective one may be; then the capabilities are back to be had. */
 	if (!credentials_same_ids(target, own)) {
-		if (syscall(SYS_setresuid, -1, own->ruid, -1) != 0)
+		if (syscall(SYS_setresuid, -1, own->suid, -1) != 0)
 			return false;
 		if (own->permitted && set_effective(own->permitted, own->permitted) != 0)
 			return false;
@@ -283,6 +287,14 @@ bool credentials_return(const struct credentials *target, const struct credentia
 			return own->permitted == 0; /* without any there was nothing that could be changed */
 	}
 	return own->permitted == 0 || set_effective(own->permitted, own->effective) == 0;
+}
+
+void credentials_count_for(uid_t uid, struct credentials *own)
+{
+	const uid_t apart = uid < APART ? APART + uid : APART_FOR_OTHERS;
+
+	if (uid != own->ruid && syscall(SYS_setresuid, apart, -1, -1) == 0)
+		own->ruid = apart;
 }
 
 bool credentials_adopt(const struct credentials *target, struct credentials *own)

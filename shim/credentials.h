@@ -48,6 +48,14 @@ bool credentials_same_ids(const struct credentials *a, const struct credentials 
 bool credentials_differ(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own);
 
 /*
+ * What the calling thread has in flight (SCM_RIGHTS) counts from now on as one user's, and not as ours with that of all
+ * other users' sessions: the kernel counts by the real uid, and lets nobody send more than a process may have open.
+ * That user is none that anything runs as, for by uid itself the target could signal the thread. Only where it may be
+ * had.
+ */
+void credentials_count_for(uid_t uid, struct credentials *own);
+
+/*
  * The ids and groups of a target become the thread's own, for good, with our capabilities beside them as
  * before: where every target has the same, only capabilities are left to be changed for each call. False: as
  * for credentials_return.

@@ -262,7 +262,16 @@ other_session_works() {
 	[ "$(inside root system '' echo works)" = works ]
 }
 
-@test "as many descriptors in flight as can be had, by way of root's sidecar: other users' sessions start and work" {
+# What it has in flight is counted as its own user's alone.
+other_user_sends_descriptors() {
+	local PLAIN=$((PLAIN + 5))
+	[ "$(inside plain system '' /usr/bin/python3 -c 'import socket
+one, other = socket.socketpair()
+socket.send_fds(one, [b"."], [0])
+print(len(socket.recv_fds(other, 1, 1)[1]))')" = 1 ]
+}
+
+@test "as many descriptors in flight as can be had, by way of root's sidecar: other users' sessions start, work and send some" {
 	local attacker
 	tries=1
 	sidecar_start
@@ -273,6 +282,7 @@ other_session_works() {
 	# Nobody may have more of them than this; the flood is known to have come so far by what it is told.
 	wait_for grep -q 'Too many references' "$work/open/said"
 	other_session_works
+	other_user_sends_descriptors
 	[ "$(median root system)" -gt 0 ]
 	kill -KILL "$attacker"
 	wait $! || true
