@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,11 +16,20 @@
 #define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
 #endif
 
+/* Whoever serves a file (FUSE) answers an ioctl(2) of it when he likes. No such file is without a type. */
+static bool is_anonymous(int descriptor)
+{
+	struct statx about;
+
+	return syscall(SYS_statx, descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &about) == 0 &&
+	       (about.stx_mode & S_IFMT) == 0;
+}
+
 bool listener_is_one(int descriptor)
 {
 	uint64_t none = 0;
 
-	return ioctl(descriptor, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) != 0 && errno == ENOENT;
+	return is_anonymous(descriptor) && ioctl(descriptor, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) != 0 && errno == ENOENT;
 }
 
 int listener_begin(int listener, struct error *err)

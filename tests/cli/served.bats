@@ -78,6 +78,15 @@ begins() {
 	wait_for eval '! kill -0 "$SIDECAR" 2>/dev/null'
 }
 
+@test "announced as a listener: refused, without a question to whoever serves it" {
+	by=()
+	sidecar_start
+	serve python3 "$TOP/tests/lib/bad_loader.py" "$SOCKET" announces_file
+	[[ $(<open/said) == *'what was announced is no listener'* ]]
+	begins "$THIRD"
+	begins 0
+}
+
 @test "a copy of the events there: refused, and others' sessions begin; notices there: none, and the session runs" {
 	# In a user namespace of its own a user trusts no file of root's: mounted by root, as a helper would.
 	by=()

@@ -155,6 +155,7 @@ BEHAVIOURS = {
     "makes_sockets": broken(hello(lengths=[len(h.POLICY), 0, 0, 0, 12]), h.text(h.POLICY + b"pidfd-getfd\0")),
     "announces_pipe": announce(lambda: os.pipe()[0]),
     "announces_socket": announce(lambda: socket.socket(socket.AF_UNIX).detach()),
+    "announces_file": announce(lambda: os.open("mnt/file", os.O_RDWR)),
     "announces_closed": announce(999),
     "announces_nothing": announce(-1),
 }

@@ -3,8 +3,8 @@
  *
  * Serves, in a user and a mount namespace of its own, a file system of one file, MOUNT/file, and runs COMMAND there. By
  * root: in a mount namespace alone, open to all, and as USER from then on, as one who has a set-user-ID mount helper.
- * The file is empty, and takes everything; but close(2) of it (FUSE_FLUSH) is answered to nobody outside of that
- * namespace. DEVICE is /dev/fuse, or a node of that. Exits with COMMAND's status; 125: it cannot be served.
+ * The file is empty, and takes everything; but close(2) of it (FUSE_FLUSH) and ioctl(2) are answered to nobody outside
+ * of that namespace. DEVICE is /dev/fuse, or a node of that. Exits with COMMAND's status; 125: it cannot be served.
  */
 #include <err.h>
 #include <errno.h>
@@ -160,6 +160,10 @@ static void serve_one(int device, const struct fuse_in_header *head)
 	case FUSE_FLUSH:
 		if (is_inside(head->pid))
 			answer(device, head->unique, 0, NULL, 0);
+		break;
+	case FUSE_IOCTL:
+		if (is_inside(head->pid))
+			answer(device, head->unique, ENOTTY, NULL, 0);
 		break;
 	case FUSE_READ:
 	case FUSE_RELEASE:
