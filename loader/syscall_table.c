@@ -145,8 +145,8 @@ int syscall_highest(uint32_t arch)
 	char name[SYSCALL_NAME_MAX];
 	int highest = FIRST_OF_ALL - 1;
 
-	for (const char *newer = names_of_all; *newer; newer += strlen(newer) + 1)
-		highest++;
+	for (size_t i = 0; i + 1 < sizeof(names_of_all); i++)
+		highest += names_of_all[i] == '\0';
 	for (int number = highest + 1; number <= highest + NAMELESS_MOST; number++)
 		if (library_name(arch, number, name))
 			highest = number;

@@ -100,7 +100,7 @@ entry=$(echo "$CACHE"/*)
 size=$(stat -c %s good)
 for ((at = 0; at < size; at += at < 88 ? 3 : 17)); do
 	cp good "$entry"
-	printf "\\x$(printf %02x $((0x$(xxd -s $at -l 1 -p good) ^ 0x41)))" |
+	printf "\\x$(printf %02x $((0x$(od -An -tx1 -j $at -N 1 good | tr -d " ") ^ 0x41)))" |
 		dd of="$entry" bs=1 seek=$at conv=notrunc status=none
 	refused
 	head -c $at good >"$entry"
