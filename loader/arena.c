@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 
 #define SMALLEST 32U
-#define CLASSES  16U                 /* each twice the one before: the largest is a MiB */
+#define CLASSES  20U                 /* each twice the one before: the largest is 16 MiB, as no arguments can be */
 #define FIRST    ((size_t)64 * 1024) /* of the program's own memory: nothing is asked for where that is enough */
 #define MORE     FIRST
 

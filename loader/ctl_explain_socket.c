@@ -26,6 +26,12 @@ static const char *without_effect(const struct policy *policy, enum policy_scala
 	*key = KEY_UNIX_ENABLED;
 	if (!policy->unix_socket.enabled)
 		return "every socket can be reached: unix_socket.enabled = false";
+	*key = KEY_MODE;
+	if (policy->mode == MODE_AUDIT)
+		return "what would be denied is told, and let through: mode = audit";
+	*key = KEY_UNIX_ACTION;
+	if (policy->unix_socket.action == SOCKET_AUDIT)
+		return "what would be denied is told, and let through: action = audit";
 	*key = KEY_UNIX_DEGRADED;
 	if (policy->unix_socket.degraded == DEGRADED_NO_UNIX)
 		return "every Unix socket is refused: degraded = no_unix";

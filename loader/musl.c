@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #undef strerror
+#undef vsnprintf
 
 /* The errors whose text is another in glibc, as far as any call of ours can have them. */
 static const struct {
@@ -32,6 +33,17 @@ const char *musl_error_text(int error)
 		if (texts[i].error == error)
 			return texts[i].text;
 	return strerror(error);
+}
+
+int musl_vsnprintf(char *out, size_t size, const char *format, va_list arguments)
+{
+	const char *at = strstr(format, "%m");
+	char whole[512];
+
+	if (at && (size_t)snprintf(whole, sizeof(whole), "%.*s%s%s", (int)(at - format), format, musl_error_text(errno),
+				   at + 2) < sizeof(whole))
+		format = whole;
+	return vsnprintf(out, size, format, arguments);
 }
 
 const char *musl_error_name(int error)

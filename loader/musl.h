@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -135,6 +137,9 @@ enum __rlimit_resource { MUSL_RLIMIT = 0 };
 
 const char *musl_error_text(int error);
 
+/* As vsnprintf(3), with that text in place of a first "%m". */
+int musl_vsnprintf(char *out, size_t size, const char *format, va_list arguments);
+
 /* Those that a filter of ours answers; NULL for others. */
 const char *musl_error_name(int error);
 
@@ -142,5 +147,6 @@ const char *musl_error_name(int error);
 const char *musl_signal_name(int signal);
 
 #define strerror        musl_error_text
+#define vsnprintf       musl_vsnprintf
 #define strerrorname_np musl_error_name
 #define sigabbrev_np    musl_signal_name

@@ -90,7 +90,7 @@ static int prepare_fallback(struct target *target, struct error *err)
 
 static int refuse_foreign(const struct target *target, const struct policy *policy, struct error *err)
 {
-	if (!target->program.foreign || !policy_filters(policy))
+	if (!target->program.foreign || !policy_filters(policy) || policy->mode == MODE_AUDIT)
 		return 0;
 	(void)error_set(err, "%s: a 32-bit program, whose system calls the filter refuses (use a 64-bit build)",
 			target->program.path);

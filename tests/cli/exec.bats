@@ -231,6 +231,28 @@ sys.stdout.buffer.write(header + struct.pack("<IIIIIIII", 1, 0, start, start, si
 	gives 42 '' "$EXEC" -f "$(policy $'[sandbox.seccomp]\nmode = disabled')" ./small
 }
 
+# Where all is told and nothing is refused, the command itself is not either.
+@test "a 32-bit program in audit mode runs" {
+	[ "$(uname -m)" = x86_64 ] || skip "i386 on x86_64"
+	elf32 small
+	run ./small
+	[ "$status" -eq 42 ] || skip "this kernel runs no i386 programs"
+	gives 42 '' "$EXEC" --sidecar=private --events=events -f "$(policy $'[sandbox.seccomp]\nmode = audit\n[notices]\nstderr = never')" ./small
+	wait_for grep -q session_end events
+	[ "$(jq -r 'select(.type == "foreign_arch") | .action' events | sort -u)" = allowed ]
+}
+
+@test "as many arguments as the kernel takes" {
+	gives 0 200001 /usr/bin/python3 -c 'import os, sys
+os.execv(sys.argv[1], [*sys.argv[1:], *[""] * 200000])' "$EXEC" -f "$(policy $'[sandbox.seccomp.unix_socket]\nenabled = false')" \
+		--sidecar=none -- /usr/bin/python3 -c 'import sys; print(len(sys.argv))'
+}
+
+@test "errors have the same text in each build" {
+	ln -s loop loop
+	says 125 'loop: Too many levels of symbolic links (' "$EXEC" -f loop true
+}
+
 # --- What is handed on ---
 
 # same_dump ARGUMENT...: dump_exec with these is told the same, with our variable at the end.

@@ -86,6 +86,12 @@ paths = @a'
 	write $'[sandbox.seccomp.unix_socket]\nenabled = false'
 	run -0 "$CTL" explain --socket /srv/a p.ini
 	is "${lines[0]}" '# without effect: every socket can be reached: unix_socket.enabled = false (p.ini:2)'
+	write $'[sandbox.seccomp]\nmode = audit\n'
+	run -0 "$CTL" explain --socket /srv/a p.ini
+	is "${lines[0]}" '# without effect: what would be denied is told, and let through: mode = audit (p.ini:2)'
+	write "$ON"$'degraded = no_unix\naction = audit'
+	run -0 "$CTL" explain --socket /srv/a p.ini
+	is "${lines[0]}" '# without effect: what would be denied is told, and let through: action = audit (p.ini:4)'
 	write "$ON"'degraded = no_unix'
 	run -0 "$CTL" explain --socket /srv/a p.ini
 	is "${lines[0]}" '# without effect: every Unix socket is refused: degraded = no_unix (p.ini:3)'
