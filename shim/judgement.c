@@ -112,6 +112,7 @@ bool mediation_allows(struct mediation *mediation, enum socket_operation operati
 	    socket_rules_decide(&mediation->worker->policy, operation, &judged, owner, confirm, &question);
 
 	mediation->is_denied = mediation->is_denied || !decision.allowed;
+	mediation->is_elsewhere = !decision.allowed && !decision.rule && !confirm(&question, name);
 	mediation->is_by_owner = name->abstract && owner != OWNER_OUTSIDE && !decision.rule &&
 				 mediation->worker->policy.unix_socket.otherwise != SOCKET_DEFAULT_ALLOW;
 	return socket_event_decided(mediation, operation, name, &decision);

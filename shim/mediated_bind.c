@@ -152,6 +152,8 @@ static struct outcome bind_in_view(struct mediation *mediation, const struct add
 		error = view_pin_parent(view, address->name, &name);
 	if (error == EISDIR)
 		return carry_out(mediation, address); /* no name at all: the kernel says what is wrong with it */
+	if (error < 0)
+		return mediation_deny_path(mediation, address, error);
 	if (error)
 		return mediation_fail(error);
 	judged.bytes = name.full;

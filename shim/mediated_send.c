@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -138,7 +139,8 @@ static struct outcome send_to_path(struct mediation *mediation, struct sending *
 	if (error)
 		return mediation_fail(is_shut(mediation) ? EPIPE : error);
 	length = mediation_address_of(mediation->server, &pinned, &reached);
-	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
+	if (S_ISSOCK(pinned.status.st_mode) && /* else it is nobody's: the kernel says so */
+	    !may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
 		outcome = mediation_fail(EACCES);
 	else
 		outcome = carry_out(mediation, sending, &reached, length);

@@ -73,6 +73,12 @@ struct outcome mediation_deny(struct mediation *mediation, const char *reason)
 	return mediation_fail(EACCES);
 }
 
+struct outcome mediation_deny_path(struct mediation *mediation, const struct address *address, int error)
+{
+	mediation->reason = socket_event_path(mediation, address->name, error);
+	return mediation_fail(EACCES);
+}
+
 struct outcome mediation_deny_unreadable(struct mediation *mediation)
 {
 	if (!mediation_is_valid(mediation))
@@ -392,7 +398,7 @@ static int pin_in_view(struct mediation *mediation, const struct address *addres
 	mediation->server->walks = error == 0 && strcmp(pinned->name, address->name) == 0;
 	if (error || !view->is_ours)
 		mediation_leave(mediation, view);
-	return error;
+	return error < 0 ? mediation_deny_path(mediation, address, error).error : error;
 }
 
 /* A path without a link, as the last one was: with the right to read beside the target's own, which is kept then. */

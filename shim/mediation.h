@@ -55,6 +55,7 @@ struct mediation {
 	struct memory memory;
 	bool is_denied;               /* a rule or default did */
 	bool is_by_owner;             /* allowed, for who has bound the abstract name, and not by a rule */
+	bool is_elsewhere;            /* denied, and no rule could allow what is seen from here by that name */
 	struct socket_identity named; /* the socket that has it */
 	bool is_untold;               /* an event of it could not be written */
 	const char *reason;           /* of a denial that no rule made; NULL: a rule or default did */
@@ -116,6 +117,8 @@ bool mediation_read_address(struct mediation *mediation, struct address *address
 
 /* EACCES, for a reason that the event tells. */
 struct outcome mediation_deny(struct mediation *mediation, const char *reason);
+/* The same of a path that no rule can speak of; error: view.h has why. */
+struct outcome mediation_deny_path(struct mediation *mediation, const struct address *address, int error);
 /* The same where it cannot be read; of one that has gone meanwhile there is nothing to be told. */
 struct outcome mediation_deny_unreadable(struct mediation *mediation);
 struct outcome mediation_deny_unknown(struct mediation *mediation); /* EIO: outcome unknown */

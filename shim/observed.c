@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "mediation.h"
 #include "socket_event.h"
@@ -25,13 +26,17 @@ static bool name_path(struct mediation *mediation, const struct address *address
 			      : view_pin(&view, address->name, false, &pinned);
 		mediation_leave(mediation, &view);
 	}
-	if (error == 0) {
+	if (error == 0 && !binds && !S_ISSOCK(pinned.status.st_mode)) {
+		view_unpin(&pinned); /* the kernel will say that nobody is there */
+	} else if (error == 0) {
 		judged.bytes = binds ? made.full : pinned.name;
 		judged.length = binds ? made.length : pinned.length;
 		(void)mediation_allows(mediation, operation, &judged, binds ? &made.parent : &pinned);
 		view_unpin(binds ? &made.parent : &pinned);
 	}
 	view_close(&view);
+	if (error < 0)
+		(void)socket_event_path(mediation, address->name, error);
 	return error == 0;
 }
 

@@ -261,7 +261,9 @@ bool socket_event_decided(struct mediation *mediation, enum socket_operation ope
 	telling.service = decision->service ? decision->service->name : NULL;
 	worker_rule(worker, decision->line, rule, sizeof(rule));
 	telling.rule = rule;
-	if (socket_hint(&worker->policy, name, decision, hint))
+	if (mediation->is_elsewhere)
+		telling.reason = SOCKET_EVENT_ELSEWHERE;
+	else if (socket_hint(&worker->policy, name, decision, hint))
 		telling.hint = hint;
 	written = tell(&telling, is_wanted(worker, allowed));
 	mediation->is_untold = mediation->is_untold || !written;
@@ -283,17 +285,40 @@ static enum area_told told_of(const char *reason)
 void socket_event_unread(struct mediation *mediation, const char *reason)
 {
 	bool observed = policy_observes_sockets(&mediation->worker->policy);
+	bool allowed = observed || strcmp(reason, SOCKET_EVENT_BINDINGS) == 0;
 	struct telling telling = {.mediation = mediation,
-				  .type = observed ? EVENT_UNIX_SOCKET_AUDIT : EVENT_UNIX_SOCKET_BLOCKED,
+				  .type = allowed ? EVENT_UNIX_SOCKET_ALLOWED : EVENT_UNIX_SOCKET_BLOCKED,
 				  .reason = reason,
-				  .action = observed ? "allowed" : "denied",
+				  .action = allowed ? "allowed" : "denied",
 				  .told = told_of(reason),
 				  .outcome = strcmp(reason, SOCKET_EVENT_UNKNOWN) == 0 ? "unknown" : NULL,
-				  .is_denial = !observed};
+				  .is_denial = !allowed};
 
-	(void)tell(&telling, true);
 	if (observed)
+		telling.type = EVENT_UNIX_SOCKET_AUDIT;
+	(void)tell(&telling, true);
+	if (allowed)
 		return;
 	telling.operation = "a socket call";
 	notice(&telling);
+}
+
+static enum socket_operation operation_of(const struct mediation *mediation)
+{
+	if (mediation_is_call(mediation, "connect"))
+		return OPERATION_CONNECT;
+	return mediation_is_call(mediation, "bind") ? OPERATION_BIND : OPERATION_SENDTO;
+}
+
+const char *socket_event_path(struct mediation *mediation, const char *path, int error)
+{
+	const struct worker *worker = mediation->worker;
+	struct telling telling = decided(mediation, operation_of(mediation), false);
+
+	telling.reason = error == VIEW_MAGIC_LINK ? "magic_link" : "nameless_path";
+	telling.path = (struct event_bytes){path, strlen(path)};
+	(void)tell(&telling, is_wanted(worker, false));
+	if (!policy_observes_sockets(&worker->policy))
+		notice(&telling);
+	return telling.reason;
 }

@@ -12,9 +12,10 @@ struct mediation;
 struct worker;
 
 /* Reasons that are more than text: whatever became of a call that had been begun; a binding that is not remembered. */
-#define SOCKET_EVENT_UNKNOWN  "outcome_unknown"
-#define SOCKET_EVENT_BINDINGS "too_many_bindings"
-#define SOCKET_EVENT_TOO_MANY "too_many_calls"
+#define SOCKET_EVENT_UNKNOWN   "outcome_unknown"
+#define SOCKET_EVENT_BINDINGS  "too_many_bindings"
+#define SOCKET_EVENT_TOO_MANY  "too_many_calls"
+#define SOCKET_EVENT_ELSEWHERE "other_root_or_namespace"
 
 /*
  * Tells of a decision, as the policy's log asks. Returns whether the call may go on: as decided, in
@@ -23,7 +24,13 @@ struct worker;
 bool socket_event_decided(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
 			  const struct socket_decision *decision);
 
-/* Tells of a denial that no rule made: reason says what could not be had of the target. */
+/* Tells of a denial that no rule made: reason says what could not be had of the target. Or of a binding (above). */
 void socket_event_unread(struct mediation *mediation, const char *reason);
+
+/*
+ * Tells of a path, as it was given, that no rule can speak of: it is denied, in audit mode it would be. error: why, as
+ * view.h has it. Returns the event's reason.
+ */
+const char *socket_event_path(struct mediation *mediation, const char *path, int error);
 
 #endif

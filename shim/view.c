@@ -182,12 +182,12 @@ static int error_of_loop(int cwd, const char *path, struct open_how how)
 	how.resolve = 0;
 	descriptor = (int)syscall(SYS_openat2, cwd, path, &how, sizeof(how));
 	if (descriptor < 0)
-		return errno == ELOOP ? ELOOP : EACCES;
+		return errno == ELOOP ? ELOOP : VIEW_MAGIC_LINK;
 	close(descriptor);
-	return EACCES;
+	return VIEW_MAGIC_LINK;
 }
 
-/* What was opened; it is closed where that cannot be told. 0, or EACCES. */
+/* What was opened; it is closed where that cannot be told. 0, or VIEW_NAMELESS. */
 static int describe(const struct view *view, struct naming *naming, struct pinned *pinned)
 {
 	ssize_t length = name_of(view, pinned->descriptor, naming, pinned->name, sizeof(pinned->name) - 1);
@@ -200,7 +200,7 @@ static int describe(const struct view *view, struct naming *naming, struct pinne
 		return 0;
 	}
 	view_unpin(pinned);
-	return EACCES;
+	return VIEW_NAMELESS;
 }
 
 int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned)

@@ -99,9 +99,13 @@ int view_change_directory(struct view *view);
 /* Its own again, as view_settle() has it, with its own rights. False: it cannot be trusted any more, and must end. */
 bool view_leave(const struct view *view);
 
+/* No errnos: why no rule can speak of a path. */
+#define VIEW_MAGIC_LINK (-1) /* it leads through one of proc(5), which would be followed as the worker's own */
+#define VIEW_NAMELESS   (-2) /* the name of what it leads to is longer than any that can be read */
+
 /*
  * In the view: looks up path (from the working directory, no magic link is followed) and pins what
- * is there; directory: it must be one. 0, or the errno that the target gets.
+ * is there; directory: it must be one. 0, or the errno that the target gets, or one of the above.
  */
 int view_pin(const struct view *view, const char *path, bool directory, struct pinned *pinned);
 void view_unpin(struct pinned *pinned);
@@ -120,7 +124,7 @@ struct new_name {
 	size_t length;
 };
 
-/* In the view: where path would be made. 0 (then view_unpin the parent), EISDIR: it is no name, or an errno. */
+/* In the view: where path would be made. 0 (then view_unpin the parent), EISDIR: it is no name, or as view_pin(). */
 int view_pin_parent(const struct view *view, const char *path, struct new_name *name);
 
 /*

@@ -354,6 +354,41 @@ $do stream connect $work/s/proc/self/../../open $good stream connect $work/s/pro
 	EOT
 }
 
+@test "what no rule can speak of is told, with its reason and without a rule that would not help; in audit mode too" {
+	local events=$work/open/events.root tried long
+	long=$(printf 'x%.0s' {1..250})
+	serve_places
+	tried="$do stream connect /proc/self/cwd/x bind /proc/self/cwd/x dgram sendto /proc/self/root$work/s/open.dgram
+$do chroot $work/s stream connect /closed/open.stream
+$do netns stream connect ${name}x
+for i in {1..20}; do mkdir $long; cd $long; done; $do stream bind here"
+	printf 'cd %q\n%s\n' "$work/open/d" "$tried" >"$work/script"
+	mkdir -p -m 777 "$work/open/d"
+	behind_filter root
+	"${behind[@]}" bash "$work/script" </dev/null >"$work/out" 2>"$work/err" 3>&-
+	run -1 grep -v ': EACCES$' "$work/out"
+	wait_for grep -q '"type":"session_end"' "$events"
+	is "$(jq -r 'select(.action == "denied") | "\(.operation) \(.reason) \(.path) \(.hint)"' "$events" | sed "s,$work,WORK,; s,${name:1},name,")" \
+		'connect magic_link /proc/self/cwd/x null
+bind magic_link /proc/self/cwd/x null
+sendto magic_link /proc/self/rootWORK/s/open.dgram null
+connect other_root_or_namespace /closed/open.stream null
+connect other_root_or_namespace @namex null
+bind nameless_path here null'
+	is "$(jq 'select(.type == "session_end") | .denied' "$events")" 6
+	rm "$events"
+	sed -i '/^\[sandbox.seccomp.unix_socket\]/a action = audit' "$work/p.ini"
+	"${behind[@]}" bash "$work/script" </dev/null >"$work/out" 3>&-
+	wait_for grep -q '"type":"session_end"' "$events"
+	is "$(jq -r 'select(.type == "unix_socket_audit") | "\(.operation) \(.reason) \(.action)"' "$events")" \
+		'connect magic_link allowed
+bind magic_link allowed
+sendto magic_link allowed
+connect other_root_or_namespace allowed
+connect other_root_or_namespace allowed
+bind nameless_path allowed'
+}
+
 # seen: what the peers have seen since the last time, in lines that are the same each time: T is the process of the
 # target, or its pidfd, S the sidecar's.
 seen() {

@@ -115,6 +115,29 @@ connect $work/seqpacket: ok"
 		connect unspec connect 4:127.0.0.1:9 length 2 connect "" bind unspec dgram connect unspec)
 	rules $'[unix_socket_rules.one]\n'"paths = $work/**"
 	diff <("$DO" "${words[@]}" </dev/null) <(inside "${words[@]}" </dev/null)
+	# Also where no rule has it: nobody is there.
+	words=(stream connect "$work/file" connect "$work/folder" connect "$work/dangling" dgram connect "$work/file" sendto "$work/folder"
+		sendmsg "$work/file")
+	rules ''
+	diff <("$DO" "${words[@]}" </dev/null) <(inside "${words[@]}" </dev/null)
+	is "$(events 'select(.type == "unix_socket_blocked")')" ''
+}
+
+@test "more bound at once than a session has room for: bound all the same, told as what it is, and reached no more" {
+	rules ''
+	session /usr/bin/python3 -c 'import socket
+kept = []
+for number in range(1030):
+    kept.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    kept[-1].bind(f"\0'"${name:1}"'{number}")
+try:
+    kept[0].sendto(b"", f"\0'"${name:1}"'1029")
+except PermissionError:
+    print("denied")' >"$work/said"
+	is "$(<"$work/said")" denied
+	is "$(events 'select(.reason == "too_many_bindings") | [.type, .operation, .action]' | sort | uniq -c | tr -s ' ')" \
+		' 6 ["unix_socket_allowed","bind","allowed"]'
+	is "$(events 'select(.type == "session_end") | .denied')" 1
 }
 
 @test "a session's own sockets: reached by its other processes, also after the binder has gone" {
