@@ -293,7 +293,7 @@ void credentials_count_for(uid_t uid, struct credentials *own)
 {
 	const uid_t apart = uid < APART ? APART + uid : APART_FOR_OTHERS;
 
-	if (uid != own->ruid && syscall(SYS_setresuid, apart, -1, -1) == 0)
+	if (syscall(SYS_setresuid, apart, -1, -1) == 0)
 		own->ruid = apart;
 }
 

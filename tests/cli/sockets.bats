@@ -396,7 +396,6 @@ decision = deny"
 		connect "@/tmp/.X11-unix/X99" connect "${name}x"
 	is "$(events 'select(.type == "unix_socket_blocked") | [.syscall, .operation, .socket_type, .path, .service, .rule, .hint, .reason, .action]')" \
 		"[\"sendto\",\"sendto\",\"dgram\",\"$work/dgram\",null,\"a built-in default\",\"[unix_socket_rules.dgram] paths = $work/dgram\",\"blocked_by_policy\",\"denied\"]
-[\"connect\",\"connect\",\"stream\",\"/dev/null\",null,\"a built-in default\",\"[unix_socket_rules.null] paths = /dev/null\",\"blocked_by_policy\",\"denied\"]
 [\"bind\",\"bind\",\"stream\",\"$work/never\",null,\"$work/p.ini:8\",\"[unix_socket_rules.never-2] paths = $work/never, before [unix_socket_rules.never]\",\"blocked_by_policy\",\"denied\"]
 [\"connect\",\"connect\",\"stream\",\"@/tmp/.X11-unix/X99\",\"x11\",\"a built-in default\",\"[unix_socket_rules.x11] services = x11\",\"blocked_by_policy\",\"denied\"]
 [\"connect\",\"connect\",\"stream\",\"${name}x\",null,\"a built-in default\",\"[unix_socket_rules.${name#@}x] paths = ${name}x\",\"blocked_by_policy\",\"denied\"]"

@@ -102,11 +102,11 @@ static void copied(void **state)
 
 static void too_much(void **state)
 {
-	static const size_t sizes[] = {(1U << 20) - 15, 1U << 20, SIZE_MAX / 2, SIZE_MAX - 8, SIZE_MAX};
+	static const size_t sizes[] = {(1U << 24) - 15, 1U << 24, SIZE_MAX / 2, SIZE_MAX - 8, SIZE_MAX};
 	void *block = arena_malloc(1);
 
 	(void)state;
-	assert_non_null(arena_malloc((1U << 20) - 16));
+	assert_non_null(arena_malloc((1U << 24) - 16));
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		errno = 0;
 		assert_null(arena_malloc(sizes[i]));
