@@ -188,14 +188,33 @@ static void allow_tried(const struct tried_socket *tried)
 		       socket_operation_name(tried->operation));
 }
 
+/* Why no rule would have been of use; NULL: one would, as far as the event's reason goes. */
+static const char *helpless(const cJSON *event)
+{
+	static const char *const reasons[][2] = {
+	    {"unreadable_target", "the target could not be read"},
+	    {"magic_link", "its path leads through a magic link of /proc (name the file itself)"},
+	    {"nameless_path", "the name of what its path leads to is too long"},
+	    {"other_root_or_namespace", "it was seen from another root or namespace than the session began in"},
+	};
+	const char *reason = trail_string(event, "reason");
+
+	if (!reason || strcmp(reason, "blocked_by_policy") == 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (strcmp(reason, reasons[i][0]) == 0)
+			return reasons[i][1];
+	return "none has denied it";
+}
+
 static void allow_socket(const cJSON *event)
 {
-	const char *reason = trail_string(event, "reason");
+	const char *reason = helpless(event);
 	struct tried_socket tried;
 	enum tried_problem problem = tried_socket_read(&tried, event);
 
-	if (reason && strcmp(reason, "unreadable_target") == 0)
-		printf("no rule does: the target could not be read\n");
+	if (reason)
+		printf("no rule does: %s\n", reason);
 	else if (problem != TRIED_GOOD)
 		printf("no rule does: %s\n", tried_problem_text(problem));
 	else

@@ -117,8 +117,9 @@ int suggestion_take(struct suggestion *suggestion, const cJSON *event)
 
 	if (!type)
 		return 0;
+	/* For another reason than the policy's rules, none of them would help. */
 	if (strcmp(type, "unix_socket_blocked") == 0)
-		return take_socket(suggestion, event);
+		return reason && strcmp(reason, "blocked_by_policy") != 0 ? 0 : take_socket(suggestion, event);
 	/* In audit mode what is allowed by a rule may be told as well. */
 	if (reason && strcmp(reason, "would_be_blocked") != 0)
 		return 0;

@@ -33,6 +33,8 @@ suggests() {
 	event unix_socket_audit sendto /srv/app/x.sock
 	event unix_socket_audit connect @name
 	REASON=blocked_by_policy event unix_socket_blocked bind /srv/y
+	REASON=magic_link event unix_socket_blocked connect /proc/self/cwd/x # no rule would help
+	REASON=other_root_or_namespace event unix_socket_audit connect /x
 	suggests '[unix_socket_rules.postgres]
 services = postgres
 operations = connect

@@ -539,6 +539,12 @@ allow() {
 		'no rule does: its operation is neither connect nor bind nor sendto'
 	is "$(allow '{type: "unix_socket_blocked", operation: "connect", path: null, reason: "unreadable_target"}')" \
 		'no rule does: the target could not be read'
+	is "$(allow '{type: "unix_socket_blocked", operation: "connect", path: "/proc/self/cwd/x", reason: "magic_link"}')" \
+		'no rule does: its path leads through a magic link of /proc (name the file itself)'
+	is "$(allow '{type: "unix_socket_blocked", operation: "connect", path: "/x", reason: "other_root_or_namespace"}')" \
+		'no rule does: it was seen from another root or namespace than the session began in'
+	is "$(allow '{type: "unix_socket_blocked", operation: "connect", path: "/x", reason: "peer_changed"}')" \
+		'no rule does: none has denied it'
 	path=/$(printf '%0200d' 0)
 	is "$(allow "{type: \"unix_socket_blocked\", operation: \"connect\", path: \"$path\"}")" \
 		'a rule of your own: its name, of 201 bytes, is too long for a line: a pattern could name it'
