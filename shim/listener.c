@@ -29,7 +29,8 @@ bool listener_is_one(int descriptor)
 {
 	uint64_t none = 0;
 
-	return is_anonymous(descriptor) && ioctl(descriptor, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) != 0 && errno == ENOENT;
+	return is_anonymous(descriptor) && ioctl(descriptor, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) != 0 &&
+	       errno == ENOENT;
 }
 
 int listener_begin(int listener, struct error *err)

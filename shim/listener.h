@@ -14,8 +14,8 @@
 #define LISTENER_NOTIF_MAX 256U /* room for a struct seccomp_notif of a newer kernel */
 
 /*
- * Is it one? Told by asking for a notification that there cannot be: ENOENT from a listener alone. Nobody who has opened
- * another kind of file can have this wait.
+ * Is it one? Told by asking for a notification that there cannot be: ENOENT from a listener alone. Nobody who has
+ * opened another kind of file can have this wait.
  */
 bool listener_is_one(int descriptor);
 

@@ -363,7 +363,7 @@ $do chroot $work/s stream connect /closed/open.stream
 $do netns stream connect ${name}x
 for i in {1..20}; do mkdir $long; cd $long; done; $do stream bind here"
 	printf 'cd %q\n%s\n' "$work/open/d" "$tried" >"$work/script"
-	mkdir -p -m 777 "$work/open/d"
+	mkdir -m 777 "$work/open/d"
 	behind_filter root
 	"${behind[@]}" bash "$work/script" </dev/null >"$work/out" 2>"$work/err" 3>&-
 	run -1 grep -v ': EACCES$' "$work/out"
