@@ -17,6 +17,7 @@
 #define RETRY_MS     10  /* between tries to connect to a sidecar whose backlog is full */
 #define LEAST_MS     100 /* what is left for the announcement at the least */
 #define OTHER_REMEDY "--sidecar=private starts one for this session"
+#define OWN_REMEDY   "see ulimit -a, /proc and /dev"
 
 int64_t handover_now(void)
 {
@@ -165,14 +166,20 @@ static bool wait_for(const struct handover *handover, short events)
 	}
 }
 
+static int ended(const struct handover *handover, struct error *err)
+{
+	return error_set(err, "sidecar: it ended without an answer (%s)",
+			 handover->is_own ? OWN_REMEDY : "see its log, or " OTHER_REMEDY);
+}
+
 static int say(const struct handover *handover, const void *data, size_t length, const int *descriptors, size_t count,
 	       struct error *err)
 {
 	while (message_send(handover->socket, data, length, descriptors, count) != 0) {
 		if (errno != EAGAIN)
-			return error_set(err, "sidecar: it has gone: %m (start it again, or " OTHER_REMEDY ")");
+			return ended(handover, err);
 		if (!wait_for(handover, POLLOUT))
-			return error_set(err, "sidecar: it takes nothing (restart it, or " OTHER_REMEDY ")");
+			return error_set(err, "sidecar: it does not answer (restart it, or " OTHER_REMEDY ")");
 	}
 	return 0;
 }
@@ -243,7 +250,8 @@ union answer {
 	struct handover_accepted accepted;
 };
 
-static int judge(union answer *answer, ssize_t length, enum handover_type wanted, size_t size, struct error *err)
+static int judge(const struct handover *handover, union answer *answer, ssize_t length, enum handover_type wanted,
+		 size_t size, struct error *err)
 {
 	if (length > 0 && handover_is(answer, (size_t)length, wanted, size))
 		return 0;
@@ -252,7 +260,7 @@ static int judge(union answer *answer, ssize_t length, enum handover_type wanted
 		return error_set(err, "sidecar: %s", answer->refused.reason);
 	}
 	if (length == 0 || (length < 0 && (errno == ECONNRESET || errno == EPIPE)))
-		return error_set(err, "sidecar: it ended without an answer (see its log, or " OTHER_REMEDY ")");
+		return ended(handover, err);
 	if (length < 0 && (errno == EAGAIN || errno == ETIMEDOUT))
 		return error_set(err, "sidecar: it does not answer (restart it, or " OTHER_REMEDY ")");
 	if (length >= (ssize_t)sizeof(answer->head) && answer->head.magic == HANDOVER_MAGIC &&
@@ -291,7 +299,7 @@ int handover_welcome(struct handover *handover, int said, struct error *err)
 	ended = length == 0 || (length < 0 && (errno == ECONNRESET || errno == EPIPE));
 	if (said != 0 && length <= 0)
 		return ended ? 1 : -1;
-	if (judge(&answer, length, HANDOVER_WELCOME, sizeof(answer.welcome), err) != 0)
+	if (judge(handover, &answer, length, HANDOVER_WELCOME, sizeof(answer.welcome), err) != 0)
 		return ended ? 1 : -1;
 	handover->keeper = answer.welcome.keeper;
 	handover->by_rights = answer.welcome.by_rights != 0;
@@ -347,5 +355,5 @@ int handover_announce(const struct handover *handover, int listener, bool wait_k
 		do
 			length = read(handover->socket, &answer, sizeof(answer));
 		while (length < 0 && errno == EINTR);
-	return judge(&answer, length, HANDOVER_ACCEPTED, sizeof(answer.accepted), err);
+	return judge(handover, &answer, length, HANDOVER_ACCEPTED, sizeof(answer.accepted), err);
 }

@@ -144,6 +144,7 @@ struct handover {
 	int socket; /* owned; O_CLOEXEC: it ends with the loader's execve */
 	int keeper; /* as WELCOME has it */
 	bool by_rights;
+	bool is_own;      /* its sidecar is this session's own, and has no log */
 	int64_t deadline; /* ms of CLOCK_MONOTONIC */
 };
 

@@ -143,6 +143,7 @@ static int start_private(const struct invocation *invocation, const struct confi
 	if (socket < 0)
 		return -1;
 	handover_adopt(socket, &supervision->handover);
+	supervision->handover.is_own = true;
 	return 0;
 }
 

@@ -107,7 +107,7 @@ static const char *attend(struct only_loader *loader, char *reason, size_t size,
 	/* No table of the user's sockets: there is no other session that it could be shared with. */
 	if (!wrong &&
 	    (keeping_make(&keeping, conversation, AREA_PRIVATE, -1) != 0 || hand_over(&keeping, message, came) != 0))
-		wrong = "the session cannot be kept (try again)";
+		wrong = "the session cannot be kept (see RLIMIT_NOFILE and RLIMIT_FSIZE)";
 	return wrong;
 }
 
