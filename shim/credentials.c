@@ -289,12 +289,15 @@ bool credentials_return(const struct credentials *target, const struct credentia
 	return own->permitted == 0 || set_effective(own->permitted, own->effective) == 0;
 }
 
-void credentials_count_for(uid_t uid, struct credentials *own)
+bool credentials_count_for(uid_t uid)
 {
-	const uid_t apart = uid < APART ? APART + uid : APART_FOR_OTHERS;
+	return syscall(SYS_setresuid, uid < APART ? APART + uid : APART_FOR_OTHERS, -1, -1) == 0;
+}
 
-	if (syscall(SYS_setresuid, apart, -1, -1) == 0)
-		own->ruid = apart;
+void credentials_count_again(const struct credentials *own)
+{
+	if (syscall(SYS_setresuid, own->ruid, -1, -1) != 0)
+		_exit(EXIT_FAILURE); /* what it sends from here on would show another */
 }
 
 bool credentials_adopt(const struct credentials *target, struct credentials *own)

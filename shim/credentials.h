@@ -48,12 +48,13 @@ bool credentials_same_ids(const struct credentials *a, const struct credentials 
 bool credentials_differ(const struct credentials *target, bool foreign, uint64_t also, const struct credentials *own);
 
 /*
- * What the calling thread has in flight (SCM_RIGHTS) counts from now on as one user's, and not as ours with that of all
- * other users' sessions: the kernel counts by the real uid, and lets nobody send more than a process may have open.
- * That user is none that anything runs as, for by uid itself the target could signal the thread. Only where it may be
- * had.
+ * What the calling thread sends of descriptors (SCM_RIGHTS) counts as in flight of one user's from now on, and not as
+ * ours with that of all other users' sessions: the kernel counts by the real uid, and lets nobody send more than a
+ * process may have open. That user is none that anything runs as, for by uid itself the target could signal the thread.
+ * Takes CAP_SETUID in effect. False: it counts as before.
  */
-void credentials_count_for(uid_t uid, struct credentials *own);
+bool credentials_count_for(uid_t uid);
+void credentials_count_again(const struct credentials *own);
 
 /*
  * The ids and groups of a target become the thread's own, for good, with our capabilities beside them as

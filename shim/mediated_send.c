@@ -28,6 +28,8 @@ static struct sender sender_of(struct mediation *mediation)
 	    .is_unix = mediation->is_unix,
 	    .may_claim = mediation->server->may_claim,
 	    .credentials = &mediation->credentials,
+	    .own = &mediation->server->own,
+	    .user = mediation->worker->area->session.uid,
 	};
 }
 
@@ -64,7 +66,7 @@ static bool is_unlimited(const struct mediation *mediation)
 
 /*
  * With what it takes to show the target's ids the kernel lets us have any number of descriptors in
- * flight, and counts them as ours: too_many_unix_fds. So a message of our own is tried without, first:
+ * flight: too_many_unix_fds. So a message of our own is tried without, first:
  * from a socket to its other end, both of which are gone afterwards. False: there are too many.
  */
 static bool may_be_in_flight(struct mediation *mediation)
@@ -77,13 +79,18 @@ static bool may_be_in_flight(struct mediation *mediation)
 	const struct msghdr message = {
 	    .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
 	int pair[2];
+	bool apart;
 	bool may;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return false;
 	memcpy(CMSG_DATA(&control.item), &pair[0], sizeof(int));
+	mediation_return(mediation);
+	apart = mediation->server->may_claim && credentials_count_for(mediation->worker->area->session.uid);
 	may = mediation_take(mediation, 0) && sendmsg(pair[0], &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 	mediation_return(mediation);
+	if (apart)
+		credentials_count_again(&mediation->server->own);
 	close(pair[0]);
 	close(pair[1]);
 	return may;

@@ -149,8 +149,6 @@ static void *run(void *argument)
 		_exit(EXIT_FAILURE);
 	close(directory);
 	server->may_claim = sending_may_claim(&server->own);
-	if (server->may_claim) /* else the kernel shows the real uid in a message */
-		credentials_count_for(server->pool->worker->area->session.uid, &server->own);
 	turn_begin(&server->turn);
 	/* What a worker that died was handling in this slot: answered where the target still waits, told where not. */
 	if (server->slot->notif.id != 0)

@@ -335,16 +335,51 @@ static int protocol_of(const struct sender *sender)
 	return getsockopt(sender->socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 ? protocol : -1;
 }
 
+/* The kernel would show a process our real ids. */
+static ssize_t send_netlink_to_process(const struct sender *sender, const struct sending *sending,
+				       const struct msghdr *message)
+{
+	const struct ucred shown = {
+	    .pid = sender->own->tgid, .uid = sender->credentials->euid, .gid = sender->credentials->egid};
+	union {
+		struct cmsghdr item;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control = {
+	    .item = {.cmsg_len = CMSG_LEN(sizeof(shown)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_CREDENTIALS}};
+	struct msghdr whole = *message;
+
+	memcpy(CMSG_DATA(&control.item), &shown, sizeof(shown));
+	if (!whole.msg_control) {
+		whole.msg_control = control.bytes;
+		whole.msg_controllen = sizeof(control.bytes);
+	}
+	return sendmsg(sender->socket, &whole, sending->flags | MSG_NOSIGNAL);
+}
+
 static ssize_t send_netlink(const struct sender *sender, struct sending *sending, const struct msghdr *message)
 {
 	const struct credentials *credentials = sender->credentials;
 
 	if (!netlink_is_to_kernel(sender->socket, message->msg_name, message->msg_namelen))
-		return sendmsg(sender->socket, message, sending->flags | MSG_NOSIGNAL);
+		return send_netlink_to_process(sender, sending, message);
 	if (credentials->ns_tgid != credentials->tgid &&
 	    !netlink_asks(protocol_of(sender), message->msg_iov->iov_base, message->msg_iov->iov_len))
 		return refuse(sending, "netlink_of_pid_namespace");
 	return detached_send(sender->socket, message, sending->flags | MSG_NOSIGNAL);
+}
+
+static ssize_t send_unix(const struct sender *sender, const struct sending *sending, const struct msghdr *message)
+{
+	/* The target's ids go along in a message of their own right: the real one is shown to nobody. */
+	bool apart = message->msg_control && sending->descriptor_count > 0 && sender->may_claim &&
+		     credentials_count_for(sender->user);
+	ssize_t sent = sendmsg(sender->socket, message, sending->flags | MSG_NOSIGNAL);
+	int error = errno;
+
+	if (apart)
+		credentials_count_again(sender->own);
+	errno = error;
+	return sent;
 }
 
 /* One sendmsg(2) of our own memory; first: with what goes along, once. */
@@ -361,8 +396,10 @@ static ssize_t send_part(const struct sender *sender, struct sending *sending, c
 	}
 	if (sender->domain == AF_NETLINK)
 		return send_netlink(sender, sending, &message);
+	if (sender->is_unix)
+		return send_unix(sender, sending, &message);
 	/* An address of no length is none to sendmsg(2), and to sendto(2) one that is too short. */
-	if (length == 0 && sending->has_place && !sender->is_unix)
+	if (length == 0 && sending->has_place)
 		return sendto(sender->socket, bytes, size, sending->flags | MSG_NOSIGNAL, address, 0);
 	return sendmsg(sender->socket, &message, sending->flags | MSG_NOSIGNAL);
 }

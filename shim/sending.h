@@ -54,6 +54,8 @@ struct sender {
 	bool is_unix;
 	bool may_claim;                        /* the target's ids are sent in place of ours: sending_may_claim() */
 	const struct credentials *credentials; /* of the target */
+	const struct credentials *own;         /* the calling thread's */
+	uid_t user;                            /* the session's, whose what is in flight is */
 };
 
 /*

@@ -237,6 +237,21 @@ kill \$other"
 	is "$(jq -r 'select(.type == "unix_socket_blocked").reason' "$work/open/events.root")" descriptor_in_address
 }
 
+@test "a netlink message to a process shows the ids of who has sent it" {
+	cat >"$work/netlink.py" <<-'EOT'
+		import socket, struct
+		here, there = (socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 2) for _ in range(2))  # NETLINK_USERSOCK
+		there.bind((0, 0))
+		there.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+		here.sendto(struct.pack("IHHII", 20, 16, 0, 1, 0) + b"text", there.getsockname())
+		_, control, _, _ = there.recvmsg(100, 100)
+		print([struct.unpack("iii", item[2])[1:] for item in control if item[1] == 2])  # SCM_CREDENTIALS
+	EOT
+	chmod 644 "$work/netlink.py"
+	alike "/usr/bin/python3 $work/netlink.py"
+	is "$(<"$work/inside")" "[($PLAIN, $PLAIN)]"
+}
+
 @test "a call that waits: a signal interrupts it, and a limit of time ends it" {
 	cat >"$work/wait.py" <<-'EOT'
 		import ctypes, os, signal, socket, struct, sys, threading
