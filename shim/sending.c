@@ -340,7 +340,7 @@ static ssize_t send_netlink_to_process(const struct sender *sender, const struct
 				       const struct msghdr *message)
 {
 	const struct ucred shown = {
-	    .pid = sender->own->tgid, .uid = sender->credentials->euid, .gid = sender->credentials->egid};
+	    .pid = getpid(), .uid = sender->credentials->euid, .gid = sender->credentials->egid};
 	union {
 		struct cmsghdr item;
 		char bytes[CMSG_SPACE(sizeof(struct ucred))];
