@@ -166,7 +166,7 @@ static bool wait_for(const struct handover *handover, short events)
 	}
 }
 
-static int ended(const struct handover *handover, struct error *err)
+static int tell_ended(const struct handover *handover, struct error *err)
 {
 	return error_set(err, "sidecar: it ended without an answer (%s)",
 			 handover->is_own ? OWN_REMEDY : "see its log, or " OTHER_REMEDY);
@@ -177,7 +177,7 @@ static int say(const struct handover *handover, const void *data, size_t length,
 {
 	while (message_send(handover->socket, data, length, descriptors, count) != 0) {
 		if (errno != EAGAIN)
-			return ended(handover, err);
+			return tell_ended(handover, err);
 		if (!wait_for(handover, POLLOUT))
 			return error_set(err, "sidecar: it does not answer (restart it, or " OTHER_REMEDY ")");
 	}
@@ -260,7 +260,7 @@ static int judge(const struct handover *handover, union answer *answer, ssize_t 
 		return error_set(err, "sidecar: %s", answer->refused.reason);
 	}
 	if (length == 0 || (length < 0 && (errno == ECONNRESET || errno == EPIPE)))
-		return ended(handover, err);
+		return tell_ended(handover, err);
 	if (length < 0 && (errno == EAGAIN || errno == ETIMEDOUT))
 		return error_set(err, "sidecar: it does not answer (restart it, or " OTHER_REMEDY ")");
 	if (length >= (ssize_t)sizeof(answer->head) && answer->head.magic == HANDOVER_MAGIC &&

@@ -98,8 +98,8 @@ void mediation_hold_briefly(struct mediation *mediation)
 		pool_hold(mediation->server, held);
 }
 
-bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
-		      const struct pinned *pinned)
+static bool decide(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
+		   const struct pinned *pinned)
 {
 	const struct stat *status = pinned ? &pinned->status : NULL;
 	struct question question = {.mediation = mediation, .pinned = pinned, .is_made = operation == OPERATION_BIND};
@@ -116,4 +116,13 @@ bool mediation_allows(struct mediation *mediation, enum socket_operation operati
 	mediation->is_by_owner = name->abstract && owner != OWNER_OUTSIDE && !decision.rule &&
 				 mediation->worker->policy.unix_socket.otherwise != SOCKET_DEFAULT_ALLOW;
 	return socket_event_decided(mediation, operation, name, &decision);
+}
+
+bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
+		      const struct pinned *pinned)
+{
+	/* What is no socket is nobody's: the kernel says so (ECONNREFUSED, or EACCES). */
+	if (operation != OPERATION_BIND && pinned && !S_ISSOCK(pinned->status.st_mode))
+		return true;
+	return decide(mediation, operation, name, pinned);
 }

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bindings.h"
@@ -53,9 +52,7 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 	if (error)
 		return mediation_fail(error);
 	length = mediation_address_of(mediation->server, &pinned, &reached);
-	/* What is no socket is nobody's: the kernel says so (ECONNREFUSED, or EACCES). */
-	if (S_ISSOCK(pinned.status.st_mode) &&
-	    !mediation_allows(mediation, OPERATION_CONNECT,
+	if (!mediation_allows(mediation, OPERATION_CONNECT,
 			      &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
 		outcome = mediation_fail(EACCES);
 	else if (!mediation->taken && !mediation_take(mediation, 0))

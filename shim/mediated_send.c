@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -146,8 +145,7 @@ static struct outcome send_to_path(struct mediation *mediation, struct sending *
 	if (error)
 		return mediation_fail(is_shut(mediation) ? EPIPE : error);
 	length = mediation_address_of(mediation->server, &pinned, &reached);
-	if (S_ISSOCK(pinned.status.st_mode) && /* else it is nobody's: the kernel says so */
-	    !may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
+	if (!may_send(mediation, &(struct socket_name){.bytes = pinned.name, .length = pinned.length}, &pinned))
 		outcome = mediation_fail(EACCES);
 	else
 		outcome = carry_out(mediation, sending, &reached, length);

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "mediation.h"
 #include "socket_event.h"
@@ -26,9 +25,7 @@ static bool name_path(struct mediation *mediation, const struct address *address
 			      : view_pin(&view, address->name, false, &pinned);
 		mediation_leave(mediation, &view);
 	}
-	if (error == 0 && !binds && !S_ISSOCK(pinned.status.st_mode)) {
-		view_unpin(&pinned); /* the kernel will say that nobody is there */
-	} else if (error == 0) {
+	if (error == 0) {
 		judged.bytes = binds ? made.full : pinned.name;
 		judged.length = binds ? made.length : pinned.length;
 		(void)mediation_allows(mediation, operation, &judged, binds ? &made.parent : &pinned);
