@@ -341,6 +341,8 @@ same_dump() {
 		# shellcheck disable=SC2086 # one or two words
 		gives 0 "$FILTERED_ONCE" "$EXEC" $option "$PROGRAMS/nolibc_state"
 	done
+	# A private sidecar writes its first event beside the command, and both are short.
+	wait_for sh -c '[ "$(grep -c session_end "$0"):$(grep -c session_end other)" = 4:2 ]' "$EVENTS"
 	is "$(grep -c session_start "$EVENTS"):$(grep -c session_start other)" 4:2
 }
 

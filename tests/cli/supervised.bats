@@ -113,10 +113,12 @@ ended_by_system() {
 	rm "$EVENTS"
 	# An absolute one stays as it was named, and the defaults have none.
 	run -0 "$EXEC" -f "$PWD/../below/p.ini" -- true
+	wait_for grep -qs session_start "$EVENTS"
 	is "$(event policy_file session_start)" "\"$PWD/../below/p.ini\""
 	unset AGENTSH_CONFIG
 	[ ! -e /etc/agentsh/agentsh.ini ] || skip "this machine has a configuration of its own"
 	env -u XDG_CONFIG_HOME HOME="$PWD" "$EXEC" --sidecar=private --events="$PWD/events" -- true
+	wait_for grep -qs session_start events
 	is "$(event policy_file session_start events)" null
 }
 
