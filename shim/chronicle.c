@@ -58,7 +58,7 @@ static bool write_step(struct worker *worker, const struct event *event)
 	struct area *area = worker->area;
 	size_t length = event_format(event, area->line, sizeof(area->line));
 
-	/* Where memory ran out there is no line, and so no number is taken: what is counted, is. */
+	/* Where there is no line, no number is taken: what is counted, is. */
 	area->step.length = (uint32_t)length;
 	if (length > 0 && event->seq == area_next_seq(area))
 		area->step.seq = event->seq;

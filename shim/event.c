@@ -33,38 +33,79 @@ struct member {
 
 #define MEMBER(name) (&(const struct member){name, name "_hex", name "_cut"})
 
-/* The object that grows. Where something is not to be had, failed stays set and no more is added. */
+/* The members of the longest event, and those of its arrays that are not printed on the way (add_elements). */
+#define ITEMS_MAX 80U
+
+/*
+ * The object that grows, of items that it owns: an event is formatted without an allocation, which would be one for
+ * each member. Where something has no room, failed stays set and no more is added.
+ */
 struct form {
-	cJSON *object;
+	cJSON object;
 	struct text_room *room;
 	bool failed;
+	size_t used;
+	cJSON items[ITEMS_MAX]; /* no more of it is touched than is needed */
 };
 
-static void add(struct form *form, const char *name, cJSON *item)
+/* NULL: there are no more. */
+static cJSON *item(struct form *form, int type)
 {
-	if (item && !form->failed && cJSON_AddItemToObjectCS(form->object, name, item))
-		return;
-	form->failed = true;
-	cJSON_Delete(item);
+	cJSON *made = form->used < ITEMS_MAX ? &form->items[form->used++] : NULL;
+
+	if (made)
+		*made = (cJSON){.type = type};
+	return made;
 }
 
-static void append(struct form *form, cJSON *array, cJSON *item)
+/* As cJSON_AddItemToArray(). */
+static void append(struct form *form, cJSON *array, cJSON *added)
 {
-	if (item && !form->failed && cJSON_AddItemToArray(array, item))
-		return;
-	form->failed = true;
-	cJSON_Delete(item);
+	cJSON *first = array ? array->child : NULL;
+
+	if (!array || !added) {
+		form->failed = true;
+	} else if (!first) {
+		array->child = added;
+		added->prev = added;
+	} else {
+		first->prev->next = added;
+		added->prev = first->prev;
+		first->prev = added;
+	}
+}
+
+/* As cJSON_AddItemToObjectCS(). */
+static void add(struct form *form, const char *name, cJSON *added)
+{
+	if (added)
+		added->string = (char *)name;
+	append(form, &form->object, added);
 }
 
 /* Borrows the text, which the room or a literal holds longer than the object lives. NULL: no room. */
-static cJSON *string(const char *text)
+static cJSON *borrowed(struct form *form, int type, const char *text)
 {
-	return text ? cJSON_CreateStringReference(text) : NULL;
+	cJSON *made = text ? item(form, type) : NULL;
+
+	if (made)
+		made->valuestring = (char *)text;
+	return made;
+}
+
+static cJSON *string(struct form *form, const char *text)
+{
+	return borrowed(form, cJSON_String, text);
 }
 
 static void add_null(struct form *form, const char *name)
 {
-	add(form, name, cJSON_CreateNull());
+	add(form, name, item(form, cJSON_NULL));
+}
+
+static void add_boolean(struct form *form, const char *name, bool value)
+{
+	add(form, name, item(form, value ? cJSON_True : cJSON_False));
 }
 
 /* Takes length bytes of the room. NULL: no room. */
@@ -88,7 +129,6 @@ static cJSON *number(struct form *form, uint64_t value, bool negative)
 	char digits[24];
 	size_t at = sizeof(digits);
 	char *text;
-	cJSON *item;
 
 	digits[--at] = '\0';
 	do
@@ -100,11 +140,7 @@ static cJSON *number(struct form *form, uint64_t value, bool negative)
 	if (!text)
 		return NULL;
 	memcpy(text, digits + at, sizeof(digits) - at);
-	item = string(text);
-	/* There is no cJSON_CreateRawReference(); it would be this. */
-	if (item)
-		item->type = cJSON_Raw | cJSON_IsReference;
-	return item;
+	return borrowed(form, cJSON_Raw, text);
 }
 
 static void add_unsigned(struct form *form, const char *name, uint64_t value)
@@ -133,7 +169,7 @@ static void add_plain(struct form *form, const struct member *member, struct eve
 		add_null(form, member->name);
 	else
 		add(form, member->name,
-		    string(text_escape(form->room, bytes.data, text_kept(bytes.data, bytes.length, bound))));
+		    string(form, text_escape(form->room, bytes.data, text_kept(bytes.data, bytes.length, bound))));
 }
 
 /* NAME_hex and NAME_cut, where NAME does not tell all. */
@@ -145,7 +181,7 @@ static void add_beside(struct form *form, const struct member *member, struct ev
 		return;
 	kept = text_kept(bytes.data, bytes.length, bound);
 	if (!text_is_clean(bytes.data, kept))
-		add(form, member->hex, string(text_hex(form->room, bytes.data, kept)));
+		add(form, member->hex, string(form, text_hex(form->room, bytes.data, kept)));
 	if (kept < bytes.length)
 		add_unsigned(form, member->cut, bytes.length);
 }
@@ -176,19 +212,52 @@ static const char *element_end(const char *element, const char *end)
 
 typedef const char *(*element_text)(struct text_room *, const void *, size_t);
 
+/* One more byte of text that is put together. */
+static void put(struct form *form, char byte)
+{
+	char *place = take(form, 1);
+
+	if (place)
+		*place = byte;
+	else
+		form->failed = true;
+}
+
+/* The text as cJSON prints it, in its own place. */
+static void put_element(struct form *form, const char *at, size_t length, element_text text)
+{
+	struct text_room before = *form->room;
+	const char *escaped = text(form->room, at, length);
+	cJSON element = {.type = cJSON_String, .valuestring = (char *)escaped};
+	char *printed = form->room->at;
+	size_t size;
+
+	if (!escaped || !cJSON_PrintPreallocated(&element, printed, (int)form->room->left, false)) {
+		form->failed = true;
+		return;
+	}
+	size = strlen(printed);
+	*form->room = before;
+	memmove(take(form, size), printed, size);
+}
+
+/* There may be thousands: they are printed as they come, and the array is what they are together. */
 static void add_elements(struct form *form, const char *name, const char *at, const char *end, element_text text)
 {
-	cJSON *array = cJSON_CreateArray();
+	const char *array = form->room->at;
 
-	if (!array)
-		form->failed = true;
+	put(form, '[');
 	while (at < end && !form->failed) {
 		const char *nul = element_end(at, end);
 
-		append(form, array, string(text(form->room, at, (size_t)(nul - at))));
+		put_element(form, at, (size_t)(nul - at), text);
 		at = nul + 1;
+		if (at < end)
+			put(form, ',');
 	}
-	add(form, name, array);
+	put(form, ']');
+	put(form, '\0');
+	add(form, name, borrowed(form, cJSON_Raw, array));
 }
 
 static bool elements_are_clean(const char *at, const char *end)
@@ -230,7 +299,7 @@ static void add_timestamp(struct form *form, uint64_t microseconds)
 
 	if (text && (!gmtime_r(&seconds, &utc) || strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0))
 		text = NULL;
-	add(form, "timestamp", string(text));
+	add(form, "timestamp", string(form, text));
 }
 
 static void add_call(struct form *form, const struct event_call *call)
@@ -267,11 +336,9 @@ static void add_arguments(struct form *form, const struct event_call *call)
 		add_null(form, "args");
 		return;
 	}
-	array = cJSON_CreateArray();
-	if (!array)
-		form->failed = true;
-	for (size_t i = 0; i < EVENT_ARGUMENTS && !form->failed; i++)
-		append(form, array, string(argument(form, call->arguments[i])));
+	array = item(form, cJSON_Array);
+	for (size_t i = 0; i < EVENT_ARGUMENTS; i++)
+		append(form, array, string(form, argument(form, call->arguments[i])));
 	add(form, "args", array);
 }
 
@@ -296,14 +363,14 @@ static void add_start(struct form *form, const struct event_start *start)
 	add_array(form, MEMBER("command"), start->command, EVENT_COMMAND_MAX);
 	add_bytes(form, MEMBER("policy_file"), start->policy_file, EVENT_NOTE_MAX);
 	add_string(form, MEMBER("policy_sha256"), start->policy_sha256, EVENT_NAME_MAX);
-	add(form, "policy_writable", cJSON_CreateBool(start->policy_writable));
+	add_boolean(form, "policy_writable", start->policy_writable);
 	add_string(form, MEMBER("sidecar"), start->sidecar, EVENT_NAME_MAX);
 	add_string(form, MEMBER("loader_version"), start->loader_version, EVENT_NAME_MAX);
 	add_string(form, MEMBER("sidecar_version"), start->sidecar_version, EVENT_NAME_MAX);
 	add_string(form, MEMBER("kernel"), start->kernel, EVENT_NAME_MAX);
 	add_array(form, MEMBER("inherited_sockets"), start->inherited, EVENT_NOTE_MAX);
 	add_array(form, MEMBER("degraded"), start->degraded, EVENT_DEGRADED_MAX);
-	add(form, "kernel_kills_seen", cJSON_CreateBool(start->kernel_kills_seen));
+	add_boolean(form, "kernel_kills_seen", start->kernel_kills_seen);
 }
 
 static void add_end(struct form *form, const struct event_end *end)
@@ -356,7 +423,7 @@ static void add_records_lost(struct form *form, const struct event_records_lost 
 /* What users' collectors know, in their order; and nothing between. */
 static void add_head(struct form *form, const struct event *event)
 {
-	add(form, "type", string(event_type_name(event->type)));
+	add(form, "type", string(form, event_type_name(event->type)));
 	add_timestamp(form, event->timestamp_us);
 	add_plain(form, MEMBER("session_id"), of_string(event->session_id), EVENT_NAME_MAX);
 	add_known(form, "pid", event->process.pid, 0);
@@ -439,10 +506,8 @@ static size_t print(cJSON *object, char *line, size_t size)
 {
 	size_t length;
 
-	if (!cJSON_PrintPreallocated(object, line, size > INT_MAX ? INT_MAX : (int)size, false)) {
-		errno = EMSGSIZE;
+	if (!cJSON_PrintPreallocated(object, line, size > INT_MAX ? INT_MAX : (int)size, false))
 		return 0;
-	}
 	length = strlen(line);
 	line[length] = '\n';
 	return length + 1;
@@ -452,16 +517,17 @@ size_t event_format(const struct event *event, char *line, size_t size)
 {
 	char texts[EVENT_LINE_MAX]; /* no longer than the line: see BYTE_COST */
 	struct text_room room = {.at = texts, .left = sizeof(texts)};
-	struct form form = {.object = cJSON_CreateObject(), .room = &room};
+	struct form form;
 	size_t length = 0;
 
-	form.failed = !form.object;
+	form.object = (cJSON){.type = cJSON_Object};
+	form.room = &room;
+	form.failed = false;
+	form.used = 0;
+	add_event(&form, event);
 	if (!form.failed)
-		add_event(&form, event);
-	if (form.failed)
-		errno = ENOMEM;
-	else
-		length = print(form.object, line, size);
-	cJSON_Delete(form.object);
+		length = print(&form.object, line, size);
+	if (length == 0)
+		errno = EMSGSIZE;
 	return length;
 }

@@ -175,9 +175,9 @@ uint64_t event_now_us(void);
  * character cut in two, and NAME_cut (the whole length, of an array with its NULs) says so. Both
  * stand behind NAME, those of the nine members behind all others.
  *
- * Numbers are exact to 64 bits. Uses 64 KiB of the stack and allocates a small object for each member.
+ * Numbers are exact to 64 bits. Nothing is allocated; it uses 80 KiB of the stack.
  *
- * Returns the length, or 0 where memory ran out or size is too small (errno: ENOMEM, EMSGSIZE).
+ * Returns the length, or 0 where size is too small (errno: EMSGSIZE).
  */
 size_t event_format(const struct event *event, char *line, size_t size);
 

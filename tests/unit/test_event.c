@@ -394,50 +394,37 @@ static void no_room_at_all(void **state)
 	assert_int_equal(event_format(&event, line, 1), 0);
 }
 
-/* --- Out of memory, at each allocation --- */
+/* --- Memory --- */
 
-static int allocations_left;
-
-static void *few(size_t size)
+static void *none(size_t size)
 {
-	return allocations_left-- > 0 ? malloc(size) : NULL;
+	fail_msg("an allocation of %zu bytes", size);
+	return NULL;
 }
 
-/* All of the line, or none of it. */
-static void formats_with_few(const struct event *event)
+static void formats_with_none(const struct event *event)
 {
-	char *expected = format(event);
 	char line[4096];
-	size_t length = 0;
-	int needed = 0;
 
-	cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = few, .free_fn = free});
-	for (; length == 0; needed++) {
-		allocations_left = needed;
-		errno = 0;
-		length = event_format(event, line, sizeof(line));
-		assert_true(length > 0 || errno == ENOMEM);
-	}
+	cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = none, .free_fn = free});
+	assert_true(event_format(event, line, sizeof(line)) > 0);
 	cJSON_InitHooks(NULL);
-	assert_int_equal(length, strlen(expected) + 1);
-	assert_memory_equal(line, expected, length - 1);
-	free(expected);
 }
 
-static void out_of_memory(void **state)
+static void nothing_is_allocated(void **state)
 {
 	const struct event_start start = {.command = BYTES("a\0\xff\0"), .inherited = BYTES("")};
 	const struct event_suppressed suppressed = {"repeated", "seccomp_audit", 1, 2, 3};
 	struct event event = example();
 
 	(void)state;
-	formats_with_few(&event);
+	formats_with_none(&event);
 	event.call = NULL;
 	event.suppressed = &suppressed;
-	formats_with_few(&event);
+	formats_with_none(&event);
 	event.suppressed = NULL;
 	event.start = &start;
-	formats_with_few(&event);
+	formats_with_none(&event);
 }
 
 int main(void)
@@ -461,7 +448,7 @@ int main(void)
 	    cmocka_unit_test(the_longest_path_is_whole),
 	    cmocka_unit_test(elements_beyond_the_bound),
 	    cmocka_unit_test(no_room_at_all),
-	    cmocka_unit_test(out_of_memory),
+	    cmocka_unit_test(nothing_is_allocated),
 	};
 
 	return cmocka_run_group_tests_name("event", tests, NULL, NULL);
