@@ -287,7 +287,7 @@ places-table: all static test-programs
 .PHONY: bench bench-plots bench-day bench-peers bench-figures demo install-deps install-deps-kernels install-deps-long install-deps-bench
 BENCH = AGENTSH_BUILD='$(abspath $(B))' tests/bench
 # The least that a loader can be, without and with a sidecar, to hold ours against.
-LEAST = $(STATIC)/load_filter $(STATIC)/ask_twice
+LEAST = $(STATIC)/load_filter $(STATIC)/ask_twice $(STATIC)/hand_around
 $(LEAST): $(STATIC)/%: tests/programs/%.c Makefile
 	@mkdir -p $(@D)
 	musl=$$(scripts/static-deps) && gcc -specs=$$musl/specs -isystem $$musl/include -D_GNU_SOURCE -std=gnu17 -O2 -static -s -o $@ $<

@@ -1,6 +1,6 @@
 #include "crowd.h"
 
-#define LONG_US       8U  /* a call takes at least so long */
+#define LONG_US       14U /* a call takes at least so long: of shorter ones two readers make now more, now fewer */
 #define CROWDED_LOOKS 4U  /* before one more reads */
 #define CALM_LOOKS    40U /* before one fewer does */
 

@@ -107,7 +107,7 @@ static bool decide(struct mediation *mediation, enum socket_operation operation,
 	const struct socket_name judged = {.abstract = name->abstract,
 					   .bytes = name->bytes,
 					   .length = name->length,
-					   .belonging = known_name_find(&mediation->server->known_name, name)};
+					   .belonging = known_name_find(&mediation->server->known_names, name)};
 	const struct socket_decision decision =
 	    socket_rules_decide(&mediation->worker->policy, operation, &judged, owner, confirm, &question);
 

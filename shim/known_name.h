@@ -1,6 +1,6 @@
 /*
- * The name that was judged last, and what the catalogue of services says of it, which is the same always: a program
- * connects to one name over and over, and to look through the catalogue costs as much as two system calls. Pure.
+ * The names that were judged last, and what the catalogue of services says of each, which is the same always: programs
+ * connect to a few names over and over, and to look through the catalogue costs as much as a notification does. Pure.
  */
 #ifndef AGENTSH_KNOWN_NAME_H
 #define AGENTSH_KNOWN_NAME_H
@@ -10,6 +10,7 @@
 
 #include "socket_rules.h"
 
+#define KNOWN_NAMES    32U  /* at most; each has one place, which it shares with others */
 #define KNOWN_NAME_MAX 256U /* a longer one is looked for each time */
 
 struct known_name {
@@ -20,7 +21,12 @@ struct known_name {
 	struct socket_belonging belonging;
 };
 
+/* All zero: none is known. */
+struct known_names {
+	struct known_name all[KNOWN_NAMES];
+};
+
 /* What the name belongs to: the table's, until the next call. */
-const struct socket_belonging *known_name_find(struct known_name *known, const struct socket_name *name);
+const struct socket_belonging *known_name_find(struct known_names *names, const struct socket_name *name);
 
 #endif

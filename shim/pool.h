@@ -41,7 +41,7 @@ struct server {
 	bool walks;             /* the last path had no link in it, or none has been tried */
 	struct reach reach;     /* how it gets at targets */
 	struct known_threads known;
-	struct known_name known_name;
+	struct known_names known_names;
 	struct naming naming;
 	bool has_place;          /* its working directory is its own, and is where view_settle() has put it */
 	struct memory_page page; /* of the target, while a call of it is carried out */

@@ -37,10 +37,12 @@ static int answer_all(const struct sockaddr_un *address)
 	}
 }
 
-static void ask(int socket)
+/* number: of a descriptor of ours, which whoever answers may take (hand_around.c). */
+static void ask(int socket, int number)
 {
 	char question[QUESTION] = {0};
 
+	memcpy(question, &number, sizeof(number));
 	if (send(socket, question, sizeof(question), MSG_NOSIGNAL) < 0 ||
 	    recv(socket, question, sizeof(question), 0) != 8)
 		err(125, "question");
@@ -52,6 +54,7 @@ int main(int argc, char **argv)
 	struct sock_fprog program = {.filter = code};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int other;
+	int listener;
 	int file;
 	ssize_t length;
 
@@ -66,12 +69,15 @@ int main(int argc, char **argv)
 	if (length < 0 || connect(other, (const struct sockaddr *)&address, sizeof(address)) != 0)
 		err(125, "%s", argv[1]);
 	(void)close(file);
-	ask(other);
+	ask(other, other);
 	program.len = (unsigned short)((size_t)length / sizeof(code[0]));
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0)
+	listener = -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+		listener =
+		    (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+	if (listener < 0)
 		err(125, "filter");
-	ask(other);
+	ask(other, listener);
 	execvp(argv[3], argv + 3);
 	err(127, "%s", argv[3]);
 }
