@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "decimal.h"
 #include "text.h"
 
 /*
@@ -126,20 +127,13 @@ static char *take(struct form *form, size_t length)
  */
 static cJSON *number(struct form *form, uint64_t value, bool negative)
 {
-	char digits[24];
-	size_t at = sizeof(digits);
-	char *text;
+	char digits[1 + DECIMAL_MAX] = "-";
+	size_t length = decimal_put(value, digits + 1);
+	const char *number = digits + !negative;
+	char *text = take(form, length + 1 + negative);
 
-	digits[--at] = '\0';
-	do
-		digits[--at] = (char)('0' + value % 10);
-	while (value /= 10);
-	if (negative)
-		digits[--at] = '-';
-	text = take(form, sizeof(digits) - at);
-	if (!text)
-		return NULL;
-	memcpy(text, digits + at, sizeof(digits) - at);
+	if (text)
+		memcpy(text, number, length + 1 + negative);
 	return borrowed(form, cJSON_Raw, text);
 }
 

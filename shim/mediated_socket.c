@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "listener.h"
@@ -52,7 +53,7 @@ struct outcome made_socket_find(struct mediation *mediation, int number)
 	if (mediation->socket >= 0)
 		return mediation_result(0);
 	if (errno != ESRCH)
-		return mediation_fail(errno == EISCONN && mediation_is_call(mediation, "bind") ? EINVAL : errno);
+		return mediation_fail(errno == EISCONN && mediation_is_call(mediation, SYS_bind) ? EINVAL : errno);
 	if (!mediation_is_valid(mediation))
 		return mediation_fail(EINTR);
 	/* What a worker that died has begun: the copy has gone with it, and the socket cannot be asked. */

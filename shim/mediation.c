@@ -11,10 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "decimal.h"
 #include "listener.h"
 #include "socket_event.h"
 #include "socket_option.h"
-#include "syscall_table.h"
 #include "worker.h"
 
 #define READS   (1ULL << CAP_SYS_PTRACE) /* to read a target */
@@ -23,35 +23,30 @@
 typedef struct outcome carry_out(struct mediation *mediation);
 
 struct mediated_call {
-	const char *name;
+	int number; /* of this architecture: a call of another is none of a session's */
 	carry_out *carry_out;
 	bool is_send;
 	bool is_own; /* it finds its socket itself, or has none */
 };
 
 static const struct mediated_call calls[] = {
-    {"connect", mediated_connect, false, false},  {"bind", mediated_bind, false, false},
-    {"sendto", mediated_sendto, true, false},     {"sendmsg", mediated_sendmsg, true, false},
-    {"sendmmsg", mediated_sendmmsg, true, false}, {"socket", mediated_socket, false, true},
-    {"listen", mediated_listen, false, true},
+    {SYS_connect, mediated_connect, false, false},  {SYS_bind, mediated_bind, false, false},
+    {SYS_sendto, mediated_sendto, true, false},     {SYS_sendmsg, mediated_sendmsg, true, false},
+    {SYS_sendmmsg, mediated_sendmmsg, true, false}, {SYS_socket, mediated_socket, false, true},
+    {SYS_listen, mediated_listen, false, true},
 };
 
-static const struct mediated_call *find_call(uint32_t arch, int number)
+static const struct mediated_call *find_call(int number)
 {
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (syscall_number(arch, calls[i].name) == number)
+		if (calls[i].number == number)
 			return &calls[i];
 	return NULL;
 }
 
-bool mediation_is_for(uint32_t arch, int number)
+bool mediation_is_send(int number)
 {
-	return find_call(arch, number) != NULL;
-}
-
-bool mediation_is_send(uint32_t arch, int number)
-{
-	const struct mediated_call *call = find_call(arch, number);
+	const struct mediated_call *call = find_call(number);
 
 	return call && call->is_send;
 }
@@ -214,9 +209,9 @@ ino_t mediation_inode(const struct mediation *mediation)
 	return fstat(mediation->socket, &status) == 0 ? status.st_ino : 0;
 }
 
-bool mediation_is_call(const struct mediation *mediation, const char *name)
+bool mediation_is_call(const struct mediation *mediation, int number)
 {
-	return mediation->call && strcmp(mediation->call->name, name) == 0;
+	return mediation->notif->data.nr == number;
 }
 
 /*
@@ -233,7 +228,7 @@ static unsigned wishes_of(const struct mediation *mediation)
 {
 	bool takes = !mediation->worker->makes_sockets && !(mediation->call && mediation->call->is_own);
 
-	return (mediation_is_call(mediation, "bind") ? KNOWN_MASK : 0U) | (takes ? KNOWN_UNSEEN : 0U);
+	return (mediation_is_call(mediation, SYS_bind) ? KNOWN_MASK : 0U) | (takes ? KNOWN_UNSEEN : 0U);
 }
 
 static struct outcome open_known(struct mediation *mediation)
@@ -295,7 +290,7 @@ static struct mediation begin(struct worker *worker, struct server *server, stru
 				  .server = server,
 				  .slot = slot,
 				  .notif = &slot->notif,
-				  .call = find_call(worker->rules.arch, slot->notif.data.nr),
+				  .call = find_call(slot->notif.data.nr),
 				  .is_resumed = slot->begun == slot->done + 1,
 				  .directory = -1,
 				  .thread = -1,
@@ -354,7 +349,7 @@ struct outcome mediation_carry_out(struct worker *worker, struct server *server,
 	struct outcome outcome = open_target(&mediation);
 
 	/* connect(2) looks at the address before it looks whether it is a socket. */
-	if (outcome.error == ENOTSOCK && mediation_is_call(&mediation, "connect"))
+	if (outcome.error == ENOTSOCK && mediation_is_call(&mediation, SYS_connect))
 		(void)mediation_read_address(&mediation, &(struct address){.length = 0}, &outcome);
 	/* Whether a send that was begun has arrived nobody can say, and twice must it not. */
 	if (mediation.is_resumed && call && call->is_send)
@@ -428,10 +423,14 @@ int mediation_pin(struct mediation *mediation, const struct address *address, st
 
 socklen_t mediation_address_of(const struct server *server, const struct pinned *pinned, struct sockaddr_un *address)
 {
-	const char *folder = server->has_place ? "" : "/proc/self/fd/";
-	int length;
+	static const char folder[] = "/proc/self/fd/";
+	size_t length = 0;
 
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	length = snprintf(address->sun_path, sizeof(address->sun_path), "%s%d", folder, pinned->descriptor);
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length + 1);
+	if (!server->has_place) {
+		memcpy(address->sun_path, folder, sizeof(folder));
+		length = sizeof(folder) - 1;
+	}
+	length += decimal_put((unsigned)pinned->descriptor, address->sun_path + length);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
 }

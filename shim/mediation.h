@@ -79,11 +79,8 @@ bool mediation_would_allow(struct worker *worker, struct server *server, struct 
 /* The calling server's own rights, all of them: before it does anything but to carry out the next call. */
 void mediation_release(struct server *server);
 
-/* Is it one of the calls above? */
-bool mediation_is_for(uint32_t arch, int number);
-
-/* Is it one of those that send? */
-bool mediation_is_send(uint32_t arch, int number);
+/* Is it one of the calls that send? */
+bool mediation_is_send(int number);
 
 /* --- For the files that carry out one of the calls each --- */
 
@@ -141,8 +138,8 @@ int mediation_error(const struct mediation *mediation, int error);
 bool mediation_take(struct mediation *mediation, uint64_t also);
 void mediation_return(struct mediation *mediation);
 
-/* Is it the call of that name? */
-bool mediation_is_call(const struct mediation *mediation, const char *name);
+/* Is it the call with that number, of this architecture? */
+bool mediation_is_call(const struct mediation *mediation, int number);
 
 /* SOCK_STREAM ...; -1: it has none. */
 int mediation_type(struct mediation *mediation);

@@ -438,7 +438,7 @@ void worker_handle(struct worker *worker, struct server *server, struct area_slo
 
 	if (handling.verdict.kind != VERDICT_MEDIATE)
 		mediation_release(server);
-	switch (recovery_fate(slot, worker->rules.arch)) {
+	switch (recovery_fate(slot)) {
 	case FATE_ANSWERED:
 		do_answer(&handling);
 		break;

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "mediation.h"
 #include "socket_event.h"
@@ -70,11 +71,11 @@ void observed_call(struct mediation *mediation)
 {
 	const uint64_t *arguments = (const uint64_t *)mediation->notif->data.args;
 
-	if (mediation_is_call(mediation, "connect"))
+	if (mediation_is_call(mediation, SYS_connect))
 		observe_address(mediation, arguments[1], arguments[2], OPERATION_CONNECT);
-	else if (mediation_is_call(mediation, "bind"))
+	else if (mediation_is_call(mediation, SYS_bind))
 		observe_address(mediation, arguments[1], arguments[2], OPERATION_BIND);
-	else if (mediation_is_call(mediation, "sendto"))
+	else if (mediation_is_call(mediation, SYS_sendto))
 		observe_address(mediation, arguments[4], arguments[5], OPERATION_SENDTO);
 	else
 		observe_message(mediation);

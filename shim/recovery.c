@@ -4,7 +4,7 @@
 #include "mediation.h"
 #include "worker.h"
 
-enum fate recovery_fate(const struct area_slot *slot, uint32_t arch)
+enum fate recovery_fate(const struct area_slot *slot)
 {
 	if (slot->is_over)
 		return FATE_ANSWERED;
@@ -12,7 +12,7 @@ enum fate recovery_fate(const struct area_slot *slot, uint32_t arch)
 		return FATE_DENIED;
 	if (slot->begun != slot->done + 1)
 		return FATE_ANEW;
-	return mediation_is_send(arch, slot->notif.data.nr) ? FATE_UNKNOWN : FATE_RESOLVED;
+	return mediation_is_send(slot->notif.data.nr) ? FATE_UNKNOWN : FATE_RESOLVED;
 }
 
 static void count(const struct worker *worker, const struct area_slot *slot, struct event_recovered *recovered)
@@ -21,7 +21,7 @@ static void count(const struct worker *worker, const struct area_slot *slot, str
 		recovered->gone++;
 		return;
 	}
-	switch (recovery_fate(slot, worker->rules.arch)) {
+	switch (recovery_fate(slot)) {
 	case FATE_RESOLVED:
 		recovered->resolved++;
 		break;

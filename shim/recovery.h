@@ -21,7 +21,7 @@ enum fate {
 	FATE_DENIED,   /* as many workers have died of it as may */
 };
 
-enum fate recovery_fate(const struct area_slot *slot, uint32_t arch);
+enum fate recovery_fate(const struct area_slot *slot);
 
 /*
  * Before the first thread: makes the area whole, writes what was being written, and counts what the

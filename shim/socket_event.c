@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "descriptors.h"
 #include "event.h"
@@ -305,9 +306,9 @@ void socket_event_unread(struct mediation *mediation, const char *reason)
 
 static enum socket_operation operation_of(const struct mediation *mediation)
 {
-	if (mediation_is_call(mediation, "connect"))
+	if (mediation_is_call(mediation, SYS_connect))
 		return OPERATION_CONNECT;
-	return mediation_is_call(mediation, "bind") ? OPERATION_BIND : OPERATION_SENDTO;
+	return mediation_is_call(mediation, SYS_bind) ? OPERATION_BIND : OPERATION_SENDTO;
 }
 
 const char *socket_event_path(struct mediation *mediation, const char *path, int error)

@@ -45,7 +45,7 @@ struct verdict verdict_of(const struct policy *policy, const struct rules *rules
 
 	if (verdict_is_foreign(rules->arch, data))
 		return foreign(policy);
-	if (data->nr == syscall_number(rules->arch, "prctl") && (uint32_t)data->args[0] == RESERVED_CALL)
+	if ((uint32_t)data->args[0] == RESERVED_CALL && data->nr == syscall_number(rules->arch, "prctl"))
 		return (struct verdict){.kind = VERDICT_RESERVED};
 	if (rules_block(rules, data->nr))
 		return blocked(policy, rules_of_call(rules, data->nr).line);

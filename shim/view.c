@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "decimal.h"
+
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000U
 #endif
@@ -161,11 +163,11 @@ static void keep_link(const struct view *view, int descriptor, const char *numbe
 /* The name of a descriptor's file, as the calling thread's root sees it. naming: NULL, or what may spare the walk. */
 static ssize_t name_of(const struct view *view, int descriptor, struct naming *naming, char *out, size_t size)
 {
-	char number[16];
+	char number[DECIMAL_MAX];
 
 	if (naming && naming->link >= 0 && naming->number == descriptor)
 		return readlinkat(naming->link, "", out, size);
-	(void)snprintf(number, sizeof(number), "%d", descriptor);
+	(void)decimal_put((unsigned)descriptor, number);
 	if (naming)
 		keep_link(view, descriptor, number, naming);
 	return readlinkat(view->origin->descriptors, number, out, size);
