@@ -6,8 +6,11 @@
 
 static bool same_name(const char *variable, const char *setting)
 {
-	size_t length = strcspn(setting, "=");
+	size_t length;
 
+	if (*variable != *setting) /* as most */
+		return false;
+	length = strcspn(setting, "=");
 	return strncmp(variable, setting, length) == 0 && variable[length] == '=';
 }
 

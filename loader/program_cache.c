@@ -100,7 +100,11 @@ bool program_cache_read(unsigned char *entry, size_t size, const char *text, siz
 
 void program_cache_name(const char *text, size_t length, char name[PROGRAM_CACHE_NAME_SIZE])
 {
-	(void)snprintf(name, PROGRAM_CACHE_NAME_SIZE, "%016llx", (unsigned long long)mix(length, text, length));
+	uint64_t hash = mix(length, text, length);
+
+	for (size_t i = PROGRAM_CACHE_NAME_SIZE - 1; i-- > 0; hash >>= 4)
+		name[i] = "0123456789abcdef"[hash & 15];
+	name[PROGRAM_CACHE_NAME_SIZE - 1] = '\0';
 }
 
 bool program_cache_is_name(const char *name)

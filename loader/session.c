@@ -1,23 +1,29 @@
 #include "session.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define ID_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+#define NEW_ID        "sess_"
 #define RANDOM_BYTES  6U
 
 static int new_id(char out[SESSION_ID_SIZE], struct error *err)
 {
+	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[RANDOM_BYTES];
+	char *at = out + strlen(NEW_ID);
 
 	/* By its number: before its first answer, glibc 2.41's own function maps memory, which is four calls more. */
 	if (syscall(SYS_getrandom, bytes, sizeof(bytes), 0) != (long)sizeof(bytes))
 		return error_set(err, "session: getrandom: %m (name one with -s)");
-	(void)snprintf(out, SESSION_ID_SIZE, "sess_%02x%02x%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3],
-		       bytes[4], bytes[5]);
+	memcpy(out, NEW_ID, sizeof(NEW_ID));
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		*at++ = digits[bytes[i] >> 4];
+		*at++ = digits[bytes[i] & 15];
+	}
+	*at = '\0';
 	return 0;
 }
 

@@ -117,7 +117,8 @@ int target_set_session(struct target *target, const char *session, const struct 
 	char *settings[5] = {target->session};
 	size_t count = 1;
 
-	(void)snprintf(target->session, sizeof(target->session), SESSION_VARIABLE "=%s", session);
+	memcpy(target->session, SESSION_VARIABLE "=", sizeof(SESSION_VARIABLE));
+	memcpy(target->session + sizeof(SESSION_VARIABLE), session, strlen(session) + 1);
 	if (target->shell_setting)
 		settings[count++] = target->shell_setting;
 	if (preload->report)
