@@ -77,11 +77,13 @@ static bool is_reaped(int pidfd)
 bool exit_code_is_kept(void)
 {
 	struct utsname kernel;
-	unsigned major;
-	unsigned minor;
+	unsigned long major;
+	char *end;
 
-	return uname(&kernel) == 0 && sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
-	       (major > KEPT_MAJOR || (major == KEPT_MAJOR && minor >= KEPT_MINOR));
+	if (uname(&kernel) != 0)
+		return false;
+	major = strtoul(kernel.release, &end, 10);
+	return major > KEPT_MAJOR || (major == KEPT_MAJOR && *end == '.' && strtoul(end + 1, NULL, 10) >= KEPT_MINOR);
 }
 
 int exit_code_read(int pidfd, pid_t pid)

@@ -23,17 +23,17 @@
 typedef struct outcome carry_out(struct mediation *mediation);
 
 struct mediated_call {
-	int number; /* of this architecture: a call of another is none of a session's */
 	carry_out *carry_out;
+	int number; /* of this architecture: a call of another is none of a session's */
 	bool is_send;
 	bool is_own; /* it finds its socket itself, or has none */
 };
 
 static const struct mediated_call calls[] = {
-    {SYS_connect, mediated_connect, false, false},  {SYS_bind, mediated_bind, false, false},
-    {SYS_sendto, mediated_sendto, true, false},     {SYS_sendmsg, mediated_sendmsg, true, false},
-    {SYS_sendmmsg, mediated_sendmmsg, true, false}, {SYS_socket, mediated_socket, false, true},
-    {SYS_listen, mediated_listen, false, true},
+    {mediated_connect, SYS_connect, false, false},  {mediated_bind, SYS_bind, false, false},
+    {mediated_sendto, SYS_sendto, true, false},     {mediated_sendmsg, SYS_sendmsg, true, false},
+    {mediated_sendmmsg, SYS_sendmmsg, true, false}, {mediated_socket, SYS_socket, false, true},
+    {mediated_listen, SYS_listen, false, true},
 };
 
 static const struct mediated_call *find_call(int number)
