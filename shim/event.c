@@ -128,12 +128,11 @@ static char *take(struct form *form, size_t length)
 static cJSON *number(struct form *form, uint64_t value, bool negative)
 {
 	char digits[1 + DECIMAL_MAX] = "-";
-	size_t length = decimal_put(value, digits + 1);
-	const char *number = digits + !negative;
-	char *text = take(form, length + 1 + negative);
+	size_t size = decimal_put(value, digits + 1) + 1 + negative;
+	char *text = take(form, size);
 
 	if (text)
-		memcpy(text, number, length + 1 + negative);
+		memcpy(text, digits + !negative, size);
 	return borrowed(form, cJSON_Raw, text);
 }
 
