@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "pidfd_information.h"
@@ -18,8 +17,6 @@
 #define STAT_SIZE   1024
 #define STATE_FIELD 3U /* proc_pid_stat(5) counts from 1; the first behind the name */
 #define CODE_FIELD  52U
-#define KEPT_MAJOR  6U /* Linux 6.15, see pidfd_information.h */
-#define KEPT_MINOR  15U
 
 static int of_reaped(int pidfd)
 {
@@ -74,30 +71,15 @@ static bool is_reaped(int pidfd)
 	return syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) != 0 && errno == ESRCH;
 }
 
-bool exit_code_is_kept(void)
-{
-	struct utsname kernel;
-	unsigned long major;
-	char *end;
-
-	if (uname(&kernel) != 0)
-		return false;
-	major = strtoul(kernel.release, &end, 10);
-	return major > KEPT_MAJOR || (major == KEPT_MAJOR && *end == '.' && strtoul(end + 1, NULL, 10) >= KEPT_MINOR);
-}
-
 int exit_code_read(int pidfd, pid_t pid)
 {
 	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-	int code;
+	int code = EXIT_CODE_UNKNOWN;
 	char path[32];
 	int directory;
 
 	if (poll(&ended, 1, 0) != 1)
 		return EXIT_CODE_UNKNOWN;
-	code = of_reaped(pidfd);
-	if (code != EXIT_CODE_UNKNOWN)
-		return code;
 	(void)snprintf(path, sizeof(path), "/proc/%d", pid);
 	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory >= 0) {

@@ -4,7 +4,6 @@
 #ifndef AGENTSH_EXIT_CODE_H
 #define AGENTSH_EXIT_CODE_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 #define EXIT_CODE_UNKNOWN (-1)
@@ -15,8 +14,5 @@
  * nobody can tell any more.
  */
 int exit_code_read(int pidfd, pid_t pid);
-
-/* Can it be read however late, by the kernel's version? Else not once its parent has reaped the process. */
-bool exit_code_is_kept(void);
 
 #endif

@@ -228,16 +228,6 @@ static void first_ended(struct worker *worker, struct pollfd *target)
 }
 
 /*
- * Is there nothing that anybody waits for, or that is lost by waiting? Then its first process need not be waited for
- * beside the records: it would wake this one by its end, on its way to whoever waits for it.
- */
-static bool has_time(const struct worker *worker)
-{
-	return (worker->area->session.flags & AREA_WITNESSED) && area_next_seq(worker->area) == AREA_FIRST_SEQ + 1 &&
-	       exit_code_is_kept();
-}
-
-/*
  * The filter's last user lets go of it a moment before it is seen to have ended, as the session's only process mostly
  * does: what waits for the notices' end is not to wait for all that the session's end waits for.
  */
@@ -372,10 +362,8 @@ static int serve(struct worker *worker, const struct given *given)
 		if (over < 0)
 			return EXIT_FAILURE;
 		if (over > 0) {
-			if (!has_time(worker))
-				await_first(worker, &ready[TARGET]);
-			await_kills(worker);
 			await_first(worker, &ready[TARGET]);
+			await_kills(worker);
 			worker_end(worker, "all_exited");
 			return is_free(worker, given) ? WORKER_FREE : EXIT_SUCCESS;
 		}
