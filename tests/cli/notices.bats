@@ -94,6 +94,26 @@ agentsh-exec: the policy blocked ptrace: 0 killed, 2 denied ('agentshctl last' t
 	is "$(events 'select(.type == "session_end").status')" 0
 }
 
+# to_the_end COMMAND...: how many times as long as a run itself the end of its stderr takes to come; medians, in turns.
+to_the_end() {
+	timeout 60 python3 -c '
+import statistics, subprocess, sys, time
+taken = {subprocess.DEVNULL: [], subprocess.PIPE: []}
+for _ in range(15):
+    for stderr, times in taken.items():
+        begun = time.monotonic()
+        subprocess.run(sys.argv[1:], stderr=stderr, check=True)
+        times.append(time.monotonic() - begun)
+print(round(statistics.median(taken[subprocess.PIPE]) / statistics.median(taken[subprocess.DEVNULL])))' "$@"
+}
+
+# A system sidecar waits a tenth of a second for the kernel's records of a session that has ended.
+@test "nor for what a session's end waits for" {
+	sidecar_start
+	run -0 to_the_end "$EXEC" --sidecar="$SOCKET" -f "$(told log auto)" -- true
+	[ "$output" -le 10 ]
+}
+
 # fills KIND: the command's stderr is one of that kind which takes no byte more and that nobody reads.
 fills() {
 	timeout 30 python3 -c '
