@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRAIL_NAME    "agentsh/events.jsonl"
 #define PASSWD_FILE   "/etc/passwd"
 #define SYSTEM_LOGS   "/var/log/"
 #define MODE_PRIVATE  0700

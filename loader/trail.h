@@ -10,6 +10,7 @@
 #include "error.h"
 
 #define TRAIL_SYSTEM "/var/log/agentsh/events.jsonl"
+#define TRAIL_NAME   "agentsh/events.jsonl" /* in the user's directory for such files */
 
 /*
  * Writes the path of this user's trail: TRAIL_SYSTEM for root, else

@@ -67,7 +67,9 @@ static int open_sinks(struct worker *worker, const struct given *given, struct e
 	worker->copies = flags & AREA_COPY;
 	/* Over before this worker began, where the first process has ended: nothing is there then. */
 	worker->notice = (struct notice){.descriptor = flags & AREA_NOTICES ? given->descriptors[WORKER_NOTICES] : -1,
-					 .each = flags & AREA_NOTICES_EACH};
+					 .each = flags & AREA_NOTICES_EACH,
+					 .trail = &worker->sink,
+					 .copy = worker->copies ? &worker->copy : NULL};
 	if (pthread_mutex_init(&worker->writing, NULL) == 0 &&
 	    sink_init(&worker->sink, given->descriptors[WORKER_EVENTS], (enum sink_kind)given->session.kind,
 		      &worker->area->pending) == 0 &&

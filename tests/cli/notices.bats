@@ -63,11 +63,11 @@ sys.stdout.write(got.decode("utf-8", "backslashreplace").replace("\r\n", "\n"))'
 	file=$(told log auto)
 	# A pipe, which is read to its end; what run gives a command for stderr is a file.
 	is "$("$EXEC" -f "$file" -- sh -c "'$PROGRAMS/denied_call' main one ptrace; '$PROGRAMS/denied_call' main two ptrace; echo own >&2" 2>&1 >/dev/null)" "own
-agentsh-exec: the policy blocked ptrace: 0 killed, 2 denied ('agentshctl last' tells more)"
+agentsh-exec: the policy blocked ptrace: 0 killed, 2 denied ('agentshctl last $EVENTS' tells more)"
 	gives 0 '' "$EXEC" -f "$file" -- true
 	file=$(told kill auto)
 	run -137 "$EXEC" -f "$file" -- "$PROGRAMS/raw_call" main ptrace
-	is "$("$EXEC" -f "$file" -- "$PROGRAMS/raw_call" main ptrace 2>&1 >/dev/null)" "agentsh-exec: the policy blocked ptrace: 1 killed, 0 denied ('agentshctl last' tells more)"
+	is "$("$EXEC" -f "$file" -- "$PROGRAMS/raw_call" main ptrace 2>&1 >/dev/null)" "agentsh-exec: the policy blocked ptrace: 1 killed, 0 denied ('agentshctl last $EVENTS' tells more)"
 	wait_for ended 4
 }
 
@@ -88,7 +88,7 @@ agentsh-exec: the policy blocked ptrace: 0 killed, 2 denied ('agentshctl last' t
 	file=$(told log auto)
 	mkfifo go
 	timeout 20 "$EXEC" -f "$file" -- sh -c "'$PROGRAMS/denied_call' main one ptrace >/dev/null; cat go >/dev/null 2>&1 3>&- &" 2>&1 >/dev/null | timeout 20 cat >said
-	is "$(cat said)" "agentsh-exec: the policy blocked ptrace: 0 killed, 1 denied ('agentshctl last' tells more)"
+	is "$(cat said)" "agentsh-exec: the policy blocked ptrace: 0 killed, 1 denied ('agentshctl last $EVENTS' tells more)"
 	is "$(jq -c 'select(.type == "session_end")' "$EVENTS")" ''
 	echo >go
 	is "$(events 'select(.type == "session_end").status')" 0

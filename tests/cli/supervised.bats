@@ -20,12 +20,17 @@ teardown() {
 	sidecar_stop
 }
 
-BLOCKED="the policy blocked ptrace: 1 killed, 0 denied ('agentshctl last' tells more)"
+# blocked FILE: what is said of one blocked call whose event that file has; none: that it has been said.
+blocked() {
+	local more='its events tell more'
+	[ -z "$1" ] || more="'agentshctl last $(realpath "$1")' tells more"
+	echo "agentsh-exec: the policy blocked ptrace: 1 killed, 0 denied ($more)"
+}
 
 # ended_by_sidecar FILE ARGUMENT...: the loader called so: a blocked call is SIGKILL, and an event in FILE.
 ended_by_sidecar() {
 	run -137 "$EXEC" "${@:2}" -- "$PROGRAMS/trace_self"
-	is "$output" "agentsh-exec: $BLOCKED"
+	is "$output" "$(blocked "$1")"
 	is "$(event action seccomp_blocked "$1")" '"killed"'
 	is "$(event syscall seccomp_blocked "$1")" '"ptrace"'
 	rm "$1"
@@ -76,7 +81,7 @@ ended_by_system() {
 	ended_by_sidecar below/two --events below/two
 	[ ! -e "$EVENTS" ]
 	run -137 "$EXEC" --events=- -- "$PROGRAMS/trace_self"
-	is "$(grep '^agentsh-exec: ' <<<"$output")" "agentsh-exec: $BLOCKED"
+	is "$(grep '^agentsh-exec: ' <<<"$output")" "$(blocked '')"
 	grep -v '^agentsh-exec: ' <<<"$output" >three
 	is "$(event action seccomp_blocked three)" '"killed"'
 	[ ! -e "$EVENTS" ]
@@ -180,8 +185,8 @@ notices() {
 }
 
 @test "notices: a summary, a line for each, or none" {
-	notices "agentsh-exec: $BLOCKED" ''
-	notices "agentsh-exec: $BLOCKED" $'[notices]\nstderr = auto'
+	notices "$(blocked "$EVENTS")" ''
+	notices "$(blocked "$EVENTS")" $'[notices]\nstderr = auto'
 	notices 'agentsh-exec: killed trace_self (pid [0-9]*): ptrace is blocked (a built-in default)' \
 		$'[notices]\nstderr = always'
 	notices '' $'[notices]\nstderr = never'

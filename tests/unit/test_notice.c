@@ -22,10 +22,12 @@ static void blocked(struct area_counts *counts, int number, uint32_t times)
 	atomic_store(&counts->calls[number], times);
 }
 
+#define POINTER "'agentshctl last' tells more"
+
 static void expect_summary(const struct area_counts *counts, const char *expected)
 {
 	char text[1024] = "";
-	size_t length = notice_summary(counts, syscall_native_arch(), text, sizeof(text));
+	size_t length = notice_summary(counts, syscall_native_arch(), POINTER, text, sizeof(text));
 
 	assert_string_equal(text, expected);
 	assert_int_equal(length, strlen(expected));
@@ -87,8 +89,42 @@ static void summary_never_overflows(void **state)
 	atomic_store(&counts.killed, UINT64_MAX);
 	for (int number = 0; number < (int)AREA_CALLS; number++)
 		blocked(&counts, number, UINT32_MAX);
-	assert_int_equal(notice_summary(&counts, syscall_native_arch(), text, 40), 0);
-	assert_true(notice_summary(&counts, syscall_native_arch(), text, sizeof(text)) > 0);
+	assert_int_equal(notice_summary(&counts, syscall_native_arch(), POINTER, text, 40), 0);
+	assert_true(notice_summary(&counts, syscall_native_arch(), POINTER, text, sizeof(text)) > 0);
+}
+
+static void pointer(void **state)
+{
+	static const struct {
+		const char *trail;
+		uid_t uid;
+		const char *expected;
+	} rows[] = {
+	    {"/var/log/agentsh/events.jsonl", 0, POINTER},
+	    {"/home/u/.local/state/agentsh/events.jsonl", 1000, POINTER},
+	    /* Where it would look for another. */
+	    {"/var/log/agentsh/events.jsonl", 1000, "'agentshctl last /var/log/agentsh/events.jsonl' tells more"},
+	    {"/root/.local/state/agentsh/events.jsonl", 0,
+	     "'agentshctl last /root/.local/state/agentsh/events.jsonl' tells more"},
+	    {"/tmp/trail", 1000, "'agentshctl last /tmp/trail' tells more"},
+	    {"/agentsh/events.jsonl.1", 1000, "'agentshctl last /agentsh/events.jsonl.1' tells more"},
+	    /* No command that could be pasted. */
+	    {NULL, 0, "its events tell more"},
+	    {"/tmp/it's", 1000, "its events tell more"},
+	    {"/tmp/a b", 1000, "its events tell more"},
+	    {"/tmp/\033[2J", 1000, "its events tell more"},
+	};
+	char longest[4096] = "/";
+	char text[NOTICE_POINTER_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		notice_pointer(rows[i].trail, rows[i].uid, text);
+		assert_string_equal(text, rows[i].expected);
+	}
+	memset(longest, 'x', sizeof(longest) - 1);
+	notice_pointer(longest, 0, text);
+	assert_string_equal(text, "its events tell more");
 }
 
 /* --- Lines --- */
@@ -199,6 +235,7 @@ int main(void)
 	    cmocka_unit_test(summary_of_foreign_calls),
 	    cmocka_unit_test(summary_of_many_and_unnamed_calls),
 	    cmocka_unit_test(summary_never_overflows),
+	    cmocka_unit_test(pointer),
 	    cmocka_unit_test(lines),
 	    cmocka_unit_test(a_full_one_delays_nobody),
 	    cmocka_unit_test(one_that_nobody_reads),
