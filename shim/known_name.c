@@ -7,13 +7,13 @@
 #define HASH_START 2166136261U
 #define HASH_PRIME 16777619U
 
-static struct known_name *place_of(struct known_names *names, const struct socket_name *name)
+static struct known_name *place_of(const struct known_names *names, const struct socket_name *name)
 {
 	uint32_t hash = HASH_START;
 
 	for (size_t i = 0; i < name->length; i++)
 		hash = (hash ^ (unsigned char)name->bytes[i]) * HASH_PRIME;
-	return &names->all[hash % KNOWN_NAMES];
+	return &names->all[hash % names->count];
 }
 
 static bool is_that(const struct known_name *known, const struct socket_name *name)
@@ -22,7 +22,7 @@ static bool is_that(const struct known_name *known, const struct socket_name *na
 	       memcmp(known->bytes, name->bytes, name->length) == 0;
 }
 
-const struct socket_belonging *known_name_find(struct known_names *names, const struct socket_name *name)
+const struct socket_belonging *known_name_find(const struct known_names *names, const struct socket_name *name)
 {
 	struct known_name *known = place_of(names, name);
 

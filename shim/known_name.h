@@ -10,7 +10,6 @@
 
 #include "socket_rules.h"
 
-#define KNOWN_NAMES    32U  /* at most; each has one place, which it shares with others */
 #define KNOWN_NAME_MAX 256U /* a longer one is looked for each time */
 
 struct known_name {
@@ -21,12 +20,13 @@ struct known_name {
 	struct socket_belonging belonging;
 };
 
-/* All zero: none is known. */
+/* Each name has one place, which it shares with others. */
 struct known_names {
-	struct known_name all[KNOWN_NAMES];
+	struct known_name *all; /* borrowed; all zero: none is known */
+	unsigned count;         /* at least one */
 };
 
 /* What the name belongs to: the table's, until the next call. */
-const struct socket_belonging *known_name_find(struct known_names *names, const struct socket_name *name);
+const struct socket_belonging *known_name_find(const struct known_names *names, const struct socket_name *name);
 
 #endif

@@ -20,16 +20,15 @@
 #include "syscall_table.h"
 #include "worker.h"
 
-#define STACK_SIZE      ((size_t)512 * 1024)
-#define INTERRUPT       SIGUSR1
-#define QUIET_TICKS     20U     /* without a call, before the watch waits to be woken */
-#define LOOK_AFTER      20000   /* us that a call takes before it is looked at whether anybody waits for it */
-#define HOLD_MOST       1000000 /* us that a name is held: a call that others keep so long is to see who has closed it */
-#define SETTLE_MS       500U
-#define SETTLE_LOOK_MS  5U
-#define STATUS_SIZE     4096
-#define READING_SERVERS 2U       /* the first ones read, most of the time (promote()): they know many threads */
-#define STUCK_AFTER     10000000 /* us of processor time for one call: it would never come to an end */
+#define STACK_SIZE     ((size_t)512 * 1024)
+#define INTERRUPT      SIGUSR1
+#define QUIET_TICKS    20U     /* without a call, before the watch waits to be woken */
+#define LOOK_AFTER     20000   /* us that a call takes before it is looked at whether anybody waits for it */
+#define HOLD_MOST      1000000 /* us that a name is held: a call that others keep so long is to see who has closed it */
+#define SETTLE_MS      500U
+#define SETTLE_LOOK_MS 5U
+#define STATUS_SIZE    4096
+#define STUCK_AFTER    10000000 /* us of processor time for one call: it would never come to an end */
 
 static int64_t now_us(void)
 {
@@ -98,13 +97,14 @@ static void handle(struct server *server)
 	int64_t now = now_us();
 
 	turn_count(&server->turn, (uint64_t)now);
-	atomic_store(&server->interruption, INTERRUPTED_NOT);
+	if (atomic_load_explicit(&server->interruption, memory_order_relaxed) != INTERRUPTED_NOT)
+		atomic_store(&server->interruption, INTERRUPTED_NOT);
 	atomic_store(&server->busy_since, now);
 	atomic_fetch_add(&server->pool->calls, 1);
 	if (atomic_load(&server->pool->asleep))
 		wake_watch(server->pool);
 	worker_handle(server->pool->worker, server, server->slot);
-	atomic_store(&server->busy_since, 0);
+	atomic_store_explicit(&server->busy_since, 0, memory_order_release);
 }
 
 /* After the last target RECV answers ENOENT for ever. */
@@ -181,6 +181,7 @@ static bool refuses(const struct worker *worker, const char *call)
 static bool add_server(struct pool *pool)
 {
 	struct server *server = &pool->servers[pool->count];
+	const bool is_reading = pool->count < POOL_READING; /* promote() */
 	pthread_attr_t attributes;
 	bool started;
 
@@ -190,11 +191,13 @@ static bool add_server(struct pool *pool)
 	/* First: a notification in a slot that is not counted would be lost with this worker. */
 	if (atomic_load(&pool->worker->area->used) <= pool->count)
 		atomic_store(&pool->worker->area->used, pool->count + 1);
-	server->known = (struct known_threads){
-	    .kept = pool->count < READING_SERVERS ? pool->worker->threads_known : KNOWN_THREADS_FEW,
-	    .is_plain = is_plain(&pool->worker->area->session),
-	    .is_bound = refuses(pool->worker, "unshare") && refuses(pool->worker, "setns")};
+	server->known =
+	    (struct known_threads){.kept = is_reading ? pool->worker->threads_known : KNOWN_THREADS_FEW,
+				   .is_plain = is_plain(&pool->worker->area->session),
+				   .is_bound = refuses(pool->worker, "unshare") && refuses(pool->worker, "setns")};
 	memcpy(server->known.user_namespace, pool->worker->user_namespace, sizeof(server->known.user_namespace));
+	server->known_names = (struct known_names){.all = is_reading ? pool->names[pool->count] : &server->known_name,
+						   .count = is_reading ? POOL_NAMES : 1};
 	server->walks = true;
 	atomic_store(&server->held, -1);
 	server->naming = (struct naming){.number = -1, .link = -1};

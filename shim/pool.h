@@ -22,7 +22,9 @@
 #include "turn.h"
 #include "view.h"
 
-#define POOL_TICK_MS 5 /* how long a reader may be kept before another takes over */
+#define POOL_TICK_MS 5   /* how long a reader may be kept before another takes over */
+#define POOL_READING 2U  /* servers that read, most of the time: they know more than the others */
+#define POOL_NAMES   32U /* that each of them knows */
 
 struct worker;
 struct pool;
@@ -41,6 +43,7 @@ struct server {
 	bool walks;             /* the last path had no link in it, or none has been tried */
 	struct reach reach;     /* how it gets at targets */
 	struct known_threads known;
+	struct known_name known_name; /* of one that seldom reads */
 	struct known_names known_names;
 	struct naming naming;
 	bool has_place;          /* its working directory is its own, and is where view_settle() has put it */
@@ -71,6 +74,7 @@ struct pool {
 	pthread_mutex_t view;     /* then: who has the one umask and working directory that there are */
 	_Atomic int full;         /* as many servers run as there may be */
 	unsigned count;           /* of servers that run */
+	struct known_name names[POOL_READING][POOL_NAMES];
 	struct server servers[AREA_SLOTS];
 };
 

@@ -1,6 +1,7 @@
 #include "verdict.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
 
 #include "bpf.h"
 #include "syscall_table.h"
@@ -45,7 +46,7 @@ struct verdict verdict_of(const struct policy *policy, const struct rules *rules
 
 	if (verdict_is_foreign(rules->arch, data))
 		return foreign(policy);
-	if ((uint32_t)data->args[0] == RESERVED_CALL && data->nr == syscall_number(rules->arch, "prctl"))
+	if (data->nr == SYS_prctl && (uint32_t)data->args[0] == RESERVED_CALL)
 		return (struct verdict){.kind = VERDICT_RESERVED};
 	if (rules_block(rules, data->nr))
 		return blocked(policy, rules_of_call(rules, data->nr).line);

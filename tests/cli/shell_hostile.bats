@@ -215,7 +215,7 @@ program = /usr/local/bin/nolibc_state'
 
 @test "limits: data segment, from ample to none" {
 	local -a sizes
-	mapfile -t sizes < <(seq 3000 -20 0)
+	mapfile -t sizes < <(seq 3400 -20 0)
 	sweep -d "${sizes[@]}"
 }
 

@@ -391,7 +391,7 @@ static unsigned known_count(const struct known_names *names)
 {
 	unsigned count = 0;
 
-	for (size_t i = 0; i < KNOWN_NAMES; i++)
+	for (size_t i = 0; i < names->count; i++)
 		count += names->all[i].is_known;
 	return count;
 }
@@ -403,7 +403,8 @@ static void known_names(void **state)
 	static const char *const names[] = {"/run/docker.sock", "@docker",           "/docker",  "/run/docker.soc",
 					    "/run/docker.sock", "/run/docker.sock2", "/dev/log", "@/dev/log"};
 	const size_t count = sizeof(names) / sizeof(names[0]);
-	struct known_names known = {.all = {{.is_known = false}}};
+	struct known_name places[32] = {{.is_known = false}};
+	const struct known_names known = {.all = places, .count = 32};
 
 	(void)state;
 	for (size_t i = 0; i < 4 * count; i++) {
@@ -425,7 +426,8 @@ static void the_longest_known_name(void **state)
 	(void)state;
 	memset(longest + strlen(longest), 'x', sizeof(longest) - 1 - strlen(longest));
 	for (size_t length = KNOWN_NAME_MAX + 1; length >= KNOWN_NAME_MAX; length--) {
-		struct known_names known = {.all = {{.is_known = false}}};
+		struct known_name place = {.is_known = false};
+		const struct known_names known = {.all = &place, .count = 1};
 		struct socket_name name = {.bytes = longest, .length = length};
 
 		assert_null(known_name_find(&known, &name)->service);
