@@ -267,7 +267,8 @@ other_version|it is of another version"
 			goes|closed
 		END
 	)
-	run ! pgrep -u "$OTHER"
+	# Each ends by itself, once its loader has gone.
+	wait_for bash -c '! pgrep -u "$0"' "$OTHER"
 }
 
 @test "10,000 connections: good sessions start and work meanwhile, and all is as before" {

@@ -86,6 +86,7 @@ os.execvpe(sys.argv[1], sys.argv[1:], {"PATH": os.environ["PATH"]})' "$BASH" -c 
 	need_trace
 	[ "$(uname -m)" = x86_64 ] || skip "the list is that of x86_64"
 	[ ! -e /etc/agentsh/agentsh.ini ] || skip "this machine has a configuration of its own"
+	[ ! -e /var/cache/agentsh-exec ] || skip "this machine has programs in the cache"
 	cp "$(policy '')" p.ini
 	like_list static alone --sidecar=none -f p.ini
 	like_list dynamic alone --sidecar=none -f p.ini
