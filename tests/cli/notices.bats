@@ -16,6 +16,7 @@ setup() {
 
 # Where a test has failed, whoever waits for the other end of go goes on.
 teardown() {
+	sidecar_stop
 	[ ! -p go ] || : <>go
 }
 
