@@ -5,7 +5,6 @@
 #include <linux/capability.h>
 #include <linux/if_xdp.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>

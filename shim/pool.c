@@ -97,14 +97,13 @@ static void handle(struct server *server)
 	int64_t now = now_us();
 
 	turn_count(&server->turn, (uint64_t)now);
-	if (atomic_load_explicit(&server->interruption, memory_order_relaxed) != INTERRUPTED_NOT)
-		atomic_store(&server->interruption, INTERRUPTED_NOT);
+	atomic_store(&server->interruption, INTERRUPTED_NOT);
 	atomic_store(&server->busy_since, now);
 	atomic_fetch_add(&server->pool->calls, 1);
 	if (atomic_load(&server->pool->asleep))
 		wake_watch(server->pool);
 	worker_handle(server->pool->worker, server, server->slot);
-	atomic_store_explicit(&server->busy_since, 0, memory_order_release);
+	atomic_store(&server->busy_since, 0);
 }
 
 /* After the last target RECV answers ENOENT for ever. */
