@@ -58,15 +58,21 @@ state_is() {
 	[ "$exposure" -le 4 ] || is "$exposure" '4 at the most'
 }
 
+# told TYPES: the trail has these, and no others.
+told() {
+	[ "$(types)" = "$1" ]
+}
+
 @test "a session's loader starts the service; plain users' and root's are served" {
 	state_is inactive
 	# Into a file: a sidecar that hears nobody would hold the end of a pipe that is in its queue.
 	agent agentsh-exec -- sh -c 'setarch -R true; echo $?' >"$BATS_TEST_TMPDIR/said" 2>&1
 	grep -qx 137 "$BATS_TEST_TMPDIR/said"
 	state_is active
+	wait_for told 'session_start seccomp_blocked:setarch:killed session_end '
 	machine agentsh-exec -- setarch -R true >"$BATS_TEST_TMPDIR/said" 2>&1 || status=$?
 	[ "$status" -eq 137 ]
-	[ "$(types)" = 'session_start seccomp_blocked:setarch:killed session_end session_start seccomp_blocked:setarch:killed session_end ' ]
+	wait_for told 'session_start seccomp_blocked:setarch:killed session_end session_start seccomp_blocked:setarch:killed session_end '
 	[ "$(machine cat "$TRAIL" | jq -r 'select(.type == "session_start") | "\(.uid) \(.sidecar)"')" = $'1000 system\n0 system' ]
 	[ "$(machine stat -c '%a %U %n' "$TRAIL" /var/log/agentsh /run/agentsh/sidecar.sock)" = "640 root $TRAIL
 750 root /var/log/agentsh
