@@ -118,7 +118,7 @@ static bool file_of(const struct sink *sink, char path[PATH_MAX])
 	struct stat status;
 	ssize_t length;
 
-	if (!sink || fstat(sink->descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink == 0)
+	if (fstat(sink->descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink == 0)
 		return false;
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", sink->descriptor);
 	length = readlink(link, path, PATH_MAX - 1);
@@ -126,14 +126,36 @@ static bool file_of(const struct sink *sink, char path[PATH_MAX])
 	return length > 0;
 }
 
+/* Has it the session's events, and in a file? */
+static bool has_events(const struct sink *sink, char path[PATH_MAX])
+{
+	return sink && sink_trouble(sink) == 0 && file_of(sink, path);
+}
+
+static int trouble(const struct sink *sink)
+{
+	return sink ? sink_trouble(sink) : 0;
+}
+
+/* Nobody is sent to a file that a full disk has kept the events from. */
+static void point(const struct notice *notice, uid_t uid, char out[NOTICE_POINTER_SIZE])
+{
+	char path[PATH_MAX];
+	const bool is_file = has_events(notice->copy, path) || has_events(notice->trail, path);
+	const int error = trouble(notice->copy) ? trouble(notice->copy) : trouble(notice->trail);
+
+	if (!is_file && error)
+		(void)snprintf(out, NOTICE_POINTER_SIZE, "its events cannot be written: %s", strerror(error));
+	else
+		notice_pointer(is_file ? path : NULL, uid, out);
+}
+
 static void summarise(struct notice *notice, struct area *area, uint32_t arch)
 {
 	char pointer[NOTICE_POINTER_SIZE];
 	char text[LINE_SIZE];
-	char path[PATH_MAX];
-	bool is_file = file_of(notice->copy, path) || file_of(notice->trail, path);
 
-	notice_pointer(is_file ? path : NULL, area->session.uid, pointer);
+	point(notice, area->session.uid, pointer);
 	if (notice_summary(&area->counts, arch, pointer, text, sizeof(text)) == 0)
 		return;
 	area->noticed = true;

@@ -139,7 +139,7 @@ static ssize_t send_line(const struct sink *sink, const char *line, size_t lengt
 }
 
 /* How much of the bytes is at the destination now; 0 where none is. */
-static size_t put(const struct sink *sink, const char *bytes, size_t length)
+static size_t put(struct sink *sink, const char *bytes, size_t length)
 {
 	ssize_t written;
 
@@ -148,6 +148,8 @@ static size_t put(const struct sink *sink, const char *bytes, size_t length)
 	do
 		written = is_datagram(sink) ? send_line(sink, bytes, length) : write_stream(sink, bytes, length);
 	while (written < 0 && errno == EINTR);
+	if (written < 0)
+		atomic_store(&sink->error, errno);
 	return written < 0 ? 0 : (size_t)written;
 }
 
@@ -205,7 +207,7 @@ static bool take_back(const struct sink *sink, size_t written)
  * Writes what is missing of a line of which *torn bytes are there already. True: all of it is. False:
  * *torn is what is there now.
  */
-static bool put_line(const struct sink *sink, const char *line, size_t length, size_t *torn)
+static bool put_line(struct sink *sink, const char *line, size_t length, size_t *torn)
 {
 	for (;;) {
 		size_t written = put(sink, line + *torn, length - *torn);
@@ -243,6 +245,13 @@ static size_t end_of(const struct sink_store *store)
 size_t sink_pending(const struct sink *sink)
 {
 	return sink->store ? end_of(sink->store) - begin_of(sink->store) : 0;
+}
+
+int sink_trouble(const struct sink *sink)
+{
+	const int error = sink_pending(sink) > 0 ? atomic_load(&sink->error) : 0;
+
+	return error == EAGAIN ? 0 : error;
 }
 
 /* Room at the end, by moving what is pending to the front, where it does not lie over itself. */

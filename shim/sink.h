@@ -49,9 +49,10 @@ struct sink_store {
 struct sink {
 	int descriptor; /* owned; -1: nowhere, everything is kept and then lost */
 	enum sink_kind kind;
-	bool is_shared; /* an open file of others too, who do not want O_NONBLOCK, and that can make us wait */
-	bool is_socket; /* written by send(2) */
-	size_t longest; /* line that the socket can ever take */
+	bool is_shared;    /* an open file of others too, who do not want O_NONBLOCK, and that can make us wait */
+	bool is_socket;    /* written by send(2) */
+	size_t longest;    /* line that the socket can ever take */
+	_Atomic int error; /* of the last write that failed */
 	struct sockaddr_un address; /* of syslog or journald, which may come back there */
 	struct sink_store *store;
 	bool owns_store;
@@ -77,6 +78,9 @@ int sink_init(struct sink *sink, int descriptor, enum sink_kind kind, struct sin
 
 /* Bytes of the lines that wait; of one that is all zero there are none. */
 size_t sink_pending(const struct sink *sink);
+
+/* Why lines wait that will not be written by themselves: an errno(3); 0: none do, or for a slow reader. Any thread. */
+int sink_trouble(const struct sink *sink);
 
 /*
  * Another descriptor in its place (SIGHUP), taken over; what is pending goes to the new one. A line

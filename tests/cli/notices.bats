@@ -72,6 +72,20 @@ agentsh-exec: the policy blocked ptrace: 0 killed, 2 denied ('agentshctl last $E
 	wait_for ended 4
 }
 
+# The file is there, and has nothing: there is no room for a page of it.
+@test "nobody is sent to a trail that a full disk has kept the events from" {
+	local file why="its events cannot be written: No space left on device"
+	file=$(told kill auto)
+	is "$("$EXEC" --events=/dev/full -f "$file" -- "$PROGRAMS/raw_call" main ptrace 2>&1 >/dev/null)" \
+		"agentsh-exec: the policy blocked ptrace: 1 killed, 0 denied ($why)"
+	need_root
+	mkdir full
+	# shellcheck disable=SC2016 # of that shell
+	is "$(unshare --mount --propagation private bash -c 'mount -t tmpfs -o size=4k,mode=755 none full && echo >full/page && exec "$@"' - \
+		"$EXEC" --events="$PWD/full/trail" -f "$file" -- "$PROGRAMS/raw_call" main ptrace 2>&1 >/dev/null)" \
+		"agentsh-exec: the policy blocked ptrace: 1 killed, 0 denied ($why)"
+}
+
 @test "never and always" {
 	run -0 --separate-stderr "$EXEC" -f "$(told log never)" -- "$PROGRAMS/denied_call" main one ptrace
 	is "$stderr" ''
