@@ -104,7 +104,7 @@ machine_files() {
 }
 
 @test "make deb: lintian has no error to tell" {
-	run lintian --allow-root --fail-on error,warning "$BATS_FILE_TMPDIR"/build/deb/*.deb
+	TMPDIR=$BATS_TEST_TMPDIR run lintian --allow-root --fail-on error,warning "$BATS_FILE_TMPDIR"/build/deb/*.deb
 	is "$output" ''
 	is "$(cd "$BATS_FILE_TMPDIR/build/deb" && printf '%s\n' *.deb | sed 's/_.*//' | xargs)" 'agentsh-exec agentsh-shim agentsh-sidecar'
 }

@@ -11,7 +11,7 @@ SERVICES=${XDG_CACHE_HOME:-$HOME/.cache}/agentsh-exec/services
 dockerd_start() {
 	local directory=$1
 	export DOCKER_HOST=unix://$directory/docker.sock DOCKER_BUILDKIT=0
-	dockerd --bridge=none --iptables=false --ip6tables=false --data-root="$directory/data" --exec-root="$directory/exec" \
+	TMPDIR=$directory dockerd --bridge=none --iptables=false --ip6tables=false --data-root="$directory/data" --exec-root="$directory/exec" \
 		-H "$DOCKER_HOST" -p "$directory/docker.pid" "${@:2}" >"$directory/docker.log" 2>&1 </dev/null 3>&- &
 	DOCKERD=$!
 	wait_for docker version >/dev/null 2>&1 || {
