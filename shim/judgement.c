@@ -9,6 +9,8 @@
 #include "socket_event.h"
 #include "worker.h"
 
+#define HOLD_TRIES 4U
+
 struct question {
 	struct mediation *mediation;
 	const struct pinned *pinned; /* the inode; the directory, where the name is to be made; NULL: abstract */
@@ -74,7 +76,12 @@ static enum socket_owner owner_of(struct mediation *mediation, const struct sock
 	return OWNER_OUTSIDE;
 }
 
-int mediation_hold(struct mediation *mediation)
+bool mediation_is_own(struct mediation *mediation, const struct socket_name *name)
+{
+	return owner_of(mediation, name, NULL) != OWNER_OUTSIDE;
+}
+
+static int hold_named(struct mediation *mediation)
 {
 	struct bindings *bindings = &mediation->worker->bindings;
 	struct holder holder = bindings_holder(bindings, &mediation->named);
@@ -87,15 +94,23 @@ int mediation_hold(struct mediation *mediation)
 	return held;
 }
 
-void mediation_hold_briefly(struct mediation *mediation)
+int mediation_hold(struct mediation *mediation, const struct socket_name *name)
 {
-	int held;
+	int held = hold_named(mediation);
 
-	if (!socket_diag_has_room(&mediation->worker->bindings.diag, &mediation->named))
-		return;
-	held = mediation_hold(mediation);
-	if (held >= 0)
-		pool_hold(mediation->server, held);
+	/* It may have been closed just now, and have another of the session's in its place. */
+	for (unsigned i = 0; i < HOLD_TRIES && held < 0 && mediation_is_own(mediation, name); i++)
+		held = hold_named(mediation);
+	return held;
+}
+
+struct outcome mediation_deny_unheld(struct mediation *mediation, const struct socket_name *name)
+{
+	const uint64_t cookie = mediation->named.cookie;
+
+	if (mediation_is_own(mediation, name) && mediation->named.cookie == cookie)
+		return mediation_deny(mediation, "peer_changed");
+	return mediation_fail(ECONNREFUSED);
 }
 
 static bool decide(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,

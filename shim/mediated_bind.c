@@ -27,6 +27,21 @@ static bool may_be_free_now(struct mediation *mediation, const struct address *a
 	return false;
 }
 
+/* The name of a socket that has just been closed, and that a server holds for a connect to it. True: it is bound. */
+static bool is_free_later(const struct mediation *mediation, const struct address *address)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	for (unsigned i = 0; i < 2 * POOL_HOLD_MS && errno == EADDRINUSE && address->kind == ADDRESS_ABSTRACT &&
+			     pool_is_holding(&mediation->worker->pool);
+	     i++) {
+		(void)nanosleep(&pause, NULL);
+		if (bind(mediation->socket, &address->any, address->length) == 0)
+			return true;
+	}
+	return false;
+}
+
 static struct outcome carry_out(struct mediation *mediation, const struct address *address)
 {
 	if (mediation->is_done)
@@ -34,6 +49,8 @@ static struct outcome carry_out(struct mediation *mediation, const struct addres
 	if (bind(mediation->socket, &address->any, address->length) == 0)
 		return mediation_result(0);
 	if (may_be_free_now(mediation, address) && bind(mediation->socket, &address->any, address->length) == 0)
+		return mediation_result(0);
+	if (is_free_later(mediation, address))
 		return mediation_result(0);
 	return mediation_fail(mediation_error(mediation, errno));
 }

@@ -1,9 +1,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "bindings.h"
 #include "mediation.h"
 #include "worker.h"
 
@@ -65,46 +66,101 @@ static struct outcome connect_path(struct mediation *mediation, const struct add
 	return outcome;
 }
 
-/* Was it the session's own socket that was connected to? An outsider may have taken the name since. */
-static bool is_still_own(const struct mediation *mediation, const struct address *address)
-{
-	struct socket_identity now;
-
-	return bindings_have_abstract(&mediation->worker->bindings, address->name, address->name_length,
-				      mediation_inode(mediation), &now);
-}
-
+/* What the peer has sent before it was cut off is not for the target. */
 static struct outcome deny_changed(struct mediation *mediation)
 {
+	char bytes[4096];
+
 	(void)shutdown(mediation->socket, SHUT_RDWR);
+	while (recv(mediation->socket, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
 	return mediation_deny(mediation, "peer_changed");
 }
 
+/* own: what is connected to is to be looked at afterwards. */
+static struct outcome connect_local(struct mediation *mediation, const struct address *address, bool own)
+{
+	if (!mediation_take(mediation, 0))
+		return mediation_deny(mediation, "rights_not_to_be_had");
+	if (!begin(mediation, own))
+		return mediation_fail(EINTR);
+	return carry_out(mediation, &address->local, address->length);
+}
+
 /*
- * A name that is the session's own is held meanwhile, so that it cannot become an outsider's; where it cannot be, what
- * was connected to is judged afterwards as well, and cut off.
+ * Nothing can be held: the same socket has to have the name before and afterwards, for it keeps it until it is closed.
+ * What was connected to is cut off otherwise.
  */
+static struct outcome connect_unheld(struct mediation *mediation, const struct address *address,
+				     const struct socket_name *name)
+{
+	const uint64_t cookie = mediation->named.cookie;
+	struct outcome outcome = connect_local(mediation, address, true);
+
+	if (outcome.error == 0 && (!mediation_is_own(mediation, name) || mediation->named.cookie != cookie))
+		return deny_changed(mediation);
+	return outcome;
+}
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Until when a connect may wait, by SO_SNDTIMEO. */
+static int64_t deadline(const struct mediation *mediation)
+{
+	struct timeval most = {0};
+	socklen_t size = sizeof(most);
+
+	if (getsockopt(mediation->socket, SOL_SOCKET, SO_SNDTIMEO, &most, &size) != 0 ||
+	    (most.tv_sec == 0 && most.tv_usec == 0) || most.tv_sec > INT64_MAX / 2000000)
+		return INT64_MAX;
+	return now_us() + (int64_t)most.tv_sec * 1000000 + most.tv_usec;
+}
+
+/*
+ * A name that is the session's own, or the user's, is held meanwhile, so that it cannot become an outsider's. Where its
+ * backlog is full that is let go of from time to time: whoever closes it meanwhile is to have closed it.
+ */
+static struct outcome connect_held(struct mediation *mediation, const struct address *address,
+				   const struct socket_name *name)
+{
+	const int64_t until = deadline(mediation);
+	struct outcome outcome;
+
+	for (;;) {
+		int held = mediation_hold(mediation, name);
+
+		if (held < 0)
+			return mediation_deny_unheld(mediation, name);
+		pool_holds(mediation->server);
+		outcome = connect_local(mediation, address, false);
+		pool_lets_go(mediation->server);
+		close(held);
+		if (outcome.error != EINTR || pool_interruption(mediation->server) != INTERRUPTED_NOT ||
+		    !mediation_is_valid(mediation))
+			return outcome;
+		if (now_us() >= until)
+			return mediation_fail(EAGAIN);
+	}
+}
+
 static struct outcome connect_abstract(struct mediation *mediation, const struct address *address)
 {
 	const struct socket_name name = {.abstract = true, .bytes = address->name, .length = address->name_length};
-	bool own = is_still_own(mediation, address);
-	struct outcome outcome;
-	bool held;
 
 	if (!mediation_allows(mediation, OPERATION_CONNECT, &name, NULL))
 		return mediation_fail(EACCES);
-	if (mediation->is_by_owner)
-		mediation_hold_briefly(mediation);
-	if (!mediation_take(mediation, 0))
-		outcome = mediation_deny(mediation, "rights_not_to_be_had");
-	else if (!begin(mediation, own))
-		outcome = mediation_fail(EINTR);
-	else
-		outcome = carry_out(mediation, &address->local, address->length);
-	held = pool_let_go(mediation->server);
-	if (outcome.error == 0 && own && !held && !is_still_own(mediation, address))
-		return deny_changed(mediation);
-	return outcome;
+	if (!mediation->is_by_owner)
+		return connect_local(mediation, address, false);
+	/* There none of the session's sockets can be taken. */
+	if (mediation->worker->makes_sockets)
+		return connect_unheld(mediation, address, &name);
+	return connect_held(mediation, address, &name);
 }
 
 /* Of any other family, and what names nobody. */
@@ -119,6 +175,14 @@ static struct outcome connect_plain(struct mediation *mediation, const struct ad
 	return carry_out(mediation, &address->any, address->length);
 }
 
+static bool is_own(struct mediation *mediation, struct address *peer)
+{
+	if (address_parse(peer, true) != 0 || peer->kind != ADDRESS_ABSTRACT)
+		return false;
+	return mediation_is_own(
+	    mediation, &(struct socket_name){.abstract = true, .bytes = peer->name, .length = peer->name_length});
+}
+
 /*
  * Where a worker died in the middle, the socket itself says whether it was done. It was decided before
  * that, and nothing of the target's memory is read for it again.
@@ -131,8 +195,7 @@ static bool is_done(struct mediation *mediation, struct outcome *outcome)
 	if (!mediation->is_resumed || (before & BEFORE_TIED) || !is_connected(mediation, &peer))
 		return false;
 	*outcome = mediation_result(0);
-	if ((before & BEFORE_OWN) &&
-	    (address_parse(&peer, true) != 0 || peer.kind != ADDRESS_ABSTRACT || !is_still_own(mediation, &peer)))
+	if ((before & BEFORE_OWN) && !is_own(mediation, &peer))
 		*outcome = deny_changed(mediation);
 	return true;
 }

@@ -163,9 +163,9 @@ static struct outcome send_to_abstract(struct mediation *mediation, struct sendi
 
 	if (!may_send(mediation, &name, NULL))
 		return mediation_fail(EACCES);
-	held = mediation->is_by_owner ? mediation_hold(mediation) : -1;
+	held = mediation->is_by_owner ? mediation_hold(mediation, &name) : -1;
 	if (mediation->is_by_owner && held < 0)
-		return mediation_deny(mediation, "peer_changed");
+		return mediation_deny_unheld(mediation, &name);
 	outcome = carry_out(mediation, sending, &address->local, address->length);
 	if (held >= 0)
 		close(held);

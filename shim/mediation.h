@@ -183,16 +183,17 @@ socklen_t mediation_address_of(const struct server *server, const struct pinned 
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
 		      const struct pinned *pinned);
 
-/*
- * Where mediation->is_by_owner: holds the socket that has the name, so that it is nobody else's for as long as it is
- * held: a descriptor, to be closed. -1: whoever holds it cannot be found.
+/* Has one of the session's sockets that abstract name now, or of the user's where these are allowed? mediation->named.
  */
-int mediation_hold(struct mediation *mediation);
+bool mediation_is_own(struct mediation *mediation, const struct socket_name *name);
 
 /*
- * The same for a connect, by the pool (pool_hold), and where that is not waited for by what is held: not of one whose
- * backlog is filling.
+ * Where mediation->is_by_owner: holds the socket that has the name, so that it is nobody else's for as long as it is
+ * held: a descriptor, to be closed. -1: there is none any more, or whoever has it cannot be found.
  */
-void mediation_hold_briefly(struct mediation *mediation);
+int mediation_hold(struct mediation *mediation, const struct socket_name *name);
+
+/* The answer then: that it has been closed, or a denial. */
+struct outcome mediation_deny_unheld(struct mediation *mediation, const struct socket_name *name);
 
 #endif

@@ -22,9 +22,9 @@
 
 #define STACK_SIZE     ((size_t)512 * 1024)
 #define INTERRUPT      SIGUSR1
-#define QUIET_TICKS    20U     /* without a call, before the watch waits to be woken */
-#define LOOK_AFTER     20000   /* us that a call takes before it is looked at whether anybody waits for it */
-#define HOLD_MOST      1000000 /* us that a name is held: a call that others keep so long is to see who has closed it */
+#define QUIET_TICKS    20U   /* without a call, before the watch waits to be woken */
+#define LOOK_AFTER     20000 /* us that a call takes before it is looked at whether anybody waits for it */
+#define HOLD_MOST      (POOL_HOLD_MS * 1000) /* us */
 #define SETTLE_MS      500U
 #define SETTLE_LOOK_MS 5U
 #define STATUS_SIZE    4096
@@ -198,7 +198,6 @@ static bool add_server(struct pool *pool)
 	server->known_names = (struct known_names){.all = is_reading ? pool->names[pool->count] : &server->known_name,
 						   .count = is_reading ? POOL_NAMES : 1};
 	server->walks = true;
-	atomic_store(&server->held, -1);
 	server->naming = (struct naming){.number = -1, .link = -1};
 	server->reach = (struct reach){.channel = pool->worker->reader, .connection = -1};
 	if (pthread_attr_init(&attributes) != 0)
@@ -331,18 +330,39 @@ static bool has_signal(pid_t tid)
 	return pending & ~signals_of(status, "\nSigBlk:\t");
 }
 
-void pool_hold(struct server *server, int descriptor)
+void pool_holds(struct server *server)
 {
-	atomic_store(&server->held, descriptor);
+	atomic_store(&server->holds_since, now_us());
 }
 
-bool pool_let_go(struct server *server)
+void pool_lets_go(struct server *server)
 {
-	const int held = atomic_exchange(&server->held, -1);
+	int asked = INTERRUPTED_HOLDING;
 
-	if (held >= 0)
-		close(held);
-	return held >= 0;
+	atomic_store(&server->holds_since, 0);
+	(void)atomic_compare_exchange_strong(&server->interruption, &asked, INTERRUPTED_NOT);
+}
+
+bool pool_is_holding(const struct pool *pool)
+{
+	for (unsigned i = 0; i < pool->count; i++)
+		if (atomic_load(&pool->servers[i].holds_since) != 0)
+			return true;
+	return false;
+}
+
+/* A name is held while its owner's backlog is full: for a while. Whatever else has cut the wait short comes first. */
+static void look_at_hold(struct server *server, int64_t now)
+{
+	const int64_t since = atomic_load(&server->holds_since);
+	int why = INTERRUPTED_NOT;
+
+	if (since == 0 || now - since < HOLD_MOST || !server->slot->waits)
+		return;
+	server->watched_since = 0; /* is_stuck(): it goes on, in turns */
+	if (atomic_compare_exchange_strong(&server->interruption, &why, INTERRUPTED_HOLDING) ||
+	    why == INTERRUPTED_HOLDING)
+		(void)pthread_kill(server->thread, INTERRUPT);
 }
 
 /* A call that takes long: does anybody still wait for it, uninterrupted? */
@@ -419,8 +439,7 @@ int pool_watch(struct pool *pool)
 			promote(pool, 1ULL << i);
 		if (now - since < LOOK_AFTER)
 			continue;
-		if (now - since >= HOLD_MOST)
-			(void)pool_let_go(&pool->servers[i]);
+		look_at_hold(&pool->servers[i], now);
 		if (is_stuck(&pool->servers[i], since))
 			_exit(EXIT_FAILURE);
 		look_after(pool, &pool->servers[i]);

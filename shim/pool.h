@@ -23,13 +23,14 @@
 #include "view.h"
 
 #define POOL_TICK_MS 5   /* how long a reader may be kept before another takes over */
+#define POOL_HOLD_MS 50  /* how long a name is held by a call that waits */
 #define POOL_READING 2U  /* servers that read, most of the time: they know more than the others */
 #define POOL_NAMES   32U /* that each of them knows */
 
 struct worker;
 struct pool;
 
-enum interruption { INTERRUPTED_NOT, INTERRUPTED_GONE, INTERRUPTED_BY_SIGNAL };
+enum interruption { INTERRUPTED_NOT, INTERRUPTED_GONE, INTERRUPTED_BY_SIGNAL, INTERRUPTED_HOLDING };
 
 /* One thread. It has a slot, a root, a working directory and a umask of its own. */
 struct server {
@@ -49,12 +50,12 @@ struct server {
 	bool has_place;          /* its working directory is its own, and is where view_settle() has put it */
 	struct memory_page page; /* of the target, while a call of it is carried out */
 	struct turn turn;
-	_Atomic int held;           /* owned; a socket whose name is to stay its own, for a while; -1: none */
-	_Atomic int64_t busy_since; /* us; 0: it waits */
-	_Atomic int interruption;   /* enum interruption: why what it waits for was cut short */
-	int64_t watched_since;      /* of the watch: the busy_since that it has looked at ... */
-	uint32_t watched_done;      /* and the messages that had been sent */
-	int64_t spent_before;       /* us of processor time that the thread had spent then */
+	_Atomic int64_t holds_since; /* us; a name that is to stay its own for a while; 0: none */
+	_Atomic int64_t busy_since;  /* us; 0: it waits */
+	_Atomic int interruption;    /* enum interruption: why what it waits for was cut short */
+	int64_t watched_since;       /* of the watch: the busy_since that it has looked at ... */
+	uint32_t watched_done;       /* and the messages that had been sent */
+	int64_t spent_before;        /* us of processor time that the thread had spent then */
 };
 
 struct pool {
@@ -110,10 +111,15 @@ void pool_stop(struct pool *pool);
 void pool_settle(struct pool *pool);
 
 /*
- * Holds that descriptor (taken over) until pool_let_go(), or, where the calling server is kept by others, for a second.
+ * The calling server holds a name that is others' (mediation_hold) while it connects to it, and does so no more. Where
+ * that waits for longer than POOL_HOLD_MS it is interrupted, pool_interruption() being INTERRUPTED_NOT after
+ * pool_lets_go(): whoever has closed the name's socket meanwhile is to have closed it.
  */
-void pool_hold(struct server *server, int descriptor);
-bool pool_let_go(struct server *server); /* was it held until now? */
+void pool_holds(struct server *server);
+void pool_lets_go(struct server *server);
+
+/* Does any server? Its name is in use by it, a moment or that long. */
+bool pool_is_holding(const struct pool *pool);
 
 /* The calling server is about to wait for others; INTERRUPTED_NOT where nothing cut that short. */
 enum interruption pool_interruption(struct server *server);

@@ -3,7 +3,6 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
-#include <netinet/tcp.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,7 +43,7 @@ static bool ask(const struct socket_diag *diag, const struct socket_identity *id
 	    .request = {.sdiag_family = AF_UNIX,
 			.udiag_states = ~0U,
 			.udiag_ino = (uint32_t)identity->inode,
-			.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN,
+			.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS,
 			.udiag_cookie = {(uint32_t)cookie, (uint32_t)(cookie >> 32)}},
 	};
 
@@ -102,21 +101,6 @@ bool socket_diag_is_named(struct socket_diag *diag, const struct socket_identity
 		return false;
 	found = (const char *)(attribute + 1);
 	return found[0] == '\0' && memcmp(found + 1, name, length) == 0;
-}
-
-/* Half of its backlog, as others connect meanwhile. Of a socket that does not listen the two numbers are of bytes. */
-bool socket_diag_has_room(struct socket_diag *diag, const struct socket_identity *identity)
-{
-	struct answer answer;
-	struct unix_diag_msg message;
-	struct unix_diag_rqlen queue;
-	const struct nlattr *attribute = ask_alone(diag, identity, &answer) ? find(&answer, UNIX_DIAG_RQLEN) : NULL;
-
-	if (!attribute || attribute->nla_len - sizeof(*attribute) < sizeof(queue))
-		return false;
-	memcpy(&message, NLMSG_DATA(&answer.header), sizeof(message));
-	memcpy(&queue, attribute + 1, sizeof(queue));
-	return message.udiag_state != TCP_LISTEN || queue.udiag_rqueue <= queue.udiag_wqueue / 2;
 }
 
 /* Of its pathname. False: it has none. */

@@ -36,10 +36,6 @@ bool socket_diag_is_named(struct socket_diag *diag, const struct socket_identity
 bool socket_diag_is_bound_to(struct socket_diag *diag, const struct socket_identity *identity,
 			     const struct stat *status);
 
-/* Could a connect to that socket be carried out without a wait, as far as is seen now? One that listens has room for
- * more. */
-bool socket_diag_has_room(struct socket_diag *diag, const struct socket_identity *identity);
-
 /* Where a socket's pathname is. */
 enum socket_place {
 	SOCKET_THERE,

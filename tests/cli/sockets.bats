@@ -261,24 +261,8 @@ connect ${name}mine: ok"
 connect $work/later: ok"
 }
 
-@test "not a session's own: an abstract name that an outsider takes while it is connected to" {
-	local worker running
-	cat >"$work/taken.py" <<-'EOT'
-		import os, socket, sys, threading, time
-		name = "\0" + sys.argv[1]
-		own = socket.socket(socket.AF_UNIX)
-		own.bind(name)
-		own.listen(5)
-		print("up", flush=True)
-		sys.stdin.readline()
-		other = socket.socket(socket.AF_UNIX)
-		thread = threading.Thread(target=lambda: print(other.connect_ex(name), flush=True))
-		thread.start()
-		# The worker waits where it is about to connect.
-		time.sleep(0.2)
-		own.close()
-		thread.join()
-	EOT
+# write_outsider: a script that takes an abstract name as soon as it is free, and says who connects.
+write_outsider() {
 	cat >"$work/outsider.py" <<-'EOT'
 		import socket, sys, time
 		while True:
@@ -294,21 +278,121 @@ connect $work/later: ok"
 		    own.accept()
 		    print("reached", flush=True)
 	EOT
+}
+
+# taken_by_outsider NAME INJECTION: that of the session's own is closed, and taken by an outsider, while the worker, which
+# connects to it for the session, is kept by strace(1). Leaves what the session says in $work/said.
+taken_by_outsider() {
+	local worker running
+	cat >"$work/taken.py" <<-'EOT'
+		import os, socket, sys, threading, time
+		name = "\0" + sys.argv[1]
+		own = socket.socket(socket.AF_UNIX)
+		own.bind(name)
+		own.listen(5)
+		print("up", flush=True)
+		sys.stdin.readline()
+		other = socket.socket(socket.AF_UNIX)
+		thread = threading.Thread(target=lambda: print(other.connect_ex(name), flush=True))
+		thread.start()
+		# The worker waits where it is kept.
+		time.sleep(0.2)
+		own.close()
+		thread.join()
+	EOT
+	write_outsider
 	mkfifo "$work/go"
 	exec {held}<>"$work/go"
 	rm -f "$work/events"
-	session python3 "$work/taken.py" "${name}own" <"$work/go" >"$work/said" {held}>&- &
+	session python3 "$work/taken.py" "$1" <"$work/go" >"$work/said" {held}>&- &
 	running=$!
 	wait_for grep -qx up "$work/said"
 	worker=$(pgrep -P "$(pgrep -nf -- "--private --events=$work/events")" -f -- --role=worker)
-	outside strace -f -o "$work/trace" -e inject=connect:delay_enter=600000 -p "$worker"
+	outside strace -f -o "$work/trace" -e "inject=$2" -p "$worker"
 	wait_for grep -q attached "$log"
+	outside python3 "$work/outsider.py" "$1"
+	echo >&"$held"
+	wait_for grep -qx bound "$log"
+	exec {held}>&-
+	wait "$running"
+}
+
+@test "not a session's own: an abstract name that an outsider takes while it is connected to" {
+	taken_by_outsider "${name}own" connect:delay_enter=600000
+	is "$(tail -n 1 "$work/said")" 0
+	is "$(<"$log")" bound
+}
+
+# The worker is kept where it is about to take hold of the name's socket: that has been closed when it does.
+@test "not a session's own: an abstract name that an outsider takes before it is held" {
+	taken_by_outsider "${name}own" 'pidfd_getfd:delay_enter=600000:when=2'
+	is "$(tail -n 1 "$work/said")" 111
+	is "$(<"$log")" bound
+}
+
+@test "the session's own abstract name with a full backlog: closed, bound again, a limit, and an outsider that waits for it" {
+	local running
+	cat >"$work/full.py" <<-'EOT'
+		import errno, os, socket, struct, sys, threading, time
+		name, outsider = "\0" + sys.argv[1], len(sys.argv) > 2
+		def full():
+		    own = socket.socket(socket.AF_UNIX)
+		    own.bind(name)
+		    own.listen(0)
+		    waiting = []
+		    while True:
+		        waiting.append(socket.socket(socket.AF_UNIX))
+		        waiting[-1].setblocking(False)
+		        if waiting[-1].connect_ex(name) == errno.EAGAIN:
+		            return own, waiting
+		own, waiting = full()
+		# SO_SNDTIMEO, which is several times as long as a name is held.
+		other = socket.socket(socket.AF_UNIX)
+		other.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 400000))
+		began = time.monotonic()
+		print("a limit:", errno.errorcode[other.connect_ex(name)], time.monotonic() - began >= 0.4)
+		said = []
+		other = socket.socket(socket.AF_UNIX)
+		thread = threading.Thread(target=lambda: said.append(other.connect_ex(name)))
+		thread.start()
+		time.sleep(0.3)
+		print("it waits:", said == [])
+		own.accept()
+		thread.join()
+		print("room:", said)
+		thread = threading.Thread(target=lambda: said.append(socket.socket(socket.AF_UNIX).connect_ex(name)))
+		thread.start()
+		time.sleep(0.2)
+		if outsider:
+		    print("up", flush=True)
+		    sys.stdin.readline()
+		own.close()
+		if not outsider:
+		    own = socket.socket(socket.AF_UNIX)
+		    own.bind(name)
+		    own.listen(5)
+		    print("bound again")
+		thread.join()
+		print("the one that waited:", said[1] in (0, errno.ECONNREFUSED, errno.EACCES) if outsider else said[1] in (0, errno.ECONNREFUSED))
+	EOT
+	run -0 session timeout 20 python3 "$work/full.py" "${name}own"
+	is "$output" 'a limit: EAGAIN True
+it waits: True
+room: [0]
+bound again
+the one that waited: True'
+	write_outsider
+	mkfifo "$work/go"
+	exec {held}<>"$work/go"
+	session timeout 20 python3 "$work/full.py" "${name}own" outsider <"$work/go" >"$work/said" {held}>&- &
+	running=$!
+	wait_for grep -qx up "$work/said"
 	outside python3 "$work/outsider.py" "${name}own"
 	echo >&"$held"
 	wait_for grep -qx bound "$log"
 	exec {held}>&-
 	wait "$running"
-	is "$(tail -n 1 "$work/said")" 0
+	is "$(tail -n 1 "$work/said")" 'the one that waited: True'
 	is "$(<"$log")" bound
 }
 
