@@ -20,14 +20,19 @@ static bool is_whole(const struct attestation_head *head)
 	       head->session[0] != '\0';
 }
 
+int attestation_refuse(struct error *err, const char *what)
+{
+	return error_set(
+	    err, "session: the %s around this command is of another version (end the session and begin it anew)", what);
+}
+
 static int read_from(int memfd, struct attestation *attestation, struct error *err)
 {
 	struct attestation_head head;
 
 	if (fcntl(memfd, F_GET_SEALS) != SEALS || pread(memfd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
 	    !is_whole(&head))
-		return error_set(err, "session: the sidecar around this command is of another version (end the session "
-				      "and begin it anew)");
+		return attestation_refuse(err, "sidecar");
 	memcpy(attestation->session, head.session, sizeof(attestation->session));
 	attestation->policy_length = head.policy_length;
 	attestation->policy = calloc(1, attestation->policy_length + 1);

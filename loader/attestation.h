@@ -48,4 +48,7 @@ struct attestation {
 int attestation_ask(struct attestation *attestation, struct error *err);
 void attestation_free(struct attestation *attestation);
 
+/* -1, and *err: what is around the session, its sidecar or policy, is of another version. */
+int attestation_refuse(struct error *err, const char *what);
+
 #endif

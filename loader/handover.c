@@ -238,6 +238,7 @@ static int say_hello(const struct handover *handover, const struct handover_requ
 		hello.flags |= HANDOVER_POLICY_WRITABLE;
 	for (size_t i = 0; i < TEXT_COUNT; i++)
 		hello.lengths[i] = (uint32_t)request->parts[i].length;
+	memcpy(hello.command_whole, &request->command_whole, sizeof(hello.command_whole));
 	(void)snprintf(hello.session, sizeof(hello.session), "%s", request->session);
 	return say(handover, &hello, sizeof(hello), descriptors, count, err);
 }

@@ -83,7 +83,8 @@ struct handover_hello {
 	uint32_t lengths[TEXT_COUNT]; /* bytes of each text */
 	char session[SESSION_ID_SIZE];
 	char loader[HANDOVER_NAME_MAX]; /* the loader's version */
-	char padding[3];
+	/* Bytes of the command, also where TEXT_COMMAND is cut; the lowest first; 0: not said. */
+	uint8_t command_whole[3];
 };
 
 struct handover_welcome {
@@ -132,7 +133,8 @@ struct handover_part {
 struct handover_request {
 	const char *session;
 	struct handover_part parts[TEXT_COUNT];
-	int notices; /* a descriptor, or -1 */
+	size_t command_whole; /* bytes, of which TEXT_COMMAND has the first; no kernel takes 2^24 */
+	int notices;          /* a descriptor, or -1 */
 	bool notices_each;
 	int events; /* a descriptor, or -1 */
 	int reader; /* a descriptor, or -1 */

@@ -62,8 +62,7 @@ static int decide(const struct attestation *attestation, struct config *config, 
 		return -1;
 	diagnostics_init(&diagnostics);
 	if (policy_parse(attestation->policy, attestation->policy_length, &supervision->outer, &diagnostics) != 0)
-		return error_set(err, "session: the policy around this command is of another version (end the session "
-				      "and begin it anew)");
+		return attestation_refuse(err, "policy");
 	nesting = nesting_decide(&supervision->outer, attestation->policy, attestation->policy_length, &config->policy,
 				 config->text, config->text_length, syscall_native_arch(), err);
 	supervision->adds = nesting == NESTING_ADD;
@@ -263,14 +262,15 @@ int supervision_stay(const struct invocation *invocation, const struct config *c
 	return result;
 }
 
-/* The arguments, each with its NUL, as far as they fit. */
-static size_t pack_command(char *const *command, char *out, size_t size)
+/* The arguments, each with its NUL, as far as they fit. *whole: what they would be. */
+static size_t pack_command(char *const *command, char *out, size_t size, size_t *whole)
 {
 	size_t used = 0;
 
-	for (; *command && used < size; command++) {
+	for (; *command; command++) {
 		size_t length = strlen(*command) + 1;
 
+		*whole += length;
 		if (length > size - used)
 			length = size - used;
 		memcpy(out + used, *command, length);
@@ -319,14 +319,16 @@ static struct handover_request make_request(const struct config *config, char *c
 					    const struct supervision *supervision, struct asking *asking)
 {
 	const char *file = policy_file(config, asking->file);
+	size_t whole = 0;
+	const size_t length = pack_command(command, asking->command, sizeof(asking->command), &whole);
 
 	return (struct handover_request){
 	    .session = supervision->session,
 	    .parts = {[TEXT_POLICY] = {config->text, config->text_length},
 		      [TEXT_POLICY_FILE] = {file, strlen(file)},
-		      [TEXT_COMMAND] = {asking->command,
-					pack_command(command, asking->command, sizeof(asking->command))},
+		      [TEXT_COMMAND] = {asking->command, length},
 		      [TEXT_INHERITED] = {asking->inherited, asking->inherited_length}},
+	    .command_whole = whole,
 	    .notices = -1,
 	    .events = -1,
 	    .reader = supervision->reader,

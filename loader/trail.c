@@ -53,8 +53,9 @@ int trail_path(bool from_environment, char path[PATH_MAX], struct error *err)
 {
 	/* A relative one does not count: the XDG Base Directory Specification. */
 	const char *state = from_environment ? getenv("XDG_STATE_HOME") : NULL;
+	const char *why = "the home directory's path is too long";
 	char home[PATH_MAX];
-	int length;
+	int length = -1;
 
 	if (geteuid() == 0) {
 		memcpy(path, TRAIL_SYSTEM, sizeof(TRAIL_SYSTEM));
@@ -65,9 +66,9 @@ int trail_path(bool from_environment, char path[PATH_MAX], struct error *err)
 	else if (find_home(from_environment, home))
 		length = snprintf(path, PATH_MAX, "%s/.local/state/%s", home, TRAIL_NAME);
 	else
-		return error_set(err, "events: no home directory to write them in (name a file with --events)");
+		why = "no home directory to write them in";
 	if (length < 0 || length >= PATH_MAX)
-		return error_set(err, "events: the home directory's path is too long (name a file with --events)");
+		return error_set(err, "events: %s (name a file with --events)", why);
 	return 0;
 }
 

@@ -33,9 +33,9 @@
 
 #define AREA_MAGIC 0x41475352U /* "AGSR" */
 #ifndef AGENTSH_AREA_LATER
-#define AREA_VERSION 3U /* of this layout */
+#define AREA_VERSION 4U /* of this layout */
 #else
-#define AREA_VERSION 4U /* for the tests alone: one that somebody may come to make */
+#define AREA_VERSION 5U /* for the tests alone: one that somebody may come to make */
 #endif
 #define AREA_OLDEST    2U  /* that can be read: no older one was ever stored */
 #define AREA_SLOTS     64U /* calls of a session under way at once */
@@ -75,6 +75,7 @@ struct area_session {
 	uint64_t capabilities; /* permitted to the loader: with more than these nothing is carried out for it */
 	uint32_t lengths[TEXT_COUNT];
 	uint64_t process_began; /* tracee_began() of pid; 0: not known */
+	uint64_t command_whole; /* bytes of the command, of which TEXT_COMMAND has the first; 0: not known */
 	AREA_LATER_FIELD
 };
 

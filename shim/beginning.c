@@ -53,6 +53,7 @@ static void describe(const struct conversation *conversation, struct area_sessio
 	memcpy(session->id, conversation->hello.session, sizeof(session->id));
 	memcpy(session->loader, conversation->hello.loader, sizeof(session->loader));
 	memcpy(session->lengths, conversation->hello.lengths, sizeof(session->lengths));
+	memcpy(&session->command_whole, conversation->hello.command_whole, sizeof(conversation->hello.command_whole));
 	if (session->pid > 0)
 		describe_process(session->pid, conversation->is_runtime, session);
 }

@@ -192,6 +192,7 @@ static void write_start(struct worker *worker)
 	struct utsname kernel;
 	struct event_start start = {
 	    .command = text_of(area, TEXT_COMMAND),
+	    .command_whole = session->command_whole,
 	    .policy_file = text_of(area, TEXT_POLICY_FILE),
 	    .policy_sha256 = digest,
 	    .policy_writable = session->flags & AREA_POLICY_WRITABLE,

@@ -94,6 +94,8 @@ static void add_call_details(struct event_object *object, const struct event_cal
 static void add_start(struct event_object *object, const struct event_start *start)
 {
 	object_add_array(object, MEMBER("command"), start->command, EVENT_COMMAND_MAX);
+	if (start->command.length <= EVENT_COMMAND_MAX && start->command_whole > start->command.length)
+		object_add_unsigned(object, "command_cut", start->command_whole);
 	object_add_bytes(object, MEMBER("policy_file"), start->policy_file, EVENT_NOTE_MAX);
 	object_add_string(object, MEMBER("policy_sha256"), start->policy_sha256, EVENT_NAME_MAX);
 	object_add_boolean(object, "policy_writable", start->policy_writable);

@@ -81,6 +81,7 @@ struct event_socket {
 /* session_start: what began, under what. */
 struct event_start {
 	struct event_bytes command;     /* the argument vector, each argument ended by a NUL: an array */
+	uint64_t command_whole;         /* bytes that it has, where command has but the first of them */
 	struct event_bytes policy_file; /* data == NULL: the built-in defaults, null */
 	const char *policy_sha256;      /* 64 hex digits */
 	bool policy_writable;           /* by the session */

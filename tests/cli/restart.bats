@@ -155,7 +155,7 @@ errors() {
 	wait_for grep -q 'Function not implemented' "$said.0"
 	machine touch /srv/go
 	wait "${sessions[@]}" || true
-	[[ $(errors) == *'its memory is of layout 4, of a newer version'* ]]
+	[[ $(errors) == *'its memory is of layout 5, of a newer version'* ]]
 	run ! grep -E '^(getppid|connect, denied): [0-9]' "$said.0"
 	stored 0
 }

@@ -39,6 +39,13 @@ end_of() {
 	is "$(events 'select(.seq == 1).command_hex[2]')" ff0a
 	is "$(events 'select(.seq == 1).inherited_sockets | map(split(" ")[0:2] | join(" ")) | join(",")')" '7 stream,8 stream'
 	is "$(events 'select(.seq == 1).degraded | length')" 0
+	# What is cut is told with its whole length: none of these arguments is one that was given.
+	: >"$EVENTS"
+	"$EXEC" -f "$file" -- true {1..3000} "$(head -c 6000 /dev/zero | tr '\0' x)"
+	is "$(events 'select(.seq == 1) | "\(.command[1017:1019] | join(" ")) \(.command_cut)"')" "1017 1018 $(printf '%s\0' true {1..3000} "$(head -c 6000 /dev/zero | tr '\0' x)" | wc -c)"
+	: >"$EVENTS"
+	"$EXEC" -f "$file" -- true "$(head -c 4090 /dev/zero | tr '\0' x)"
+	is "$(events 'select(.seq == 1) | "\(.command[1] | length) \(.command_cut)"')" '4090 null'
 	# Each, wherever it is.
 	: >"$EVENTS"
 	(ulimit -n 4096 && exec "$PROGRAMS/with_fd" stream-pair 3000 "$PROGRAMS/with_fd" stream 250 "$EXEC" -f "$file" -- true)

@@ -379,6 +379,10 @@ static void elements_beyond_the_bound(void **state)
 	event.start = &start;
 	expect_part(&event, "ccc\",\"\"],\"command_cut\":4097,\"policy_file\"");
 	expect_part(&event, "\"policy_writable\":true,");
+	/* Cut before. */
+	start.command.length = EVENT_COMMAND_MAX;
+	start.command_whole = 70000;
+	expect_part(&event, "\"],\"command_cut\":70000,\"policy_file\"");
 	free(command);
 }
 
