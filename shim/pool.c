@@ -345,7 +345,7 @@ void pool_lets_go(struct server *server)
 
 bool pool_is_holding(const struct pool *pool)
 {
-	for (unsigned i = 0; i < pool->count; i++)
+	for (unsigned i = 0; i < AREA_SLOTS; i++)
 		if (atomic_load(&pool->servers[i].holds_since) != 0)
 			return true;
 	return false;
