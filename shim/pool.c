@@ -24,7 +24,7 @@
 #define INTERRUPT      SIGUSR1
 #define QUIET_TICKS    20U   /* without a call, before the watch waits to be woken */
 #define LOOK_AFTER     20000 /* us that a call takes before it is looked at whether anybody waits for it */
-#define HOLD_MOST      (POOL_HOLD_MS * 1000) /* us */
+#define HOLD_MOST      ((int64_t)POOL_HOLD_MS * 1000) /* us */
 #define SETTLE_MS      500U
 #define SETTLE_LOOK_MS 5U
 #define STATUS_SIZE    4096
