@@ -32,8 +32,9 @@ static bool is_free_later(const struct mediation *mediation, const struct addres
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
 
-	for (unsigned i = 0; i < 2 * POOL_HOLD_MS && errno == EADDRINUSE && address->kind == ADDRESS_ABSTRACT &&
-			     pool_is_holding(&mediation->worker->pool);
+	if (address->kind != ADDRESS_ABSTRACT)
+		return false;
+	for (unsigned i = 0; i < 2 * POOL_HOLD_MS && errno == EADDRINUSE && pool_is_holding(&mediation->worker->pool);
 	     i++) {
 		(void)nanosleep(&pause, NULL);
 		if (bind(mediation->socket, &address->any, address->length) == 0)

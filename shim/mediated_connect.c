@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "mediation.h"
@@ -102,24 +101,16 @@ static struct outcome connect_unheld(struct mediation *mediation, const struct a
 	return outcome;
 }
 
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-/* Until when a connect may wait, by SO_SNDTIMEO. */
-static int64_t deadline(const struct mediation *mediation)
+/* Has it waited for as long as SO_SNDTIMEO lets it? (0: for ever.) */
+static bool is_overdue(const struct mediation *mediation)
 {
 	struct timeval most = {0};
 	socklen_t size = sizeof(most);
 
 	if (getsockopt(mediation->socket, SOL_SOCKET, SO_SNDTIMEO, &most, &size) != 0 ||
 	    (most.tv_sec == 0 && most.tv_usec == 0) || most.tv_sec > INT64_MAX / 2000000)
-		return INT64_MAX;
-	return now_us() + (int64_t)most.tv_sec * 1000000 + most.tv_usec;
+		return false;
+	return pool_time_taken(mediation->server) >= (int64_t)most.tv_sec * 1000000 + most.tv_usec;
 }
 
 /*
@@ -129,7 +120,6 @@ static int64_t deadline(const struct mediation *mediation)
 static struct outcome connect_held(struct mediation *mediation, const struct address *address,
 				   const struct socket_name *name)
 {
-	const int64_t until = deadline(mediation);
 	struct outcome outcome;
 
 	for (;;) {
@@ -144,7 +134,7 @@ static struct outcome connect_held(struct mediation *mediation, const struct add
 		if (outcome.error != EINTR || pool_interruption(mediation->server) != INTERRUPTED_NOT ||
 		    !mediation_is_valid(mediation))
 			return outcome;
-		if (now_us() >= until)
+		if (is_overdue(mediation))
 			return mediation_fail(EAGAIN);
 	}
 }

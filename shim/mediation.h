@@ -183,7 +183,9 @@ socklen_t mediation_address_of(const struct server *server, const struct pinned 
 bool mediation_allows(struct mediation *mediation, enum socket_operation operation, const struct socket_name *name,
 		      const struct pinned *pinned);
 
-/* Has one of the session's sockets that abstract name now, or of the user's where these are allowed? mediation->named.
+/*
+ * Has one of the session's sockets that abstract name now, or of the user's where these are allowed? mediation->named
+ * is that one then.
  */
 bool mediation_is_own(struct mediation *mediation, const struct socket_name *name);
 

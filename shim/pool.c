@@ -351,6 +351,11 @@ bool pool_is_holding(const struct pool *pool)
 	return false;
 }
 
+int64_t pool_time_taken(const struct server *server)
+{
+	return now_us() - atomic_load(&server->busy_since);
+}
+
 /* A name is held while its owner's backlog is full: for a while. Whatever else has cut the wait short comes first. */
 static void look_at_hold(struct server *server, int64_t now)
 {

@@ -121,6 +121,9 @@ void pool_lets_go(struct server *server);
 /* Does any server? Its name is in use by it, a moment or that long. */
 bool pool_is_holding(const struct pool *pool);
 
+/* us since the calling server has had its notification. */
+int64_t pool_time_taken(const struct server *server);
+
 /* The calling server is about to wait for others; INTERRUPTED_NOT where nothing cut that short. */
 enum interruption pool_interruption(struct server *server);
 

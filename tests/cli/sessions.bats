@@ -41,8 +41,9 @@ end_of() {
 	is "$(events 'select(.seq == 1).degraded | length')" 0
 	# What is cut is told with its whole length: none of these arguments is one that was given.
 	: >"$EVENTS"
-	"$EXEC" -f "$file" -- true {1..3000} "$(head -c 6000 /dev/zero | tr '\0' x)"
-	is "$(events 'select(.seq == 1) | "\(.command[1017:1019] | join(" ")) \(.command_cut)"')" "1017 1018 $(printf '%s\0' true {1..3000} "$(head -c 6000 /dev/zero | tr '\0' x)" | wc -c)"
+	local long=(true {1..3000} "$(head -c 6000 /dev/zero | tr '\0' x)")
+	"$EXEC" -f "$file" -- "${long[@]}"
+	is "$(events 'select(.seq == 1) | "\(.command[1017:1019] | join(" ")) \(.command_cut)"')" "1017 1018 $(printf '%s\0' "${long[@]}" | wc -c)"
 	: >"$EVENTS"
 	"$EXEC" -f "$file" -- true "$(head -c 4090 /dev/zero | tr '\0' x)"
 	is "$(events 'select(.seq == 1) | "\(.command[1] | length) \(.command_cut)"')" '4090 null'
